@@ -1,0 +1,205 @@
+// Command extension is Logtable, an AWS Lambda external extension. In a layer
+// it is the file extensions/logtable; Lambda starts it beside the function.
+//
+// It receives the lines that the function prints and writes them to two
+// DynamoDB tables. See README for the settings, all of them environment
+// variables, and DESIGN.md for what is promised when.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+	_ "time/tzdata" // minimal images have no zoneinfo
+
+	"github.com/logtable/logtable/internal/agent"
+	"github.com/logtable/logtable/internal/config"
+	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/logsapi"
+	"github.com/logtable/logtable/internal/store"
+)
+
+func main() {
+	ownProcess()
+	log := diag.New(os.Stderr)
+	addr := os.Getenv("AWS_LAMBDA_RUNTIME_API")
+	if addr == "" {
+		fmt.Fprintln(os.Stderr, "logtable is an AWS Lambda extension and cannot run by itself: attach it to a function as a layer, or try it with `logtable demo`.")
+		os.Exit(2)
+	}
+	client := extapi.New(addr, filepath.Base(os.Args[0]))
+	os.Exit(run(context.Background(), addr, client, log))
+}
+
+// run is the life of the extension; it returns the exit code. A panic makes a
+// silent guest of it.
+func run(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger) (code int) {
+	defer log.Guard("main", func() { code = guest(ctx, client) })
+	return live(ctx, addr, client, log)
+}
+
+// guest keeps Lambda satisfied and does nothing else.
+func guest(ctx context.Context, client *extapi.Client) int {
+	if !client.Registered() {
+		if _, _, err := register(ctx, client); err != nil {
+			return 1
+		}
+	}
+	for pause := registerPause; ; {
+		switch ev, err := client.Next(ctx); {
+		case err == nil && ev.Type == extapi.Shutdown:
+			return 0
+		case extapi.Fatal(err):
+			return 1
+		case err != nil:
+			time.Sleep(pause)
+			pause = min(2*pause, 5*time.Second)
+		default:
+			pause = registerPause
+		}
+	}
+}
+
+func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger) int {
+	var listener *logsapi.Listener
+	cfg, ok := settings(log)
+	if ok {
+		listener = listen(log)
+	}
+	reg, concurrent, err := register(ctx, client)
+	if err != nil {
+		log.Say(slog.LevelError, "Lambda refuses the registration: Logtable exits", "check that the file's name in /opt/extensions is the extension's", "error", err.Error())
+		return 1
+	}
+	if listener != nil && !subscribe(ctx, addr, reg.ID, listener, log) {
+		listener.Close()
+		listener = nil
+	}
+	a := wire(cfg, client, listener, reg, concurrent, log)
+	if err := a.Run(ctx); errors.Is(err, agent.ErrLost) {
+		return 1
+	}
+	return 0
+}
+
+// settings reads the settings and says what is wrong with them. ok is false
+// if Logtable must stay a silent guest.
+func settings(log *diag.Logger) (cfg config.Config, ok bool) {
+	cfg, problems := config.Load(os.Getenv, os.Environ())
+	ok = true
+	for _, p := range problems {
+		log.Say(slog.LevelWarn, p.Message, p.Advice, "variable", p.Variable)
+		if cfg.Strict && !p.Harmless {
+			ok = false
+		}
+	}
+	if !ok {
+		log.Say(slog.LevelError, "LOGTABLE_STRICT is set and a setting is bad: Logtable does nothing, the function is not affected", "correct the settings named above")
+	}
+	debug.SetMemoryLimit(memoryBase + 2*int64(cfg.BufferBytes))
+	return cfg, ok
+}
+
+func listen(log *diag.Logger) *logsapi.Listener {
+	l, err := logsapi.Listen()
+	if err != nil {
+		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "", "error", err.Error())
+		return nil
+	}
+	return l
+}
+
+const (
+	registerTries = 7 // 50 ms doubled: about 3 s in all
+	registerPause = 50 * time.Millisecond
+	managed       = "lambda-managed-instances" // AWS_LAMBDA_INITIALIZATION_TYPE
+)
+
+// register registers for what the platform offers. concurrent is true on
+// Lambda Managed Instances, which have no INVOKE and refuse to be asked for it.
+func register(ctx context.Context, client *extapi.Client) (reg extapi.Registration, concurrent bool, err error) {
+	concurrent = os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managed
+	for try := range registerTries {
+		events := []string{extapi.Invoke, extapi.Shutdown}
+		if concurrent {
+			events = events[1:]
+		}
+		reg, err = client.Register(ctx, events...)
+		switch {
+		case err == nil:
+			return reg, concurrent, nil
+		case !concurrent && extapi.InvalidEventType(err):
+			concurrent = true // asked again at once
+		case try < registerTries-1:
+			time.Sleep(registerPause << try)
+		}
+	}
+	return reg, concurrent, err
+}
+
+// subscribe asks for telemetry and reports whether any will come. Without it
+// nothing is ever waited for.
+func subscribe(ctx context.Context, addr, id string, l *logsapi.Listener, log *diag.Logger) bool {
+	err := logsapi.Subscribe(ctx, addr, id, l.URI(), logsapi.Smallest)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, logsapi.ErrNotDelivering):
+		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(), "to see Logtable work on a laptop, run `logtable demo`")
+	default:
+		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "", "error", err.Error())
+	}
+	return false
+}
+
+// wire builds the agent, and starts the listener if there is one.
+func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool, log *diag.Logger) *agent.Agent {
+	warn := func(message, advice string) { log.Say(slog.LevelWarn, message, advice) }
+	dynamodb, err := store.NewClient(os.Getenv, warn)
+	if err != nil && listener != nil {
+		log.Say(slog.LevelError, "Logtable does nothing, the function is not affected", "", "error", err.Error())
+		listener.Close()
+		listener = nil
+	}
+	var a *agent.Agent
+	silence := func(where string) func(any) {
+		return func(v any) {
+			log.Panic(where, v)
+			a.Silence()
+		}
+	}
+	c := agent.Config{
+		Events: client,
+		Store: store.New(store.Config{
+			Client: dynamodb, InfoTable: cfg.InfoTable, ErrorsTable: cfg.ErrorsTable, TTL: cfg.TTL, Zone: cfg.Zone,
+			MaxBytes: cfg.BufferBytes, Report: log, Panicked: silence("writer"),
+		}),
+		Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
+		Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout, Concurrent: concurrent,
+	}
+	if listener != nil {
+		c.Receiver = listener
+	}
+	a = agent.New(c)
+	if listener != nil {
+		listener.Handle, listener.Arrived, listener.Panicked = a.Intake, a.Arrived, silence("listener")
+		go listener.Serve()
+	}
+	return a
+}
+
+// moduleName is what stands in the key of a line that names no module.
+func moduleName(setting, function string) string {
+	for _, name := range []string{setting, function, os.Getenv("AWS_LAMBDA_FUNCTION_NAME")} {
+		if name != "" {
+			return name
+		}
+	}
+	return "function"
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+// memoryBase is what the extension needs beside its buffer, in bytes, with
+// room for the garbage collector: a limit close to the live heap would cost
+// ten times the processor time (measured with the SDK).
+const memoryBase = 32 << 20
+
+// ownProcess makes the process its own. It shares its environment variables
+// with the function, and some of them steer the Go runtime: GOGC and
+// GOMEMLIMIT are replaced by what suits us, and tracing that GODEBUG asks for
+// would fill the function's log from here as well.
+//
+// Signals that would end the process are ignored: only Lambda's SHUTDOWN
+// does, and a broken standard error must not.
+func ownProcess() {
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	debug.SetGCPercent(100)
+	if value, dropped := withoutTracing(os.Getenv("GODEBUG")); dropped {
+		os.Setenv("GODEBUG", value)
+		// The runtime has read GODEBUG already, so the program is started
+		// once more in this process. If that fails, the tracing stays.
+		_ = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+	}
+}
+
+// withoutTracing removes the keys of a GODEBUG value that make a Go program
+// write to standard error.
+func withoutTracing(value string) (rest string, dropped bool) {
+	var keep []string
+	for pair := range strings.SplitSeq(value, ",") {
+		key, _, _ := strings.Cut(pair, "=")
+		if strings.HasSuffix(key, "trace") || strings.HasPrefix(key, "sched") || key == "http2debug" || key == "netdns" {
+			dropped = true
+			continue
+		}
+		keep = append(keep, pair)
+	}
+	return strings.Join(keep, ","), dropped
+}

@@ -1,0 +1,304 @@
+// Package agent is the heart of the extension: the loop over Lambda's events,
+// and the intake of telemetry. It decides which request a line belongs to,
+// when what is written, and how long an invocation may be held for it.
+//
+// Its first rule is never to harm the function: every wait here has a bound,
+// nothing ends the process except Lambda's own word, and whatever goes wrong
+// inside leaves a silent guest that calls next and does nothing else.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/store"
+)
+
+const (
+	// margin is how long before an invocation's deadline next is called at
+	// the latest: our own share of a slow processor, and Lambda's answer.
+	margin = 200 * time.Millisecond
+	// lastChance is how long before that mark what waits starts leaving,
+	// though the function still runs: it is about to time out.
+	lastChance = time.Second
+	// troubleHold bounds the hold after an end that a reset follows. SHUTDOWN
+	// is waiting for our next by then, and its 2 s are running.
+	troubleHold = 300 * time.Millisecond
+	// unknownDeadline is the deadline of an invocation that came without:
+	// Lambda's longest.
+	unknownDeadline = longestInvocation
+	// writeEvery is how often what waits is sent while a function runs for
+	// long.
+	writeEvery = time.Second
+
+	// shutdownTime is what Lambda gives an environment with an external
+	// extension, from the start of its shutdown.
+	shutdownTime = 2 * time.Second
+	// shutdownMargin is how long before the SHUTDOWN deadline we are gone.
+	shutdownMargin = 150 * time.Millisecond
+	// leastShutdown is tried even when the deadline seems to be over: a
+	// clock may be wrong, and being killed costs nothing more.
+	leastShutdown = 100 * time.Millisecond
+	// quiet is how long no telemetry must have come before SHUTDOWN counts
+	// it as complete: four times the least delay of a delivery.
+	quiet = 100 * time.Millisecond
+
+	// backoffFirst and backoffMost bound the pause after a refused next.
+	backoffFirst = 50 * time.Millisecond
+	backoffMost  = 5 * time.Second
+)
+
+// An Events is where Lambda's events come from.
+type Events interface {
+	Next(context.Context) (extapi.NextEvent, error)
+}
+
+// A Receiver is where telemetry arrives.
+type Receiver interface {
+	// Idle reports that nothing waits for the intake, and when something
+	// last arrived.
+	Idle() (idle bool, last time.Time)
+	// DoneWaiting returns since when a body waits for the intake that seems
+	// to hold the end of an invocation.
+	DoneWaiting() (since time.Time, ok bool)
+}
+
+// A Config wires an Agent. All fields except Now are required.
+type Config struct {
+	Events   Events
+	Receiver Receiver // nil where nothing will ever arrive
+	Store    *store.Store
+	Diag     *diag.Logger
+
+	Scale        *parse.Scale
+	MinLevel     parse.Level // zero for all
+	Plain        string
+	Module       string // of lines that name none
+	MaxLines     int    // 0 for no limit
+	FlushTimeout time.Duration
+	// Concurrent says that several invocations run at a time and nothing is
+	// ever frozen (Lambda Managed Instances): there is no INVOKE, and writing
+	// follows platform.report.
+	Concurrent bool
+	Now        func() time.Time
+}
+
+// An Agent runs in two goroutines: Run in one, Intake in another.
+type Agent struct {
+	cfg    Config
+	parser *parse.Parser // Intake's
+	silent atomic.Bool   // after a panic
+
+	mu      sync.Mutex // guards what follows; never held during I/O
+	tracker tracker
+	trusted bool          // a runtimeDone may be waited for
+	woken   chan struct{} // closed and replaced when the above may have changed
+	counts  counts
+}
+
+// counts are what was received and deliberately or necessarily not stored as
+// printed.
+type counts struct {
+	belowLevel, overLimit, invalid, unreadable int
+}
+
+// New returns an Agent that is about to see the first event.
+func New(cfg Config) *Agent {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Agent{
+		cfg:     cfg,
+		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain}),
+		tracker: tracker{concurrent: cfg.Concurrent},
+		trusted: cfg.Receiver != nil && !cfg.Concurrent,
+		woken:   make(chan struct{}),
+	}
+}
+
+// ErrLost is returned by Run when Lambda has said that the environment is
+// beyond repair (HTTP 500 from next); the process should exit non-zero.
+var ErrLost = errors.New("Lambda says that this environment is lost (HTTP 500 from next)")
+
+// Run handles events until SHUTDOWN (nil), or ErrLost. Nothing else ends it
+// but ctx.
+func (a *Agent) Run(ctx context.Context) error {
+	refusals := 0
+	for {
+		ev, err := a.cfg.Events.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			refusals = 0
+			a.cfg.Diag.Recover("next", "Lambda answers next again")
+			if a.handle(ctx, ev) {
+				return nil
+			}
+		case extapi.Fatal(err):
+			a.cfg.Diag.Fail("next", "Lambda answered next with HTTP 500: writing what is there, then exiting", "")
+			a.guarded("shutdown", func() { a.shutdown(ctx, a.cfg.Now().Add(shutdownTime)) })
+			return fmt.Errorf("%w: %w", ErrLost, err)
+		default:
+			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
+			a.cfg.Store.Start()
+			pause(ctx, min(backoffFirst<<min(refusals, 10), backoffMost))
+			refusals++
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// handle handles one event and reports whether it was the last.
+func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
+	switch ev.Type {
+	case extapi.Invoke:
+		a.guarded("invoke", func() { a.invoke(ctx, ev) })
+	case extapi.Shutdown:
+		a.guarded("shutdown", func() { a.shutdown(ctx, ev.Deadline) })
+		return true
+	}
+	return false
+}
+
+// guarded runs f; a panic in it makes a silent guest of the agent.
+func (a *Agent) guarded(where string, f func()) {
+	defer a.cfg.Diag.Guard(where, a.Silence)
+	f()
+}
+
+// Silence makes a silent guest of the agent, from any goroutine: telemetry is
+// no longer looked at, nothing is waited for, and next is called.
+func (a *Agent) Silence() {
+	a.silent.Store(true)
+	a.wake()
+}
+
+// wake makes everybody who waits look again.
+func (a *Agent) wake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.woken)
+	a.woken = make(chan struct{})
+}
+
+// Arrived is for the listener to call when the end of an invocation may be
+// among the bodies that wait.
+func (a *Agent) Arrived() { a.wake() }
+
+func (a *Agent) count(n *int, by int) {
+	a.mu.Lock()
+	*n += by
+	a.mu.Unlock()
+}
+
+// invoke handles one invocation: what was left over leaves beside the running
+// function, and what the function printed before the environment can freeze.
+func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
+	if a.silent.Load() {
+		return
+	}
+	now := a.cfg.Now()
+	a.cfg.Store.Start()
+	a.mu.Lock()
+	a.tracker.invoke(ev.RequestID, now)
+	trusted := a.trusted
+	a.mu.Unlock()
+	if !trusted {
+		return
+	}
+	deadline := ev.Deadline
+	if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
+		deadline = now.Add(unknownDeadline)
+	}
+	end := deadline.Add(-margin)
+	hold, ok := a.waitForEnd(ctx, ev.RequestID, end)
+	if !ok {
+		return
+	}
+	if hold.Before(end) {
+		end = hold
+	}
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(a.cfg.Now()))
+	defer cancel()
+	// What Flush could not write is kept and has been reported by the store.
+	_ = a.cfg.Store.Flush(ctx)
+}
+
+// waitForEnd waits until the invocation with the given ID has ended, and says
+// until when it may be held for writing. ok is false if nothing may be held:
+// the end did not come by the deadline, or there is nobody left to tell us.
+func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (hold time.Time, ok bool) {
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	<-tick.C
+	urged := false
+	for {
+		now := a.cfg.Now()
+		a.mu.Lock()
+		end, woken := a.tracker.ended(id), a.woken
+		a.mu.Unlock()
+		if end != nil {
+			bound := a.cfg.FlushTimeout
+			if end.trouble {
+				bound = min(bound, troubleHold)
+			}
+			return now.Add(bound), true
+		}
+		if a.silent.Load() || ctx.Err() != nil {
+			return now, false
+		}
+		until := deadline
+		// The end may lie among bodies that we have no processor time to
+		// read: then the bound counts from its arrival.
+		if since, waits := a.cfg.Receiver.DoneWaiting(); waits && since.Add(a.cfg.FlushTimeout).Before(until) {
+			until = since.Add(a.cfg.FlushTimeout)
+		}
+		if !now.Before(until) {
+			if until.Equal(deadline) {
+				a.giveUpWaiting()
+			}
+			return now, false
+		}
+		next := until
+		if urge := deadline.Add(-lastChance); !urged && now.Before(urge) && urge.Before(next) {
+			next = urge
+		}
+		if every := now.Add(writeEvery); a.cfg.Store.Waiting() > 0 && every.Before(next) {
+			next = every
+		}
+		tick.Reset(next.Sub(now))
+		select {
+		case <-woken:
+			tick.Stop()
+		case <-tick.C:
+			urged = urged || !a.cfg.Now().Before(deadline.Add(-lastChance))
+			a.cfg.Store.Start()
+		case <-ctx.Done():
+		}
+	}
+}
+
+// giveUpWaiting is called when a deadline came and no runtimeDone.
+func (a *Agent) giveUpWaiting() {
+	a.cfg.Store.Start()
+	a.mu.Lock()
+	a.trusted = false
+	a.mu.Unlock()
+	a.cfg.Diag.Fail("runtimeDone", "no platform.runtimeDone came for an invocation; none is waited for until one comes", "")
+}

@@ -1,0 +1,115 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/logtable/logtable/internal/store"
+)
+
+// shutdown takes what telemetry still arrives and writes everything, errors
+// first, within deadline.
+func (a *Agent) shutdown(ctx context.Context, deadline time.Time) {
+	now := a.cfg.Now()
+	if latest := now.Add(shutdownTime); deadline.IsZero() || deadline.After(latest) {
+		deadline = latest
+	}
+	end := deadline.Add(-shutdownMargin)
+	if least := now.Add(leastShutdown); end.Before(least) {
+		end = least
+	}
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(now))
+	defer cancel()
+	if !a.silent.Load() {
+		_ = a.flushLast(ctx)
+		if a.cfg.Receiver != nil {
+			a.waitForQuiet(ctx, now)
+		}
+		_ = a.flushLast(ctx)
+	}
+	a.account()
+}
+
+func (a *Agent) flushLast(ctx context.Context) error {
+	if a.cfg.Store.Waiting() == 0 {
+		return nil
+	}
+	return a.cfg.Store.FlushLast(ctx)
+}
+
+// waitForQuiet waits until no telemetry has arrived for a while, writing as
+// it comes.
+func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
+	for {
+		a.mu.Lock()
+		woken := a.woken
+		a.mu.Unlock()
+		idle, last := a.cfg.Receiver.Idle()
+		if last.Before(since) {
+			last = since
+		}
+		left := last.Add(quiet).Sub(a.cfg.Now())
+		if idle && left <= 0 {
+			return
+		}
+		t := time.NewTimer(max(left, time.Millisecond))
+		select {
+		case <-woken:
+			t.Stop()
+			a.cfg.Store.Start()
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}
+
+// account says what was not stored as printed: once, at the end, and only if
+// there is something to say.
+func (a *Agent) account() {
+	a.mu.Lock()
+	c := a.counts
+	a.mu.Unlock()
+	lost := a.cfg.Store.GiveUp("not written by the end of the environment")
+	var args []any
+	for _, loss := range slices.SortedFunc(maps.Keys(lost), compareLoss) {
+		args = append(args, fmt.Sprintf("lost %s, %s", loss.Level, loss.Reason), lost[loss])
+	}
+	for _, n := range []struct {
+		name  string
+		count int
+	}{
+		{"below LOGTABLE_LEVEL", c.belowLevel}, {"over LOGTABLE_MAX_LINES", c.overLimit},
+		{"invalid, stored as WARN", c.invalid}, {"unreadable", c.unreadable},
+	} {
+		if n.count > 0 {
+			args = append(args, n.name, n.count)
+		}
+	}
+	if len(args) == 0 {
+		return
+	}
+	level, message := slog.LevelInfo, "messages of this environment that were not stored as printed"
+	if len(lost) > 0 {
+		level, message = slog.LevelError, "messages of this environment were lost"
+	}
+	a.cfg.Diag.Say(level, message, "", append(args, "stored", a.cfg.Store.Written())...)
+}
+
+func compareLoss(a, b store.Loss) int {
+	if a.Level != b.Level {
+		if a.Level < b.Level {
+			return -1
+		}
+		return 1
+	}
+	if a.Reason < b.Reason {
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,429 @@
+// Package config reads the extension's settings from the environment. The
+// variables are a contract: README lists the same names and defaults.
+//
+// A bad setting never fails the function. Load always returns a usable
+// Config, with the default in place of what was refused, and the problems to
+// be said.
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/logtable/logtable/internal/parse"
+)
+
+// The environment variables that Logtable reads for itself.
+const (
+	InfoTable    = "LOGTABLE_INFO_TABLE"
+	ErrorsTable  = "LOGTABLE_ERRORS_TABLE"
+	TTL          = "LOGTABLE_TTL"
+	Timezone     = "LOGTABLE_TIMEZONE"
+	TZOffset     = "LOGTABLE_TZ_OFFSET"
+	Module       = "LOGTABLE_MODULE"
+	Levels       = "LOGTABLE_LEVELS"
+	ErrorsFrom   = "LOGTABLE_ERRORS_FROM"
+	Level        = "LOGTABLE_LEVEL"
+	Plain        = "LOGTABLE_PLAIN"
+	MaxLines     = "LOGTABLE_MAX_LINES"
+	FlushTimeout = "LOGTABLE_FLUSH_TIMEOUT"
+	BufferBytes  = "LOGTABLE_BUFFER_BYTES"
+	Strict       = "LOGTABLE_STRICT"
+)
+
+// variables is what a misspelt name is compared with.
+var variables = []string{
+	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, MaxLines,
+	FlushTimeout, BufferBytes, Strict,
+}
+
+// A Config is everything a user can set, with defaults filled in.
+type Config struct {
+	// InfoTable and ErrorsTable are names or ARNs of DynamoDB tables.
+	// Defaults: logtable-info, logtable-errors.
+	InfoTable, ErrorsTable string
+	// TTL is how long informational rows live: LOGTABLE_TTL as 60d, 12h or
+	// bare seconds; default 60 days, at most 100 years.
+	TTL time.Duration
+	// Zone decides which day a row belongs to: LOGTABLE_TIMEZONE as an IANA
+	// name or an offset such as +05:30; default UTC. LOGTABLE_TZ_OFFSET is
+	// the ancestor's form, whole hours behind UTC.
+	Zone *time.Location
+	// Module names the writer of a line that names none; "" stands for the
+	// function's name.
+	Module string
+	// Scale orders the levels: LOGTABLE_LEVELS and LOGTABLE_ERRORS_FROM.
+	Scale *parse.Scale
+	// MinLevel is the lowest level that is stored: LOGTABLE_LEVEL; the zero
+	// Level (all) by default.
+	MinLevel parse.Level
+	// Plain is the level under which lines that are not ours are stored:
+	// LOGTABLE_PLAIN; "" (default) leaves them to CloudWatch.
+	Plain string
+	// MaxLines is how many informational lines of one invocation are stored;
+	// 0 (default) means all. Errors are exempt.
+	MaxLines int
+	// FlushTimeout bounds the time that an invocation is held after its end
+	// for writing; default 2 s.
+	FlushTimeout time.Duration
+	// BufferBytes bounds what waits in memory. Default: an eighth of the
+	// function's memory, at least 8 MiB and at most 64 MiB.
+	BufferBytes int
+	// Strict makes a silent guest of the extension where a setting is bad.
+	Strict bool
+}
+
+// A Problem is a setting that was refused.
+type Problem struct {
+	Variable string
+	Message  string // what is wrong and what holds instead
+	Advice   string // what to write
+	// Harmless says that nothing was replaced by a default: even under
+	// LOGTABLE_STRICT the extension works.
+	Harmless bool
+}
+
+// Load reads the settings through getenv (usually os.Getenv); environ
+// (os.Environ's form, NAME=value) serves only to find misspelt names.
+func Load(getenv func(string) string, environ []string) (Config, []Problem) {
+	l := loader{getenv: getenv}
+	c := Config{
+		InfoTable:   l.table(InfoTable, "logtable-info"),
+		ErrorsTable: l.table(ErrorsTable, "logtable-errors"),
+		TTL:         l.ttl(),
+		Zone:        l.zone(),
+		Module:      strings.TrimSpace(getenv(Module)),
+		Scale:       l.scale(),
+		MaxLines:    l.integer(MaxLines, 0, 1, 1<<31-1),
+		Strict:      l.boolean(Strict),
+	}
+	c.MinLevel, _ = l.level(Level, c.Scale)
+	if plain, ok := l.level(Plain, c.Scale); ok {
+		c.Plain = plain.Name
+	}
+	c.FlushTimeout = l.flushTimeout()
+	c.BufferBytes = l.integer(BufferBytes, defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), 1<<20, 1<<30)
+	l.misspelt(environ)
+	return c, l.problems
+}
+
+type loader struct {
+	getenv   func(string) string
+	problems []Problem
+}
+
+func (l *loader) refuse(variable, value, why, instead, advice string) {
+	l.problems = append(l.problems, Problem{
+		Variable: variable,
+		Message:  fmt.Sprintf("%s=%q %s; using %s", variable, shorten(value), why, instead),
+		Advice:   advice,
+	})
+}
+
+// shorten keeps a setting that is far too long from filling a log line.
+func shorten(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+var (
+	tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+	tableARN  = regexp.MustCompile(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)
+)
+
+// table accepts what DynamoDB accepts as TableName: a name of 3 to 255
+// characters out of a-z A-Z 0-9 _ . - or a table's ARN.
+func (l *loader) table(variable, fallback string) string {
+	v := strings.TrimSpace(l.getenv(variable))
+	switch {
+	case v == "":
+		return fallback
+	case tableName.MatchString(v), tableARN.MatchString(v):
+		return v
+	}
+	l.refuse(variable, v, "is no table name that DynamoDB accepts", fallback,
+		"write 3 to 255 characters out of a-z A-Z 0-9 _ . - or the table's ARN, for example "+variable+"="+fallback)
+	return fallback
+}
+
+const (
+	defaultTTL = 60 * 24 * time.Hour
+	maxTTL     = 100 * 365 * 24 * time.Hour
+)
+
+func (l *loader) ttl() time.Duration {
+	v := strings.TrimSpace(l.getenv(TTL))
+	if v == "" {
+		return defaultTTL
+	}
+	d, ok := duration(v)
+	why := ""
+	switch {
+	case !ok:
+		why = "is no duration"
+	case d < time.Second:
+		why = "is not above zero"
+	case d > maxTTL:
+		why = "is more than 100 years"
+	default:
+		return d
+	}
+	l.refuse(TTL, v, why, "60d", "write days as 60d, hours as 12h, or bare seconds such as 5184000")
+	return defaultTTL
+}
+
+// duration reads bare seconds, or a whole number with s, m, h, d or w, or
+// what Go reads (1h30m, 1.5h). Values beyond time.Duration's range are
+// returned as its ends, which every caller refuses.
+func duration(v string) (time.Duration, bool) {
+	units := map[byte]time.Duration{
+		's': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour,
+	}
+	digits, unit := v, time.Second
+	if u, ok := units[v[len(v)-1]]; ok {
+		digits, unit = v[:len(v)-1], u
+	}
+	if n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64); err == nil {
+		const most = 1<<63 - 1
+		if n > most/int64(unit) {
+			return most, true
+		}
+		if n < -most/int64(unit) {
+			return -most, true
+		}
+		return time.Duration(n) * unit, true
+	}
+	d, err := time.ParseDuration(v)
+	return d, err == nil
+}
+
+func (l *loader) zone() *time.Location {
+	name, behind := strings.TrimSpace(l.getenv(Timezone)), strings.TrimSpace(l.getenv(TZOffset))
+	if name != "" {
+		if behind != "" {
+			l.refuse(TZOffset, behind, "is not looked at because "+Timezone+" is set", Timezone,
+				"remove one of the two variables")
+		}
+		if zone, ok := parseZone(name); ok {
+			return zone
+		}
+		l.refuse(Timezone, name, "is no time zone", "UTC",
+			"write an IANA name such as Europe/Berlin, or an offset such as +05:30")
+		return time.UTC
+	}
+	if behind == "" {
+		return time.UTC
+	}
+	// The ancestor documented -12 to 14 hours behind UTC; the zones of the
+	// world need -14 to 12.
+	hours, err := strconv.Atoi(behind)
+	if err != nil || hours < -14 || hours > 14 {
+		l.refuse(TZOffset, behind, "is no number of whole hours behind UTC (-14 to 14)", "UTC",
+			"write 6 for US Central in winter, or better "+Timezone+"=America/Chicago")
+		return time.UTC
+	}
+	return fixedZone(-hours * 3600)
+}
+
+var offsetForm = regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$`)
+
+func parseZone(name string) (*time.Location, bool) {
+	if m := offsetForm.FindStringSubmatch(name); m != nil {
+		hours, _ := strconv.Atoi(m[2])
+		minutes, _ := strconv.Atoi("0" + m[3])
+		seconds := hours*3600 + minutes*60
+		if minutes > 59 || seconds > 14*3600 {
+			return nil, false
+		}
+		if m[1] == "-" {
+			seconds = -seconds
+		}
+		return fixedZone(seconds), true
+	}
+	// "Local" would be whatever the image says, and ":UTC" is how Lambda's
+	// own TZ is written.
+	name = strings.TrimPrefix(name, ":")
+	if strings.EqualFold(name, "local") || name == "" {
+		return nil, false
+	}
+	if strings.EqualFold(name, "utc") || name == "Z" {
+		return time.UTC, true
+	}
+	zone, err := time.LoadLocation(name)
+	return zone, err == nil
+}
+
+func fixedZone(seconds int) *time.Location {
+	sign, abs := '+', seconds
+	if seconds < 0 {
+		sign, abs = '-', -seconds
+	}
+	return time.FixedZone(fmt.Sprintf("%c%02d:%02d", sign, abs/3600, abs/60%60), seconds)
+}
+
+func (l *loader) scale() *parse.Scale {
+	levels, from := strings.TrimSpace(l.getenv(Levels)), strings.TrimSpace(l.getenv(ErrorsFrom))
+	scale, err := parse.ParseScale(levels, from)
+	if err == nil {
+		return scale
+	}
+	// A scale that is refused must not take a good LOGTABLE_ERRORS_FROM
+	// along, nor the other way round.
+	if scale, lerr := parse.ParseScale(levels, ""); lerr == nil {
+		l.refuse(ErrorsFrom, from, err.Error(), "the scale's own", "write the name of a level, for example "+ErrorsFrom+"=ALARM")
+		return scale
+	}
+	l.refuse(Levels, levels, err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
+		"write "+Levels+"=NAME=number,… in rising order, for example DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7")
+	if scale, err := parse.ParseScale("", from); err == nil {
+		return scale
+	}
+	return parse.DefaultScale()
+}
+
+func (l *loader) level(variable string, scale *parse.Scale) (parse.Level, bool) {
+	v := strings.TrimSpace(l.getenv(variable))
+	if v == "" {
+		return parse.Level{}, false
+	}
+	level, ok := scale.Find(v)
+	if !ok {
+		instead := "all levels"
+		if variable == Plain {
+			instead = "none (plain lines are left to CloudWatch)"
+		}
+		l.refuse(variable, v, "is no level of the scale", instead, "write the name of a level, for example "+variable+"=INFO")
+	}
+	return level, ok
+}
+
+func (l *loader) integer(variable string, fallback, least, most int) int {
+	v := strings.TrimSpace(l.getenv(variable))
+	if v == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(v)
+	if err == nil && n >= least && n <= most {
+		return n
+	}
+	instead := strconv.Itoa(fallback)
+	if fallback == 0 {
+		instead = "no limit"
+	}
+	l.refuse(variable, v, fmt.Sprintf("is no whole number from %d to %d", least, most), instead,
+		fmt.Sprintf("write a whole number, for example %s=%d", variable, max(fallback, 1000)))
+	return fallback
+}
+
+const (
+	defaultFlushTimeout = 2 * time.Second
+	maxFlushTimeout     = 15 * time.Minute // the longest invocation
+)
+
+func (l *loader) flushTimeout() time.Duration {
+	v := strings.TrimSpace(l.getenv(FlushTimeout))
+	if v == "" {
+		return defaultFlushTimeout
+	}
+	d, ok := time.ParseDuration(v)
+	if ok != nil {
+		if n, err := strconv.Atoi(v); err == nil && n <= 900 {
+			d, ok = time.Duration(n)*time.Second, nil
+		}
+	}
+	if ok == nil && d >= 10*time.Millisecond && d <= maxFlushTimeout {
+		return d
+	}
+	l.refuse(FlushTimeout, v, "is no time from 10ms to 15m", "2s", "write for example "+FlushTimeout+"=2s or 500ms")
+	return defaultFlushTimeout
+}
+
+func (l *loader) boolean(variable string) bool {
+	v := strings.TrimSpace(l.getenv(variable))
+	switch strings.ToLower(v) {
+	case "", "false", "0", "no", "off":
+		return false
+	case "true", "1", "yes", "on":
+		return true
+	}
+	l.refuse(variable, v, "is neither true nor false", "false", "write "+variable+"=true or remove it")
+	return false
+}
+
+// defaultBuffer is an eighth of the function's memory (given in MB), at
+// least 8 MiB and at most 64 MiB: 16 MiB in the smallest function.
+func defaultBuffer(memoryMB string) int {
+	mb, err := strconv.Atoi(memoryMB)
+	if err != nil {
+		mb = 128
+	}
+	return min(max(mb/8, 8), 64) << 20
+}
+
+// misspelt complains of LOGTABLE_ variables that do not exist: a setting that
+// silently does nothing is the hardest to find.
+func (l *loader) misspelt(environ []string) {
+	found := map[string]string{}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "LOGTABLE_") && !slices.Contains(variables, name) {
+			found[name] = value
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		advice := "remove it, or see the table of settings in README"
+		if near := nearest(name); near != "" {
+			advice = "did you mean " + near + "?"
+		}
+		l.problems = append(l.problems, Problem{
+			Variable: name,
+			Message:  shorten(name) + " is not a setting of Logtable and does nothing",
+			Advice:   advice,
+			Harmless: true,
+		})
+	}
+}
+
+// nearest returns the variable within three edits of name, if there is one.
+func nearest(name string) string {
+	best, least := "", 4
+	for _, v := range variables {
+		if d := distance(name, v); d < least {
+			best, least = v, d
+		}
+	}
+	return best
+}
+
+// distance is the number of inserted, deleted or changed bytes between two
+// names; long names count as far away.
+func distance(a, b string) int {
+	if len(a) > 64 {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,204 @@
+// Package extapi is a client of the Lambda Extensions API (version
+// 2020-01-01): register, then ask for the next event, for ever.
+//
+// It knows nothing of init/error and exit/error: either of them fails the
+// customer's invocation, which a log shipper has no reason to do.
+package extapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Event types of the Extensions API.
+const (
+	Invoke   = "INVOKE"
+	Shutdown = "SHUTDOWN"
+)
+
+// maxAnswer bounds what is read of any answer, in bytes. An INVOKE event
+// carries no payload and stays far below.
+const maxAnswer = 1 << 20
+
+// An Error is an answer other than 200. Lambda uses 403 for everything that
+// it refuses and 500 for "container error, the extension should exit
+// promptly".
+type Error struct {
+	Call    string // "register" or "next"
+	Status  int
+	Type    string // such as Extension.InvalidEventType
+	Message string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("Lambda answered %s with HTTP %d %s: %s", e.Call, e.Status, e.Type, e.Message)
+}
+
+// InvalidEventType reports whether err is the refusal that Lambda Managed
+// Instances answer to a registration for INVOKE (seen in AWS's emulator:
+// 403 Extension.InvalidEventType; a second registration for SHUTDOWN alone
+// then succeeds).
+func InvalidEventType(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden && e.Type == "Extension.InvalidEventType"
+}
+
+// Fatal reports whether err is a 500, after which Lambda's documentation
+// tells an extension to exit.
+func Fatal(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusInternalServerError
+}
+
+// A Registration is what Lambda tells a registered extension.
+type Registration struct {
+	ID              string // for all later calls
+	FunctionName    string
+	FunctionVersion string
+	Handler         string
+	AccountID       string // empty where the platform does not know it
+}
+
+// A NextEvent is the answer of next.
+type NextEvent struct {
+	Type           string    // Invoke, Shutdown, or something newer
+	Deadline       time.Time // of the invocation or of the shutdown; zero if Lambda sent none
+	RequestID      string    // INVOKE only
+	FunctionARN    string    // INVOKE only
+	ShutdownReason string    // SHUTDOWN only: spindown, timeout, failure, or another word of an emulator
+}
+
+// A Client talks to one environment's Extensions API. It is for one
+// goroutine.
+type Client struct {
+	base string
+	name string
+	http *http.Client
+	id   string
+}
+
+// New returns a client for the API at addr, the value of
+// AWS_LAMBDA_RUNTIME_API (host:port, no scheme). name must be the base name
+// of the extension's file in /opt/extensions: Lambda takes any other name for
+// an internal extension and then waits for the external one in vain.
+func New(addr, name string) *Client {
+	return &Client{
+		base: "http://" + addr + "/2020-01-01/extension",
+		name: name,
+		http: LocalClient(),
+	}
+}
+
+// LocalClient returns an HTTP client for Lambda's own endpoints: never
+// through a proxy, whatever the function's environment says, and without a
+// time limit, because next blocks while the environment is frozen.
+func LocalClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:               nil,
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 2,
+	}}
+}
+
+// Register registers the extension for the given event types.
+func (c *Client) Register(ctx context.Context, events ...string) (Registration, error) {
+	body, err := json.Marshal(map[string][]string{"events": events})
+	if err != nil {
+		return Registration{}, fmt.Errorf("cannot encode the registration: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/register", bytes.NewReader(body))
+	if err != nil {
+		return Registration{}, fmt.Errorf("cannot register: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Lambda-Extension-Name", c.name)
+	req.Header.Set("Lambda-Extension-Accept-Feature", "accountId")
+	var answer struct {
+		FunctionName    string `json:"functionName"`
+		FunctionVersion string `json:"functionVersion"`
+		Handler         string `json:"handler"`
+		AccountID       string `json:"accountId"`
+	}
+	header, err := c.do(req, "register", &answer)
+	if err != nil {
+		return Registration{}, err
+	}
+	c.id = header.Get("Lambda-Extension-Identifier")
+	if c.id == "" {
+		return Registration{}, errors.New("cannot register: Lambda's answer has no Lambda-Extension-Identifier")
+	}
+	return Registration{
+		ID: c.id, FunctionName: answer.FunctionName, FunctionVersion: answer.FunctionVersion,
+		Handler: answer.Handler, AccountID: answer.AccountID,
+	}, nil
+}
+
+// Registered reports whether Register has succeeded.
+func (c *Client) Registered() bool { return c.id != "" }
+
+// Next says that the extension is done with the last event and waits for the
+// following one, without a time limit of its own: the process may be frozen
+// inside this call for hours. The first call ends the extension's init.
+func (c *Client) Next(ctx context.Context) (NextEvent, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/event/next", nil)
+	if err != nil {
+		return NextEvent{}, fmt.Errorf("cannot ask for the next event: %w", err)
+	}
+	req.Header.Set("Lambda-Extension-Identifier", c.id)
+	var answer struct {
+		EventType          string          `json:"eventType"`
+		DeadlineMs         json.RawMessage `json:"deadlineMs"`
+		RequestID          string          `json:"requestId"`
+		InvokedFunctionARN string          `json:"invokedFunctionArn"`
+		ShutdownReason     string          `json:"shutdownReason"`
+	}
+	if _, err := c.do(req, "next", &answer); err != nil {
+		return NextEvent{}, err
+	}
+	ev := NextEvent{
+		Type: strings.ToUpper(answer.EventType), RequestID: answer.RequestID,
+		FunctionARN: answer.InvokedFunctionARN, ShutdownReason: strings.ToLower(answer.ShutdownReason),
+	}
+	// An odd deadline (an emulator's) is no deadline, but the event is an
+	// event all the same.
+	if ms, err := strconv.ParseInt(string(answer.DeadlineMs), 10, 64); err == nil && ms > 0 {
+		ev.Deadline = time.UnixMilli(ms)
+	}
+	return ev, nil
+}
+
+// do sends req and decodes a 200's body into answer.
+func (c *Client) do(req *http.Request, call string, answer any) (http.Header, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach Lambda's Extensions API for %s: %w", call, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read Lambda's answer to %s: %w", call, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		e := &Error{Call: call, Status: resp.StatusCode}
+		var detail struct{ ErrorType, ErrorMessage string }
+		if json.Unmarshal(body, &detail) == nil {
+			e.Type, e.Message = detail.ErrorType, detail.ErrorMessage
+		} else {
+			e.Message = http.StatusText(resp.StatusCode)
+		}
+		return nil, e
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return nil, fmt.Errorf("cannot decode Lambda's answer to %s: %w", call, err)
+	}
+	return resp.Header, nil
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// ErrNoRegion is returned by NewClient where neither AWS_REGION nor
+// AWS_DEFAULT_REGION is set. Lambda always sets both.
+var ErrNoRegion = errors.New("cannot write to DynamoDB without a region: set AWS_REGION")
+
+// NewClient returns a DynamoDB client from the settings that Lambda and the
+// function's owner put into the environment:
+//
+//   - AWS_REGION, else AWS_DEFAULT_REGION;
+//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, else
+//     AWS_CONTAINER_CREDENTIALS_FULL_URI with AWS_CONTAINER_AUTHORIZATION_TOKEN
+//     (as under SnapStart);
+//   - AWS_ENDPOINT_URL_DYNAMODB, else AWS_ENDPOINT_URL, unless
+//     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true;
+//   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_CA_BUNDLE;
+//   - HTTP_PROXY, HTTPS_PROXY, NO_PROXY (never for loopback addresses).
+//
+// AWS_PROFILE and AWS_MAX_ATTEMPTS are meant for the function and ignored:
+// a profile has no files here, and the Store retries by itself because only
+// it knows the deadline. The SDK's config package would honour them, and fail
+// over them; it also costs 2 MB and a millisecond of every cold start.
+//
+// Nothing is read from the network or from a file before the first request.
+// warn is called for a setting that is refused and replaced.
+func NewClient(getenv func(string) string, warn func(message, advice string)) (*dynamodb.Client, error) {
+	o := dynamodb.Options{
+		Region: firstOf(getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")),
+		// One attempt: the Store retries.
+		Retryer:               aws.NopRetryer{},
+		Credentials:           credentials(getenv),
+		HTTPClient:            newHTTPClient(getenv("AWS_CA_BUNDLE"), warn),
+		AccountIDEndpointMode: aws.AccountIDEndpointModeDisabled,
+	}
+	if endpoint := endpointURL(getenv, warn); endpoint != "" {
+		o.BaseEndpoint = aws.String(endpoint)
+		if o.Region == "" {
+			o.Region = "us-east-1" // signs, but leads nowhere
+		}
+	}
+	if o.Region == "" {
+		return nil, ErrNoRegion
+	}
+	if isTrue(getenv("AWS_USE_FIPS_ENDPOINT")) {
+		o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
+	}
+	if isTrue(getenv("AWS_USE_DUALSTACK_ENDPOINT")) {
+		o.EndpointOptions.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
+	}
+	return dynamodb.New(o), nil
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func isTrue(s string) bool { return strings.EqualFold(strings.TrimSpace(s), "true") }
+
+// endpointURL reads the endpoint in the order that AWS documents for its SDKs.
+func endpointURL(getenv func(string) string, warn func(message, advice string)) string {
+	if isTrue(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) {
+		return ""
+	}
+	for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"} {
+		v := getenv(name)
+		if v == "" {
+			continue
+		}
+		u, err := url.Parse(v)
+		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+			return v
+		}
+		warn(fmt.Sprintf("%s is no URL; using DynamoDB's regional endpoint", name),
+			"write "+name+" as https://host:port or remove it")
+	}
+	return ""
+}
+
+// errNoCredentials is what the credentials provider returns where the
+// environment has none.
+var errNoCredentials = errors.New("the environment has neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI")
+
+func credentials(getenv func(string) string) aws.CredentialsProvider {
+	if uri := getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"); uri != "" && getenv("AWS_ACCESS_KEY_ID") == "" {
+		return aws.NewCredentialsCache(endpointcreds.New(uri, func(o *endpointcreds.Options) {
+			o.AuthorizationToken = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+			o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{Proxy: nil}}
+		}), func(o *aws.CredentialsCacheOptions) {
+			o.ExpiryWindow = time.Minute
+		})
+	}
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		c := aws.Credentials{
+			AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),
+			SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
+			SessionToken:    getenv("AWS_SESSION_TOKEN"),
+			Source:          "environment",
+		}
+		if !c.HasKeys() {
+			return c, errNoCredentials
+		}
+		return c, nil
+	})
+}
+
+// newHTTPClient is tuned for a process that is frozen between requests:
+// connections idle for longer than any wait within an invocation are not used
+// again (Go compares by wall clock, so this works across a freeze), and no
+// step may block for long.
+func newHTTPClient(bundle string, warn func(message, advice string)) *http.Client {
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: time.Second, KeepAlive: -1}).DialContext,
+		TLSHandshakeTimeout: 2 * time.Second,
+		IdleConnTimeout:     5 * time.Second,
+		MaxIdleConnsPerHost: maxWriters,
+	}
+	c := &http.Client{
+		Transport: t,
+		// DynamoDB does not redirect; whoever does shall not get our rows.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if bundle != "" {
+		c.Transport = &bundleTransport{transport: t, bundle: bundle, warn: warn}
+	}
+	return c
+}
+
+// bundleTransport trusts the certificates of AWS_CA_BUNDLE instead of the
+// system's, as the SDKs do. The file is read with the first request that
+// needs it, because parsing the usual bundle takes 5 ms of every cold start.
+type bundleTransport struct {
+	transport *http.Transport
+	bundle    string
+	warn      func(message, advice string)
+	once      sync.Once
+}
+
+func (b *bundleTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "https" {
+		b.once.Do(b.load)
+	}
+	return b.transport.RoundTrip(req)
+}
+
+func (b *bundleTransport) load() {
+	pem, err := os.ReadFile(b.bundle)
+	roots := x509.NewCertPool()
+	if err != nil || !roots.AppendCertsFromPEM(pem) {
+		b.warn("AWS_CA_BUNDLE cannot be read as a file of PEM certificates; using the system's certificates",
+			"correct the path, or remove AWS_CA_BUNDLE")
+		return
+	}
+	b.transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+}

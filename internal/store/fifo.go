@@ -1,0 +1,56 @@
+package store
+
+// fifo is a double-ended queue of records on a ring, so that neither end
+// moves the others. The zero value is empty.
+type fifo struct {
+	ring []*Record
+	head int
+	n    int
+}
+
+func (q *fifo) len() int { return q.n }
+
+func (q *fifo) push(r *Record) {
+	q.grow()
+	q.ring[(q.head+q.n)%len(q.ring)] = r
+	q.n++
+}
+
+func (q *fifo) pushFirst(r *Record) {
+	q.grow()
+	q.head = (q.head - 1 + len(q.ring)) % len(q.ring)
+	q.ring[q.head] = r
+	q.n++
+}
+
+func (q *fifo) first() *Record { return q.ring[q.head] }
+
+func (q *fifo) pop() *Record {
+	r := q.ring[q.head]
+	q.ring[q.head] = nil
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+	if q.n == 0 && len(q.ring) > 1024 {
+		q.ring, q.head = nil, 0 // a burst's ring is not kept for life
+	}
+	return r
+}
+
+func (q *fifo) popLast() *Record {
+	i := (q.head + q.n - 1) % len(q.ring)
+	r := q.ring[i]
+	q.ring[i] = nil
+	q.n--
+	return r
+}
+
+func (q *fifo) grow() {
+	if q.n < len(q.ring) {
+		return
+	}
+	ring := make([]*Record, max(64, 2*len(q.ring)))
+	for i := range q.n {
+		ring[i] = q.ring[(q.head+i)%len(q.ring)]
+	}
+	q.ring, q.head = ring, 0
+}

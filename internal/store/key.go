@@ -1,0 +1,132 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// maxSeq is the last sequence number of a millisecond: four digits.
+	maxSeq = 9999
+	// maxBack is how far an event's time may lie behind the last stamp and
+	// still be clamped to it. Further back means that a clock jumped.
+	maxBack = 2000 * time.Millisecond
+	// maxModule bounds the module in a sort key, in bytes.
+	maxModule = 128
+)
+
+// The stamps between these instants have ten digits of epoch seconds, which
+// is what makes keys sort as strings. A time outside is an error of some
+// clock and replaced by our own.
+var (
+	minTime = time.Unix(1_000_000_000, 0)
+	maxTime = time.Unix(9_999_999_998, 0)
+)
+
+// keys makes the keys of rows. A key is made once, when a record is
+// received; retry, spill and replay keep it. It is not safe for concurrent
+// use.
+type keys struct {
+	zone *time.Location
+	now  func() time.Time
+
+	env  string // environment ID
+	ms   int64  // last stamp, epoch milliseconds
+	seq  int    // sequence number within ms
+	day  string // YYYY-MM-DD of ms
+	next int64  // epoch milliseconds at which day may change
+}
+
+func newKeys(zone *time.Location, now func() time.Time) *keys {
+	return &keys{zone: zone, now: now, env: newEnvironmentID(), ms: -1}
+}
+
+// environmentAlphabet is base 32 with digits first, so that IDs sort as their
+// numbers do.
+var environmentAlphabet = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
+
+// newEnvironmentID returns 50 random bits as ten characters. Two environments
+// overwrite each other's rows only if their IDs are equal and module,
+// millisecond and sequence number as well.
+func newEnvironmentID() string {
+	var b [7]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return environmentAlphabet.EncodeToString(b[:])[:10]
+}
+
+// renew starts a new environment ID, for a clock that jumped back and for a
+// process that was cloned.
+func (k *keys) renew() {
+	k.env, k.ms, k.seq, k.next = newEnvironmentID(), -1, 0, 0
+}
+
+// stamp moves the clock of the keys to t, never back: an earlier time gets the
+// last millisecond and its next sequence number.
+func (k *keys) stamp(t time.Time) {
+	if t.Before(minTime) || t.After(maxTime) {
+		t = k.now()
+	}
+	ms := t.UnixMilli()
+	switch {
+	case k.ms >= 0 && ms < k.ms-maxBack.Milliseconds():
+		k.renew()
+		k.ms = ms
+	case ms > k.ms:
+		k.ms, k.seq = ms, 0
+	case k.seq < maxSeq:
+		k.seq++
+	default:
+		k.ms, k.seq = k.ms+1, 0
+	}
+	if k.ms >= k.next || k.day == "" {
+		k.setDay()
+	}
+}
+
+// setDay computes the day of the last stamp, and until when it is surely the
+// same: the day changes at a full minute in every zone.
+func (k *keys) setDay() {
+	at := time.UnixMilli(k.ms).In(k.zone)
+	k.day = at.Format(time.DateOnly)
+	k.next = at.Truncate(time.Minute).Add(time.Minute).UnixMilli()
+}
+
+// make returns the keys of a record of module at t.
+func (k *keys) make(t time.Time, module string) (date, stampMod string) {
+	k.stamp(t)
+	b := make([]byte, 0, 20+len(module)+len(k.env))
+	b = strconv.AppendInt(b, k.ms/1000, 10)
+	b = append(b, '.')
+	b = appendPadded(b, int(k.ms%1000), 3)
+	b = appendPadded(b, k.seq, 4)
+	b = append(b, '+')
+	b = append(b, module...)
+	b = append(b, '+')
+	b = append(b, k.env...)
+	return k.day, string(b)
+}
+
+func appendPadded(b []byte, n, width int) []byte {
+	s := strconv.Itoa(n)
+	for range width - len(s) {
+		b = append(b, '0')
+	}
+	return append(b, s...)
+}
+
+// Module makes a module name fit for a sort key: every character outside
+// A-Z a-z 0-9 . _ - becomes an underscore, and what is longer than 128 bytes
+// is cut. An empty name stays empty.
+func Module(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, name)
+	return clean[:min(len(clean), maxModule)]
+}

@@ -1,0 +1,28 @@
+package store
+
+// The attributes of a row. These names are a contract with every reader of
+// the tables (README, "A row"); the first three and AttrExpiry are the
+// ancestor's.
+//
+// AttrDate is the partition key (S): YYYY-MM-DD in the configured zone.
+// AttrStampMod is the sort key (S):
+// <epoch seconds>.<ms><4-digit sequence>+<module>+<environment id>.
+// AttrMessage (S) is "LEVEL: (locator) text exception".
+// AttrExpiry (N) is in epoch seconds, informational table only.
+// AttrExceptionAt (N) is the byte offset of the exception within the message.
+// AttrFields (S) is a JSON object of the line's remaining members.
+// AttrIssues (S) says what was wrong with an invalid line.
+// AttrTruncated (N) says how many bytes were cut to fit DynamoDB's limit.
+const (
+	AttrDate        = "date"
+	AttrStampMod    = "stamp_mod"
+	AttrMessage     = "message"
+	AttrExpiry      = "expiry"
+	AttrLevel       = "level"
+	AttrLocator     = "locator"
+	AttrRequestID   = "request_id"
+	AttrExceptionAt = "exception_at"
+	AttrFields      = "fields"
+	AttrIssues      = "issues"
+	AttrTruncated   = "truncated"
+)

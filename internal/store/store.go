@@ -1,0 +1,350 @@
+// Package store keeps records until DynamoDB has taken them: it makes their
+// keys, holds them in a bounded queue and writes them in batches, errors
+// first, again and again under the same keys until they are confirmed.
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+const (
+	// maxBatch is how many items BatchWriteItem takes.
+	maxBatch = 25
+	// maxBatchWire bounds the items of one request in bytes on the wire,
+	// unless one item alone is larger. DynamoDB takes 16 MB; staying small
+	// keeps memory flat and lets errors go ahead.
+	maxBatchWire = 1 << 20
+	// maxWriters is how many requests are on the wire at once.
+	maxWriters = 4
+	// perWriter is how many waiting records justify one more writer.
+	perWriter = 2 * maxBatch
+)
+
+// A Client is what the Store needs of *dynamodb.Client.
+type Client interface {
+	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
+}
+
+// A Reporter is told of failures, each of which it says once, and of their
+// end.
+type Reporter interface {
+	Fail(key, message, advice string, args ...any) bool
+	Recover(key, message string)
+}
+
+// A Config says where and how a Store writes.
+type Config struct {
+	Client      Client
+	InfoTable   string
+	ErrorsTable string
+	TTL         time.Duration  // of informational rows; at least a second
+	Zone        *time.Location // decides the day of a row
+	MaxBytes    int            // bound of what waits, in bytes of items plus 256 a record
+	Report      Reporter
+	// Panicked is called with the value of a panic in a writer, which then
+	// ends. It must not panic.
+	Panicked func(v any)
+	// Now is time.Now except in tests.
+	Now func() time.Time
+}
+
+// A Store is the queue of records and its writers. All methods may be called
+// from any goroutine.
+type Store struct {
+	cfg Config
+
+	mu      sync.Mutex // guards what follows; never held during I/O
+	keys    *keys
+	queues  [2]fifo // by table
+	tables  [2]table
+	bytes   int           // cost of all records that wait or are on the wire
+	onWire  int           // records
+	writers int           // goroutines
+	changed chan struct{} // closed and replaced when the above changes
+	health  health
+	force   bool // SHUTDOWN: no more resting
+	lost    map[Loss]int
+	written int
+}
+
+// The indexes of the two tables, in the order in which records leave.
+const (
+	errorsTable = iota
+	infoTable
+)
+
+// A Loss says of which level records were lost and why. "Why" is short and
+// fixed, so that counts stay few.
+type Loss struct {
+	Level  string
+	Reason string
+}
+
+// New returns a Store. It sends nothing before Start or Flush.
+func New(cfg Config) *Store {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Store{
+		cfg:     cfg,
+		keys:    newKeys(cfg.Zone, cfg.Now),
+		tables:  [2]table{{name: cfg.ErrorsTable}, {name: cfg.InfoTable}},
+		changed: make(chan struct{}),
+		lost:    make(map[Loss]int),
+		health:  health{attempt: firstAttempt},
+	}
+}
+
+// Add gives e its key and queues it. It never blocks. Where the bound is
+// reached, an error displaces informational records; what does not fit is
+// counted as lost. Entries of one environment must be added in the order in
+// which they were received.
+func (s *Store) Add(e Entry) {
+	r := &Record{
+		Error: e.Error, Level: e.Level, Locator: e.Locator, RequestID: e.RequestID, Message: e.Message,
+		ExceptionAt: e.ExceptionAt, Fields: e.Fields, Issues: e.Issues,
+	}
+	module := Module(e.Module)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Date, r.StampMod = s.keys.make(e.Time, module)
+	if !r.Error {
+		r.Expiry = s.expiry()
+	}
+	r.fit()
+	if !s.room(r) {
+		s.lose(r, "memory full")
+		return
+	}
+	s.bytes += r.cost()
+	s.queues[tableOf(r)].push(r)
+}
+
+// expiry counts from the record's stamp; from now where a wrong clock would
+// have the row deleted at once. mu must be held.
+func (s *Store) expiry() int64 {
+	ttl := int64(s.cfg.TTL / time.Second)
+	at := s.keys.ms/1000 + ttl
+	if now := s.cfg.Now().Unix(); at <= now {
+		return now + ttl
+	}
+	return at
+}
+
+// room makes room for r, if that is possible. mu must be held.
+func (s *Store) room(r *Record) bool {
+	for s.bytes+r.cost() > s.cfg.MaxBytes {
+		if !r.Error || s.queues[infoTable].len() == 0 {
+			return false
+		}
+		victim := s.queues[infoTable].popLast()
+		s.bytes -= victim.cost()
+		s.lose(victim, "memory full")
+	}
+	return true
+}
+
+func tableOf(r *Record) int {
+	if r.Error {
+		return errorsTable
+	}
+	return infoTable
+}
+
+// lose counts a record that will not be stored. mu must be held.
+func (s *Store) lose(r *Record, reason string) {
+	s.lost[Loss{r.Level, reason}]++
+	s.cfg.Report.Fail("lost "+reason, "messages are lost: "+reason,
+		"the counts follow at the end of this environment", "level", r.Level)
+}
+
+// Waiting is the number of records that are not confirmed yet.
+func (s *Store) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting()
+}
+
+func (s *Store) waiting() int {
+	return s.queues[errorsTable].len() + s.queues[infoTable].len() + s.onWire
+}
+
+// Written is the number of records that DynamoDB confirmed.
+func (s *Store) Written() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.written
+}
+
+// Lost returns the losses so far.
+func (s *Store) Lost() map[Loss]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.lost)
+}
+
+// GiveUp counts everything that still waits as lost, at the very end.
+func (s *Store) GiveUp(reason string) map[Loss]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t := range s.queues {
+		for s.queues[t].len() > 0 {
+			r := s.queues[t].pop()
+			s.bytes -= r.cost()
+			s.lost[Loss{r.Level, reason}]++
+		}
+	}
+	if s.onWire > 0 {
+		// Their writers still hold them; whether they were stored is unknown.
+		s.lost[Loss{"?", "not confirmed"}] += s.onWire
+	}
+	return maps.Clone(s.lost)
+}
+
+// ErrResting is returned by Flush while a table or DynamoDB as a whole does
+// not take records; they are kept.
+var ErrResting = errors.New("DynamoDB does not take records at present; they are kept")
+
+// Start lets writers work on what waits, in the background. It returns at
+// once. Where DynamoDB has been failing it only probes, and rarely.
+func (s *Store) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.start()
+}
+
+// start must be called with mu held.
+func (s *Store) start() {
+	now := s.cfg.Now()
+	want := (s.takable(now) + perWriter - 1) / perWriter
+	switch {
+	case want > 0 && !s.force && s.health.open:
+		if s.writers > 0 || now.Before(s.health.until) {
+			return
+		}
+		want = 1
+	}
+	for s.writers < min(want, maxWriters) {
+		s.writers++
+		go s.writer()
+	}
+}
+
+// Flush writes everything that waits. It returns nil when all is confirmed,
+// ErrResting when what is left must wait for DynamoDB, or ctx's error when
+// the time is over; then requests that are on the wire stay there, and their
+// answers still count.
+func (s *Store) Flush(ctx context.Context) error {
+	return s.flush(ctx, false)
+}
+
+// FlushLast is Flush for the end of the process: nothing rests any more, and
+// every wait is short.
+func (s *Store) FlushLast(ctx context.Context) error {
+	return s.flush(ctx, true)
+}
+
+func (s *Store) flush(ctx context.Context, last bool) error {
+	s.mu.Lock()
+	if last && !s.force {
+		s.force = true
+		for t := range s.tables {
+			s.tables[t].blockedUntil = time.Time{}
+		}
+	}
+	written, began := s.written, s.cfg.Now()
+	for {
+		if s.waiting() == 0 {
+			s.mu.Unlock()
+			return nil
+		}
+		s.start()
+		if s.writers == 0 || (s.health.open && !s.force) {
+			s.mu.Unlock()
+			return ErrResting
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			s.mu.Lock()
+			// A whole flush without one confirmed record: the next
+			// invocation shall not pay for the same experience.
+			now := s.cfg.Now()
+			tried := s.health.failures > 0 || now.Sub(began) >= firstAttempt
+			if tried && s.written == written && s.waiting() > 0 {
+				s.health.rest(now)
+			}
+			s.mu.Unlock()
+			return ctx.Err()
+		}
+		s.mu.Lock()
+	}
+}
+
+// notify wakes everybody who waits in flush. mu must be held.
+func (s *Store) notify() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// takable counts the records that a writer may take now. mu must be held.
+func (s *Store) takable(now time.Time) int {
+	n := 0
+	for t := range s.queues {
+		if !now.Before(s.tables[t].blockedUntil) {
+			n += s.queues[t].len()
+		}
+	}
+	return n
+}
+
+// take removes the next batch from the queues, errors first. mu must be held.
+func (s *Store) take() []*Record {
+	var batch []*Record
+	wire := 0
+	now := s.cfg.Now()
+	for t := range s.queues {
+		if now.Before(s.tables[t].blockedUntil) {
+			continue
+		}
+		for s.queues[t].len() > 0 && len(batch) < maxBatch {
+			r := s.queues[t].first()
+			if wire+int(r.wire) > maxBatchWire && len(batch) > 0 {
+				break
+			}
+			wire += int(r.wire)
+			batch = append(batch, s.queues[t].pop())
+			if s.tables[t].failures > 0 && !s.force {
+				break // one record is enough to find out
+			}
+		}
+	}
+	s.onWire += len(batch)
+	return batch
+}
+
+// putBack returns records that were taken to the front of their queues. mu
+// must be held.
+func (s *Store) putBack(records []*Record) {
+	for _, r := range slices.Backward(records) {
+		s.queues[tableOf(r)].pushFirst(r)
+	}
+	s.onWire -= len(records)
+}
+
+// Renew starts a new environment ID for the records to come, for a process
+// that was cloned.
+func (s *Store) Renew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys.renew()
+}

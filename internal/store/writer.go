@@ -1,0 +1,409 @@
+package store
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+)
+
+const (
+	// firstAttempt is the time that a request gets at first. Doubled with
+	// every time-out up to maxAttempt, so that a dead socket costs a second
+	// and a slow table is still waited for in the end.
+	firstAttempt = time.Second
+	maxAttempt   = 8 * time.Second
+	// backoffBase and backoffMost bound the pause after a failure: full
+	// jitter, doubled.
+	backoffBase = 25 * time.Millisecond
+	backoffMost = time.Second
+	// restBase and restMost bound how long a dead DynamoDB, or a table that
+	// refuses us, is left alone before the next probe.
+	restBase = 250 * time.Millisecond
+	restMost = 10 * time.Second
+	// openAfter is how many failed requests in a row, none confirmed in
+	// between, mean that DynamoDB is down.
+	openAfter = 5
+)
+
+// health is what the Store knows of DynamoDB as a whole: a circuit breaker.
+// While it is open nothing is held for writing; one writer probes now and
+// then, beside the function.
+type health struct {
+	failures int           // in a row
+	attempt  time.Duration // time limit of the next request
+	open     bool
+	until    time.Time // of the next probe, while open
+	rested   int       // times opened since the last success
+}
+
+func (h *health) rest(now time.Time) {
+	h.open = true
+	h.until = now.Add(min(restBase<<min(h.rested, 10), restMost))
+	h.rested++
+}
+
+func (h *health) success(took time.Duration) {
+	h.failures, h.open, h.rested = 0, false, 0
+	h.attempt = min(max(4*took, firstAttempt), maxAttempt)
+}
+
+func (h *health) failure(now time.Time, timedOut bool) {
+	h.failures++
+	if timedOut {
+		h.attempt = min(2*h.attempt, maxAttempt)
+	}
+	if h.open || h.failures >= openAfter {
+		h.rest(now)
+	}
+}
+
+// table is what the Store knows of one table.
+type table struct {
+	name         string
+	accepted     bool      // has taken a record since the last refusal of all
+	failures     int       // refusals in a row that are the table's fault
+	refusedAlone int       // records refused alone before any was accepted
+	blockedUntil time.Time // of the next try
+}
+
+func (t *table) block(now time.Time) {
+	t.blockedUntil = now.Add(min(restBase<<min(t.failures, 10), restMost))
+	t.failures++
+	t.refusedAlone = 0
+}
+
+// outcome is what an error means for the records of a request.
+type outcome int
+
+const (
+	stored     outcome = iota
+	again              // retry after a pause
+	tableFault         // nothing will be taken before somebody mends something
+	itemFault          // one of the items is refused
+)
+
+// writer sends batches until nothing is left that it may send.
+func (s *Store) writer() {
+	defer func() {
+		v := recover()
+		s.mu.Lock()
+		s.writers--
+		s.notify()
+		s.mu.Unlock()
+		if v != nil && s.cfg.Panicked != nil {
+			s.cfg.Panicked(v)
+		}
+	}()
+	for {
+		s.mu.Lock()
+		now := s.cfg.Now()
+		if s.health.open && !s.force && now.Before(s.health.until) {
+			s.mu.Unlock()
+			return
+		}
+		batch := s.take()
+		probing := s.health.open && !s.force
+		s.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		pause := s.deliver(batch)
+		if probing {
+			s.mu.Lock()
+			again := !s.health.open
+			s.mu.Unlock()
+			if !again {
+				return
+			}
+		}
+		if pause > 0 {
+			s.sleep(pause)
+		}
+	}
+}
+
+// sleep is a backoff, cut short when the last flush begins.
+func (s *Store) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		s.mu.Lock()
+		changed, force := s.changed, s.force
+		s.mu.Unlock()
+		if force {
+			d = min(d, backoffBase)
+			<-time.After(d)
+			return
+		}
+		select {
+		case <-t.C:
+			return
+		case <-changed:
+		}
+	}
+}
+
+// deliver sends one batch, in pieces where DynamoDB refuses it as a whole,
+// and says how long to pause before the next.
+func (s *Store) deliver(batch []*Record) (pause time.Duration) {
+	result, why := s.request(batch)
+	switch result {
+	case stored, again:
+		return s.backoff()
+	}
+	if parts := splitByTable(batch); len(parts) > 1 {
+		return max(s.deliver(parts[0]), s.deliver(parts[1]))
+	}
+	if result == itemFault && len(batch) > 1 {
+		half := len(batch) / 2
+		return max(s.deliver(batch[:half]), s.deliver(batch[half:]))
+	}
+	if result == itemFault {
+		return s.refused(batch[0], why)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.putBack(batch)
+	s.tables[tableOf(batch[0])].block(s.cfg.Now())
+	s.notify()
+	return 0
+}
+
+// backoff is the pause that the state of health asks for.
+func (s *Store) backoff() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.health.failures == 0 {
+		return 0
+	}
+	most := min(backoffBase<<min(s.health.failures, 10), backoffMost)
+	return rand.N(most) + 1
+}
+
+// refused deals with a record that DynamoDB refused when it came alone. If
+// the table has taken others, the record is at fault: a short form of it
+// takes its place, and if that is refused too, it is lost and counted. If the
+// table has not taken any, it may be the table that is wrong: then the record
+// goes to the end of the queue until another one has been tried.
+func (s *Store) refused(r *Record, why string) time.Duration {
+	s.mu.Lock()
+	t := &s.tables[tableOf(r)]
+	guilty := t.accepted || s.force
+	switch {
+	case guilty && !r.reduced:
+		s.bytes -= r.cost()
+		r.reduce(why)
+		s.bytes += r.cost()
+		s.mu.Unlock()
+		s.cfg.Report.Fail("row "+t.name, fmt.Sprintf("DynamoDB refused a row for table %s (%s); a short form takes its place", t.name, why), "")
+		return s.deliver([]*Record{r})
+	case guilty:
+		s.onWire--
+		s.bytes -= r.cost()
+		s.lose(r, "refused by DynamoDB")
+	default:
+		s.onWire--
+		s.queues[tableOf(r)].push(r)
+		if t.refusedAlone++; t.refusedAlone >= min(3, s.queues[tableOf(r)].len()) {
+			t.block(s.cfg.Now())
+			s.cfg.Report.Fail("table "+t.name,
+				fmt.Sprintf("table %s refuses every row (%s); rows are kept", t.name, why),
+				"check that its partition key is date (String) and its sort key is stamp_mod (String)")
+		}
+	}
+	s.notify()
+	s.mu.Unlock()
+	return 0
+}
+
+func splitByTable(batch []*Record) [][]*Record {
+	for i, r := range batch {
+		if tableOf(r) != tableOf(batch[0]) {
+			return [][]*Record{batch[:i], batch[i:]}
+		}
+	}
+	return [][]*Record{batch}
+}
+
+// request sends one BatchWriteItem and settles what it can: confirmed records
+// are done, unprocessed and failed ones are back in the queue. For tableFault
+// and itemFault the records are still the caller's.
+func (s *Store) request(batch []*Record) (outcome, string) {
+	s.mu.Lock()
+	limit := s.health.attempt
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	began := s.cfg.Now()
+	out, err := s.cfg.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: s.requestItems(batch)})
+	if err == nil {
+		s.confirm(batch, out.UnprocessedItems, s.cfg.Now().Sub(began))
+		return stored, ""
+	}
+	result, why, advice := classify(err)
+	names := s.tables[tableOf(batch[0])].name
+	switch result {
+	case again:
+		s.mu.Lock()
+		s.putBack(batch)
+		timedOut := errors.Is(err, context.DeadlineExceeded)
+		s.health.failure(s.cfg.Now(), timedOut)
+		s.notify()
+		s.mu.Unlock()
+		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice)
+	case tableFault:
+		if len(splitByTable(batch)) == 1 {
+			s.cfg.Report.Fail("table "+names, fmt.Sprintf("cannot write to table %s (%s); messages are kept", names, why),
+				fmt.Sprintf(advice, names))
+		}
+	}
+	return result, why
+}
+
+// requestItems is the batch as BatchWriteItem wants it. Both indexes may name
+// the same table.
+func (s *Store) requestItems(batch []*Record) map[string][]types.WriteRequest {
+	items := make(map[string][]types.WriteRequest, 2)
+	for _, r := range batch {
+		name := s.tables[tableOf(r)].name
+		items[name] = append(items[name], types.WriteRequest{PutRequest: &types.PutRequest{Item: r.item()}})
+	}
+	return items
+}
+
+// confirm settles a request that DynamoDB answered with 200: everything is
+// stored except the unprocessed items, which go back to the queue.
+func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteRequest, took time.Duration) {
+	left := unprocessedKeys(unprocessed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var back []*Record
+	for _, r := range batch {
+		if left[itemKey{r.Date, r.StampMod}] {
+			back = append(back, r)
+			continue
+		}
+		s.onWire--
+		s.bytes -= r.cost()
+		s.written++
+		t := &s.tables[tableOf(r)]
+		t.accepted, t.failures, t.refusedAlone = true, 0, 0
+		t.blockedUntil = time.Time{}
+	}
+	s.putBack(back)
+	switch {
+	case len(back) == len(batch):
+		s.health.failure(s.cfg.Now(), false)
+	case len(back) > 0:
+		s.health.success(took)
+		s.health.failures = 1 // asks for a short pause
+	default:
+		s.health.success(took)
+	}
+	for t := range s.tables {
+		if s.tables[t].accepted {
+			s.cfg.Report.Recover("table "+s.tables[t].name, "writing to table "+s.tables[t].name+" works again")
+		}
+	}
+	if len(back) < len(batch) {
+		s.cfg.Report.Recover("dynamodb", "writing to DynamoDB works again")
+	}
+	s.notify()
+}
+
+type itemKey struct{ date, stampMod string }
+
+func unprocessedKeys(tables map[string][]types.WriteRequest) map[itemKey]bool {
+	if len(tables) == 0 {
+		return nil
+	}
+	keys := make(map[itemKey]bool)
+	for _, requests := range tables {
+		for _, w := range requests {
+			if w.PutRequest == nil {
+				continue
+			}
+			date, _ := w.PutRequest.Item[AttrDate].(*types.AttributeValueMemberS)
+			stamp, _ := w.PutRequest.Item[AttrStampMod].(*types.AttributeValueMemberS)
+			if date != nil && stamp != nil {
+				keys[itemKey{date.Value, stamp.Value}] = true
+			}
+		}
+	}
+	return keys
+}
+
+// classify says what an error means, in words without anybody's data, and
+// what to do about it. The advice of a tableFault has one %s for the table.
+func classify(err error) (outcome, string, string) {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		if result, advice, ok := classifyCode(api.ErrorCode()); ok {
+			return result, api.ErrorCode(), advice
+		}
+	}
+	var resp *awshttp.ResponseError
+	if errors.As(err, &resp) && resp.HTTPStatusCode() == 413 {
+		return itemFault, "HTTP 413", ""
+	}
+	if errors.As(err, &resp) && resp.HTTPStatusCode() != 0 {
+		return again, fmt.Sprintf("HTTP %d", resp.HTTPStatusCode()), ""
+	}
+	var roots x509.SystemRootsError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.Is(err, errNoCredentials):
+		return tableFault, "no credentials", "give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (table %s)"
+	case errors.As(err, &roots), errors.As(err, &unknown):
+		return again, "the server's certificate cannot be verified",
+			"the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file"
+	case errors.Is(err, context.DeadlineExceeded):
+		return again, "no answer in time", "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT)"
+	}
+	return again, "no connection: " + networkError(err), "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), AWS_ENDPOINT_URL and HTTPS_PROXY"
+}
+
+// networkError is the innermost cause in short, which names addresses at the
+// most.
+func networkError(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if _, ok := err.(*net.OpError); ok || inner == nil {
+			return cut(err.Error(), 160)
+		}
+		err = inner
+	}
+}
+
+// policyLine is the statement that the function's role needs.
+const policyLine = `allow the function's role: {"Effect":"Allow","Action":"dynamodb:BatchWriteItem","Resource":"arn:aws:dynamodb:*:*:table/%s"}`
+
+func classifyCode(code string) (result outcome, advice string, ok bool) {
+	switch code {
+	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
+		return itemFault, "", true
+	case "ResourceNotFoundException":
+		return tableFault, "create the table %s with partition key date (String) and sort key stamp_mod (String), or set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE", true
+	case "AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation":
+		return tableFault, policyLine, true
+	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId", "IncompleteSignature",
+		"IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "SignatureDoesNotMatch":
+		return tableFault, "check the credentials in the function's environment (AWS_ACCESS_KEY_ID and so on must be those of its role); table %s", true
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling",
+		"TooManyRequestsException", "LimitExceededException":
+		return again, "raise the table's throughput, or log less", true
+	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "InternalServerError", "ServiceUnavailable",
+		"InternalFailure", "TransactionInProgressException":
+		return again, "", true
+	}
+	return again, "", false
+}
