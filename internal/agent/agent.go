@@ -17,6 +17,7 @@ import (
 
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -68,6 +69,8 @@ type Receiver interface {
 	// DoneWaiting returns since when a body waits for the intake that seems
 	// to hold the end of an invocation.
 	DoneWaiting() (since time.Time, ok bool)
+	// Counts says what was posted and not handed on.
+	Counts() logsapi.Counts
 }
 
 // A Config wires an Agent. All fields except Now are required.

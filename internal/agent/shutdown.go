@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -80,12 +81,17 @@ func (a *Agent) account() {
 	for _, loss := range slices.SortedFunc(maps.Keys(lost), compareLoss) {
 		args = append(args, fmt.Sprintf("lost %s, %s", loss.Level, loss.Reason), lost[loss])
 	}
+	var posts logsapi.Counts
+	if a.cfg.Receiver != nil {
+		posts = a.cfg.Receiver.Counts()
+	}
 	for _, n := range []struct {
 		name  string
 		count int
 	}{
 		{"below LOGTABLE_LEVEL", c.belowLevel}, {"over LOGTABLE_MAX_LINES", c.overLimit},
 		{"invalid, stored as WARN", c.invalid}, {"unreadable", c.unreadable},
+		{"posts over 4 MiB, cut", int(posts.CutOff)}, {"posts to other paths, refused", int(posts.Refused)},
 	} {
 		if n.count > 0 {
 			args = append(args, n.name, n.count)

@@ -101,17 +101,20 @@ type quoted struct {
 	kept   int // bytes of the original
 }
 
-// quotedHead returns the longest head of s (found by halving) whose JSON
-// string is no longer than room.
+// quotedHead returns a head of s whose JSON string is no longer than room, and
+// nearly as long.
 func quotedHead(s string, room int) quoted {
-	for n := min(len(s), room); n > 0; n = n * 3 / 4 {
-		head := cut(s, n)
+	best := quoted{`""`, 0}
+	for low, high := 0, min(len(s), room); high-low > room/64; {
+		head := cut(s, (low+high+1)/2)
 		q, err := jsontext.AppendQuote(nil, head)
 		if err == nil && len(q) <= room {
-			return quoted{string(q), len(head)}
+			best, low = quoted{string(q), len(head)}, (low+high+1)/2
+		} else {
+			high = (low + high + 1) / 2
 		}
 	}
-	return quoted{`""`, 0}
+	return best
 }
 
 // cut returns the first n bytes of s or a little less, without splitting a

@@ -51,6 +51,9 @@ type Config struct {
 	// Panicked is called with the value of a panic in a writer, which then
 	// ends. It must not panic.
 	Panicked func(v any)
+	// Attempt is the least time limit of one request; 0 (1.5 s, growing with
+	// time-outs) except in tests that must not depend on a machine's speed.
+	Attempt time.Duration
 	// Now is time.Now except in tests.
 	Now func() time.Time
 }
@@ -70,8 +73,15 @@ type Store struct {
 	changed chan struct{} // closed and replaced when the above changes
 	health  health
 	force   bool // SHUTDOWN: no more resting
+	calls   map[*call]bool
 	lost    map[Loss]int
 	written int
+}
+
+// A call is a request on the wire.
+type call struct {
+	began  time.Time
+	cancel context.CancelFunc
 }
 
 // The indexes of the two tables, in the order in which records leave.
@@ -98,6 +108,7 @@ func New(cfg Config) *Store {
 		tables:  [2]table{{name: cfg.ErrorsTable}, {name: cfg.InfoTable}},
 		changed: make(chan struct{}),
 		lost:    make(map[Loss]int),
+		calls:   make(map[*call]bool),
 		health:  health{attempt: firstAttempt},
 	}
 }
@@ -258,6 +269,7 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 		for t := range s.tables {
 			s.tables[t].blockedUntil = time.Time{}
 		}
+		s.restartCalls()
 	}
 	written, began := s.written, s.cfg.Now()
 	for {
@@ -287,6 +299,17 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 			return ctx.Err()
 		}
 		s.mu.Lock()
+	}
+}
+
+// restartCalls gives up the requests that have been on the wire for long when
+// the end has come: theirs may be a dead socket, and there is no time to find
+// out. Their records are sent once more. mu must be held.
+func (s *Store) restartCalls() {
+	for c := range s.calls {
+		if s.cfg.Now().Sub(c.began) > lastPatience {
+			c.cancel()
+		}
 	}
 }
 

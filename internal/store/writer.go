@@ -16,11 +16,18 @@ import (
 )
 
 const (
-	// firstAttempt is the time that a request gets at first. Doubled with
-	// every time-out up to maxAttempt, so that a dead socket costs a second
-	// and a slow table is still waited for in the end.
-	firstAttempt = time.Second
+	// firstAttempt is the time that a request gets at first, and perMiB what a
+	// large one gets on top. Doubled with every time-out up to maxAttempt, so
+	// that a dead socket costs little and a slow table is still waited for in
+	// the end.
+	firstAttempt = 1500 * time.Millisecond
 	maxAttempt   = 8 * time.Second
+	perMiB       = 2 * time.Second
+	// lastAttempt is the time limit of a request after the last flush has
+	// begun: two tries must fit into what SHUTDOWN leaves. lastPatience is how
+	// long a request may have been on the wire by then without being given up.
+	lastAttempt  = 700 * time.Millisecond
+	lastPatience = 300 * time.Millisecond
 	// backoffBase and backoffMost bound the pause after a failure: full
 	// jitter, doubled.
 	backoffBase = 25 * time.Millisecond
@@ -238,15 +245,11 @@ func splitByTable(batch []*Record) [][]*Record {
 // are done, unprocessed and failed ones are back in the queue. For tableFault
 // and itemFault the records are still the caller's.
 func (s *Store) request(batch []*Record) (outcome, string) {
-	s.mu.Lock()
-	limit := s.health.attempt
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	began := s.cfg.Now()
+	c, ctx := s.begin(batch)
+	defer s.end(c)
 	out, err := s.cfg.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: s.requestItems(batch)})
 	if err == nil {
-		s.confirm(batch, out.UnprocessedItems, s.cfg.Now().Sub(began))
+		s.confirm(batch, out.UnprocessedItems, s.cfg.Now().Sub(c.began))
 		return stored, ""
 	}
 	result, why, advice := classify(err)
@@ -267,6 +270,30 @@ func (s *Store) request(batch []*Record) (outcome, string) {
 		}
 	}
 	return result, why
+}
+
+// begin opens a request's time limit.
+func (s *Store) begin(batch []*Record) (*call, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := max(s.health.attempt, s.cfg.Attempt)
+	if s.force {
+		limit = min(limit, lastAttempt)
+	}
+	for _, r := range batch {
+		limit += time.Duration(r.wire) * perMiB >> 20
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	c := &call{began: s.cfg.Now(), cancel: cancel}
+	s.calls[c] = true
+	return c, ctx
+}
+
+func (s *Store) end(c *call) {
+	c.cancel()
+	s.mu.Lock()
+	delete(s.calls, c)
+	s.mu.Unlock()
 }
 
 // requestItems is the batch as BatchWriteItem wants it. Both indexes may name
