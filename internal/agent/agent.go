@@ -102,6 +102,7 @@ type Agent struct {
 	mu      sync.Mutex // guards what follows; never held during I/O
 	tracker tracker
 	trusted bool          // a runtimeDone may be waited for
+	missed  bool          // the last one did not come
 	woken   chan struct{} // closed and replaced when the above may have changed
 	counts  counts
 }
@@ -128,7 +129,7 @@ func New(cfg Config) *Agent {
 
 // ErrLost is returned by Run when Lambda has said that the environment is
 // beyond repair (HTTP 500 from next); the process should exit non-zero.
-var ErrLost = errors.New("Lambda says that this environment is lost (HTTP 500 from next)")
+var ErrLost = errors.New("this environment is lost by Lambda's own word (HTTP 500 from next)")
 
 // Run handles events until SHUTDOWN (nil), or ErrLost. Nothing else ends it
 // but ctx.
@@ -220,8 +221,13 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 	a.cfg.Store.Start()
 	a.mu.Lock()
 	a.tracker.invoke(ev.RequestID, now)
-	trusted := a.trusted
+	trusted, missed := a.trusted, a.missed
+	a.missed = false
 	a.mu.Unlock()
+	if missed && !trusted {
+		// Said only now: after a time-out SHUTDOWN follows, and all is well.
+		a.cfg.Diag.Fail("runtimeDone", "no platform.runtimeDone came for an invocation; none is waited for until one comes", "")
+	}
 	if !trusted {
 		return
 	}
@@ -301,7 +307,6 @@ func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (
 func (a *Agent) giveUpWaiting() {
 	a.cfg.Store.Start()
 	a.mu.Lock()
-	a.trusted = false
+	a.trusted, a.missed = false, true
 	a.mu.Unlock()
-	a.cfg.Diag.Fail("runtimeDone", "no platform.runtimeDone came for an invocation; none is waited for until one comes", "")
 }

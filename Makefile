@@ -1,0 +1,47 @@
+# Logtable. `make help` lists the targets.
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 5s
+TAGS        := nethttpomithttp2
+# The layer's own flags; the demo runs the same binary.
+LAYERFLAGS  := -tags $(TAGS) -trimpath -ldflags '-s -w -buildid='
+
+# A function's settings would be taken for ours.
+unexport AWS_CA_BUNDLE AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_DYNAMODB AWS_REGION AWS_DEFAULT_REGION
+
+.PHONY: help build demo test check unit fuzz layer bench clean
+
+help:            #: list the targets
+	@sed -n 's/^\([a-z]*\):.*#: /  make \1\t/p' Makefile | expand -t 18
+
+build:           #: build bin/logtable (the tool) and bin/extension/logtable
+	@mkdir -p bin/extension
+	@CGO_ENABLED=0 $(GO) build $(LAYERFLAGS) -o bin/extension/logtable ./cmd/extension
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/logtable ./cmd/logtable
+
+demo: build      #: show Logtable at work on this machine: no AWS account, no installation
+	@bin/logtable demo --extension bin/extension/logtable --examples examples
+
+test:            #: everything that must hold; what this machine lacks is listed last
+	@sh .ci/test
+
+check:           #: formatting, vet and staticcheck only
+	@test -z "$$(gofmt -l .)" || { echo "gofmt these files:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+unit:            #: the tests without the race detector: quicker
+	$(GO) test ./...
+
+fuzz:            #: every fuzz target for FUZZTIME (default 5s)
+	@FUZZTIME=$(FUZZTIME) sh .ci/fuzz
+
+layer:           #: layer/dist/logtable-{arm64,amd64}.zip
+	$(GO) run ./layer/pack
+
+bench:           #: benchmarks of the hot path
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+clean:           #: remove what was built
+	rm -rf bin build layer/dist

@@ -1,0 +1,253 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/testkit"
+)
+
+// start starts the real extension beside the scripted function, with tables of
+// its own. The environment is shut down, and the referee asked, at the end.
+func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *table.Server) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := table.Start(t)
+	if err := server.CreateLogTables(context.Background(), "logtable-info", "logtable-errors"); err != nil {
+		t.Fatal(err)
+	}
+	cfg := lambda.Config{
+		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: 5 * time.Minute, MemoryMB: 256,
+		FunctionEnv: map[string]string{scriptfn.Switch: "1"},
+		Env:         map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": server.URL()},
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	env, err := lambda.Start(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		env.Kill()
+		if v := env.Violations(); len(v) > 0 {
+			t.Errorf("the referee saw: %s", strings.Join(v, "\n"))
+		}
+		if t.Failed() {
+			t.Logf("the extension's log:\n%s", env.ExtensionOutput())
+		}
+	})
+	return env, server
+}
+
+func invoke(t *testing.T, env *lambda.Environment, steps ...scriptfn.Step) lambda.Result {
+	t.Helper()
+	payload, err := json.Marshal(map[string]any{"steps": steps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := env.Invoke(context.Background(), payload)
+	if err != nil || r.Status != lambda.StatusSuccess {
+		t.Fatalf("invocation: %+v, %v", r, err)
+	}
+	return r
+}
+
+func shutDown(t *testing.T, env *lambda.Environment) {
+	t.Helper()
+	if r, err := env.Shutdown(context.Background()); err != nil || r.Killed || r.ExitCode != 0 {
+		t.Fatalf("shutdown: %+v, %v", r, err)
+	}
+}
+
+func print(text string, times int) scriptfn.Step {
+	return scriptfn.Step{Print: &text, Times: times, Number: true}
+}
+
+// inOrder checks that the informational table holds lines 1 to n of every
+// request, in the order of its keys, each once.
+func inOrder(t *testing.T, server *table.Server, n int, requests ...string) {
+	t.Helper()
+	next := map[string]int{}
+	for _, id := range requests {
+		next[id] = 1
+	}
+	for _, item := range server.Items("logtable-info") {
+		var i int
+		if _, err := fmt.Sscanf(item.Str("message"), "INFO: (1) line %d", &i); err != nil {
+			t.Fatalf("row %q", item.Str("message"))
+		}
+		id := item.Str("request_id")
+		if i != next[id] {
+			t.Fatalf("request %s: line %d where %d is next", id, i, next[id])
+		}
+		next[id]++
+	}
+	for id, i := range next {
+		if i != n+1 {
+			t.Errorf("request %s: %d of %d lines", id, i-1, n)
+		}
+	}
+	if stats := server.Stats(); stats.Overwritten > stats.OverwrittenEqual {
+		t.Errorf("%d rows were overwritten by others", stats.Overwritten-stats.OverwrittenEqual)
+	}
+}
+
+const line = `{"locator":"1","level":"info","text":"line {n}","padding":"0123456789012345678901234567890123456789"}`
+
+func TestManyInvocations(t *testing.T) {
+	env, server := start(t)
+	var ids []string
+	for range 200 {
+		ids = append(ids, invoke(t, env, print(line, 10)).RequestID)
+	}
+	// Before SHUTDOWN: everything has been written when the environment can
+	// freeze.
+	inOrder(t, server, 10, ids...)
+	shutDown(t, env)
+	inOrder(t, server, 10, ids...)
+}
+
+func TestOneLoudInvocation(t *testing.T) {
+	env, server := start(t)
+	r := invoke(t, env, print(line, 20_000))
+	shutDown(t, env)
+	inOrder(t, server, 20_000, r.RequestID)
+	t.Logf("held for %v after the function's end", r.Held)
+}
+
+func TestLoudInvocationInTextAndJSON(t *testing.T) {
+	for _, format := range []string{"Text", "JSON"} {
+		t.Run(format, func(t *testing.T) {
+			env, server := start(t, func(c *lambda.Config) { c.LogFormat = format })
+			r := invoke(t, env, print(line, 2000))
+			shutDown(t, env)
+			inOrder(t, server, 2000, r.RequestID)
+		})
+	}
+}
+
+// TestSamples posts every payload that was collected from real functions,
+// AWS's documentation and other extensions to the listener of the real binary.
+func TestSamples(t *testing.T) {
+	dir := os.Getenv("LOGTABLE_TEST_SAMPLES")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "telemetry-samples")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no *.json in %s", dir)
+	}
+	testkit.Component(t, "telemetry samples", err)
+	env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_PLAIN"] = "INFO" })
+	function := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var batches []json.RawMessage
+		if json.Unmarshal(data, &batches) != nil {
+			continue // forms of single lines: internal/parse reads them
+		}
+		for i, batch := range batches {
+			var events []struct{ Type string }
+			if err := json.Unmarshal(batch, &events); err != nil {
+				t.Fatalf("%s, batch %d: %v", file, i, err)
+			}
+			for _, e := range events {
+				if e.Type == "function" {
+					function++
+				}
+			}
+			if status, err := env.Post(context.Background(), "", "POST", batch); err != nil || status != 200 {
+				t.Errorf("%s, batch %d: %d, %v", filepath.Base(file), i, status, err)
+			}
+		}
+	}
+	shutDown(t, env)
+	rows := len(server.Items("logtable-info")) + len(server.Items("logtable-errors"))
+	if log := env.ExtensionOutput(); strings.Contains(log, "unreadable") || strings.Contains(log, "panic") {
+		t.Errorf("log:\n%s", log)
+	}
+	if function == 0 || rows < function*9/10 {
+		// Some batches stand in two files, word for word, and count once.
+		t.Errorf("%d rows of %d function events", rows, function)
+	}
+	t.Logf("%d function events in %d files, %d rows", function, len(files), rows)
+}
+
+// TestTheKeyIsMadeFromTheEventsTime posts an event of a known time, and the
+// same instant from a second environment.
+func TestTheKeyIsMadeFromTheEventsTime(t *testing.T) {
+	env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_TIMEZONE"] = "Asia/Tokyo" })
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	var body bytes.Buffer
+	body.WriteByte('[')
+	for i := range 100 {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"time":%q,"type":"function","record":"{\"locator\":\"1\",\"level\":\"info\",\"text\":\"line %d\"}"}`, at.Format("2006-01-02T15:04:05.000Z"), i+1)
+	}
+	body.WriteByte(']')
+	for range 3 { // byte-equal: a redelivery
+		if status, err := env.Post(context.Background(), "", "POST", body.Bytes()); status != 200 {
+			t.Fatal(status, err)
+		}
+	}
+	shutDown(t, env)
+	items := server.Items("logtable-info")
+	if len(items) != 100 {
+		t.Fatalf("%d rows of 100", len(items))
+	}
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, item := range items {
+		want := fmt.Sprintf("%d.%03d%04d+orders+", at.Unix(), at.UnixMilli()%1000, i)
+		if !strings.HasPrefix(item.Str("stamp_mod"), want) || item.Str("date") != at.In(tokyo).Format(time.DateOnly) {
+			t.Errorf("keys %s, %s; want %s…, %s", item.Str("date"), item.Str("stamp_mod"), want, at.In(tokyo).Format(time.DateOnly))
+		}
+		if want := fmt.Sprintf("INFO: (1) line %d", i+1); item.Str("message") != want {
+			t.Errorf("row %d is %q", i, item.Str("message"))
+		}
+	}
+}
+
+// TestShutdownIsTheFirstEvent: an environment that is never invoked.
+func TestShutdownIsTheFirstEvent(t *testing.T) {
+	env, server := start(t, func(c *lambda.Config) {
+		c.FunctionEnv[scriptfn.Init] = `{"locator":"0","level":"info","text":"loaded"}`
+	})
+	shutDown(t, env)
+	if items := server.Items("logtable-info"); len(items) != 1 || items[0].Str("request_id") != "init" {
+		t.Errorf("rows: %v", items)
+	}
+}
+
+// TestHungTableAtShutdown: the process ends by itself before Lambda kills it.
+func TestHungTableAtShutdown(t *testing.T) {
+	env, server := start(t)
+	invoke(t, env, print(line, 1))
+	server.Hang()
+	invoke(t, env, print(line, 1))
+	r, err := env.Shutdown(context.Background())
+	if err != nil || r.Killed || r.ExitCode != 0 || r.Took > 2*time.Second {
+		t.Errorf("shutdown: %+v, %v", r, err)
+	}
+}

@@ -1,0 +1,422 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/internal/sandbox/table"
+)
+
+// raceFlag builds the extension with the race detector where the tests run
+// with it.
+var raceFlag []string
+
+// extension is the path of the real binary, built once.
+var extension string
+
+func TestMain(m *testing.M) {
+	if os.Getenv(scriptfn.Switch) == "1" {
+		scriptfn.Main()
+	}
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	// This machine's settings are not the function's.
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "GODEBUG"} {
+		os.Unsetenv(name)
+	}
+	dir, err := os.MkdirTemp("", "logtable-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	extension = filepath.Join(dir, "logtable")
+	build := exec.Command("go", append(append([]string{"build", "-tags", "nethttpomithttp2"}, raceFlag...), "-o", extension, ".")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build the extension: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// TestStories runs testdata/*.txtar: the real extension in the local Lambda
+// with a local DynamoDB, one story a file. Every story that gives no other
+// order ends with a shutdown that must be clean, and with the referee having
+// nothing to complain of.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup:               func(env *testscript.Env) error { env.Values[worldKey{}] = &world{t: t}; return nil },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lambda":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).lambda(ts, args) },
+			"dynamodb":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).dynamodb(ts, args) },
+			"invoke":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).invoke(ts, args) },
+			"post":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).post(ts, args) },
+			"shutdown":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).shutdown(ts, args) },
+			"delivered":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts).delivered(ts) },
+			"rows":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).rows(ts, args) },
+			"log":        func(ts *testscript.TestScript, neg bool, args []string) { of(ts).log(ts, neg, args) },
+			"held":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).held(ts, args) },
+			"violations": func(ts *testscript.TestScript, neg bool, args []string) { of(ts).violations(ts, args) },
+		},
+	})
+}
+
+type worldKey struct{}
+
+// world is what a story plays in.
+type world struct {
+	t       *testing.T
+	env     *lambda.Environment
+	table   *table.Server
+	results []lambda.Result
+	over    bool // shut down, or told to leave
+	allowed []string
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+// lambda starts the local Lambda and the tables: lambda [option…] [NAME=value…].
+func (w *world) lambda(ts *testscript.TestScript, args []string) {
+	self, err := os.Executable()
+	ts.Check(err)
+	w.startTable(ts)
+	cfg := lambda.Config{
+		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: time.Minute,
+		FunctionEnv: map[string]string{scriptfn.Switch: "1"},
+		Env:         map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": w.table.URL()},
+	}
+	for _, arg := range args {
+		option, value, assigned := strings.Cut(arg, "=")
+		switch {
+		case option == "-timeout":
+			cfg.Timeout, err = time.ParseDuration(value)
+			ts.Check(err)
+		case option == "-init":
+			cfg.FunctionEnv[scriptfn.Init] = steps(ts, ts.ReadFile(value))
+		case assigned && value == "-":
+			delete(cfg.Env, option)
+		case assigned && !strings.HasPrefix(option, "-"):
+			cfg.Env[option] = strings.NewReplacer("@TABLE", w.table.URL(), "@WORK", ts.Getenv("WORK")).Replace(value)
+		default:
+			w.option(ts, &cfg, arg)
+		}
+	}
+	w.env, err = lambda.Start(context.Background(), cfg)
+	ts.Check(err)
+	ts.Defer(func() { w.end(ts) })
+}
+
+// options are the oddities that a story can ask for.
+var options = map[string]func(*lambda.Config){
+	"-json":          func(c *lambda.Config) { c.LogFormat = "JSON" },
+	"-freeze":        func(c *lambda.Config) { c.Freeze = true },
+	"-no-telemetry":  func(c *lambda.Config) { c.TelemetryUnsupported = true },
+	"-drops-path":    func(c *lambda.Config) { c.TelemetryDropsPath = true },
+	"-refuse-invoke": func(c *lambda.Config) { c.Hooks.Register = lambda.RefuseInvoke() },
+	"-old-schema":    func(c *lambda.Config) { c.Hooks.Subscribe = lambda.RefuseSchema("2025-01-29") },
+	"-busy-register": func(c *lambda.Config) {
+		c.Hooks.Register = lambda.Answers(2, lambda.Answer{Status: 500, ErrorType: "x", Message: "busy"})
+	},
+	"-broken-subscribe": func(c *lambda.Config) {
+		c.Hooks.Subscribe = lambda.Answers(1000, lambda.Answer{Status: 500, ErrorType: "x", Message: "broken"})
+	},
+	"-busy-subscribe": func(c *lambda.Config) {
+		c.Hooks.Subscribe = lambda.Answers(1, lambda.Answer{Reset: true})
+	},
+	"-refused-next": func(c *lambda.Config) {
+		c.Hooks.Next = lambda.Answers(3, lambda.Answer{Status: 403, ErrorType: "Extension.InvalidExtensionState", Message: "not yet"})
+	},
+	"-reset-next": func(c *lambda.Config) { c.Hooks.Next = lambda.Answers(2, lambda.Answer{Reset: true}) },
+	"-never-done": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool { return e.Type != "platform.runtimeDone" }
+	},
+	"-first-never-done": func(c *lambda.Config) {
+		first := true
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			swallow := first && e.Type == "platform.runtimeDone"
+			first = first && !swallow
+			return !swallow
+		}
+	},
+	"-late":      func(c *lambda.Config) { c.Hooks.Late = func(lambda.Event) bool { return true } },
+	"-redeliver": func(c *lambda.Config) { c.Hooks.Redeliver = func(lambda.Batch) int { return 2 } },
+	"-past-deadline": func(c *lambda.Config) {
+		c.Hooks.Deadline = func(string, int64) int64 { return 1 }
+	},
+	"-no-deadline": func(c *lambda.Config) {
+		c.Hooks.Deadline = func(string, int64) int64 { return 0 }
+	},
+	"-far-deadline": func(c *lambda.Config) {
+		c.Hooks.Deadline = func(_ string, ms int64) int64 { return ms + 1e12 }
+	},
+}
+
+func (w *world) option(ts *testscript.TestScript, cfg *lambda.Config, name string) {
+	set, ok := options[name]
+	if !ok {
+		ts.Fatalf("unknown option %s of lambda", name)
+	}
+	set(cfg)
+}
+
+func (w *world) startTable(ts *testscript.TestScript) {
+	if w.table != nil {
+		return
+	}
+	var err error
+	w.table, err = table.Listen("127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(w.table.Close)
+	ts.Check(w.table.CreateLogTables(context.Background(), "logtable-info", "logtable-errors"))
+}
+
+// dynamodb sets the local DynamoDB's mood: dynamodb MOOD.
+func (w *world) dynamodb(ts *testscript.TestScript, args []string) {
+	w.startTable(ts)
+	faults := map[string]table.FaultFunc{
+		"well": nil, "throttles": table.Throttle(0.3, 1), "fails": table.ServerError(500, 1, 1),
+		"fails-often": table.ServerError(503, 0.3, 1), "resets-before": table.ResetBefore(0.3, 1),
+		"resets-after": table.ResetAfter(0.3, 1), "loses-first-answer": table.First(1, table.ResetAfter(1, 1)),
+		"fails-first": table.First(1, table.ServerError(500, 1, 1)),
+		"denies":      table.AccessDenied(), "expired": table.First(2, table.ExpiredToken()),
+		"slow": table.Latency(300 * time.Millisecond), "poisoned": table.Poison("POISON"),
+		"unprocessed": table.Unprocessed(0.3, 1),
+	}
+	switch mood := args[0]; mood {
+	case "down":
+		w.table.Refuse()
+	case "hangs":
+		w.table.Hang()
+	case "up":
+		ts.Check(w.table.Restore())
+	default:
+		f, ok := faults[mood]
+		if !ok {
+			ts.Fatalf("unknown mood %s of dynamodb", mood)
+		}
+		w.table.OnRequest(f)
+	}
+}
+
+// steps turns a story's file into a payload for the scripted function: each
+// line a verb and its text.
+func steps(ts *testscript.TestScript, text string) string {
+	var list []map[string]any
+	for line := range strings.Lines(text) {
+		verb, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch verb {
+		case "":
+			continue
+		case "print", "stderr", "print_raw":
+			list = append(list, map[string]any{verb: rest})
+		case "late": // late MS TEXT
+			ms, text, _ := strings.Cut(rest, " ")
+			list = append(list, map[string]any{"late_print_ms": number(ts, ms), "print": text})
+		case "times": // times N TEXT
+			n, text, _ := strings.Cut(rest, " ")
+			list = append(list, map[string]any{"print": text, "times": number(ts, n), "number": true})
+		case "sleep":
+			list = append(list, map[string]any{"sleep_ms": number(ts, rest)})
+		case "exit":
+			list = append(list, map[string]any{"exit": number(ts, rest)})
+		case "hang", "kill":
+			list = append(list, map[string]any{verb: true})
+		case "error", "respond":
+			list = append(list, map[string]any{verb: rest})
+		default:
+			ts.Fatalf("unknown step %q", line)
+		}
+	}
+	return encode(ts, list)
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
+}
+
+func encode(ts *testscript.TestScript, v any) string {
+	b, err := json.Marshal(v)
+	ts.Check(err)
+	return string(b)
+}
+
+// invoke runs the function on a file of steps: invoke [-STATUS] FILE…. The
+// status is success unless said otherwise.
+func (w *world) invoke(ts *testscript.TestScript, args []string) {
+	want := "success"
+	if name, ok := strings.CutPrefix(args[0], "-"); ok {
+		want, args = name, args[1:]
+	}
+	for _, file := range args {
+		payload := `{"steps":` + steps(ts, ts.ReadFile(file)) + `}`
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		r, err := w.env.Invoke(ctx, []byte(payload))
+		cancel()
+		ts.Check(err)
+		w.results = append(w.results, r)
+		if r.Status != want {
+			ts.Fatalf("invocation ended with %s %s, want %s", r.Status, r.FunctionError, want)
+		}
+	}
+}
+
+// post sends a file to the extension's listener: post [-METHOD] [-to PATH] [-want STATUS] FILE.
+func (w *world) post(ts *testscript.TestScript, args []string) {
+	method, path, want := "POST", "", 200
+	for len(args) > 1 {
+		switch args[0] {
+		case "-to":
+			path = args[1]
+			args = args[2:]
+		case "-want":
+			want = number(ts, args[1])
+			args = args[2:]
+		default:
+			method = strings.TrimPrefix(args[0], "-")
+			args = args[1:]
+		}
+	}
+	status, err := w.env.Post(context.Background(), path, method, []byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	if status != want {
+		ts.Fatalf("the listener answered %d, want %d", status, want)
+	}
+}
+
+// delivered waits until the extension has received everything of the last
+// invocation, its runtimeDone included.
+func (w *world) delivered(ts *testscript.TestScript) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	last := w.results[len(w.results)-1].RequestID
+	ts.Check(w.env.Await(ctx, func() bool {
+		for _, b := range w.env.Telemetry() {
+			if b.Acknowledged && bytes.Contains(b.Body, []byte(`"platform.runtimeDone"`)) && bytes.Contains(b.Body, []byte(last)) {
+				return true
+			}
+		}
+		return false
+	}))
+}
+
+// shutdown ends the environment, which must go well: shutdown [killed].
+func (w *world) shutdown(ts *testscript.TestScript, args []string) {
+	w.over = true
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := w.env.Shutdown(ctx)
+	ts.Check(err)
+	if r.Killed || r.ExitCode != 0 {
+		ts.Fatalf("shutdown: %+v", r)
+	}
+}
+
+// rows prints the rows of a table, in the order of their keys: rows info|errors.
+// A row is its message; what else it has follows on indented lines. Request
+// IDs are named by the invocation's number.
+func (w *world) rows(ts *testscript.TestScript, args []string) {
+	var out bytes.Buffer
+	for _, item := range w.table.Items("logtable-" + args[0]) {
+		fmt.Fprintln(&out, item.Str("message"))
+		if id := item.Str("request_id"); id != "" {
+			fmt.Fprintln(&out, "  request", w.requestName(id))
+		}
+		if at := item.Num("exception_at"); at != "" {
+			n, err := strconv.Atoi(at)
+			ts.Check(err)
+			fmt.Fprintln(&out, "  exception", item.Str("message")[n:])
+		}
+		for _, name := range []string{"fields", "issues"} {
+			if item.Has(name) {
+				fmt.Fprintln(&out, " ", name, item.Str(name))
+			}
+		}
+		if (args[0] == "info") != item.Has("expiry") {
+			ts.Fatalf("expiry in table %s: %v", args[0], item.Num("expiry"))
+		}
+	}
+	_, err := ts.Stdout().Write(out.Bytes())
+	ts.Check(err)
+}
+
+func (w *world) requestName(id string) string {
+	for i, r := range w.results {
+		if r.RequestID == id {
+			return fmt.Sprint("#", i+1)
+		}
+	}
+	return id
+}
+
+// log checks that a line of the extension's own diagnostics holds a text, or
+// with ! that none does; without a text, that there are no diagnostics.
+// log -times N TEXT wants the text in exactly N lines. Every line must be one
+// JSON object.
+func (w *world) log(ts *testscript.TestScript, neg bool, args []string) {
+	want := -1
+	if len(args) > 1 && args[0] == "-times" {
+		want, args = number(ts, args[1]), args[2:]
+	}
+	output, count := w.env.ExtensionOutput(), 0
+	for line := range strings.Lines(output) {
+		if !json.Valid([]byte(line)) {
+			ts.Fatalf("a diagnostic is no JSON line: %s", line)
+		}
+		if len(args) == 0 || strings.Contains(line, args[0]) {
+			count++
+		}
+	}
+	if neg && count > 0 || !neg && want < 0 && count == 0 || want >= 0 && count != want {
+		ts.Fatalf("%d lines of the extension's log hold %q:\n%s", count, args, output)
+	}
+}
+
+// held checks how long the last invocation was held after its end: held below|above DURATION.
+func (w *world) held(ts *testscript.TestScript, args []string) {
+	bound, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	held := w.results[len(w.results)-1].Held
+	if (args[0] == "below") != (held < bound) {
+		ts.Fatalf("held for %v, want %s %v", held, args[0], bound)
+	}
+}
+
+// violations says what the referee may have seen: violations TEXT….
+func (w *world) violations(_ *testscript.TestScript, args []string) { w.allowed = args }
+
+// end is run when the story is over.
+func (w *world) end(ts *testscript.TestScript) {
+	if !w.over {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if r, err := w.env.Shutdown(ctx); err == nil && (r.Killed || r.ExitCode != 0) {
+			w.t.Errorf("%s: shutdown at the end: %+v", ts.Name(), r)
+		}
+	}
+	ts.Logf("extension's log:\n%s", w.env.ExtensionOutput())
+	for _, v := range w.env.Violations() {
+		if len(w.allowed) == 0 || !strings.Contains(v, w.allowed[0]) {
+			w.t.Errorf("%s: the referee saw: %s", ts.Name(), v)
+		}
+	}
+}

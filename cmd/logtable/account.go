@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/logtable/logtable/internal/read"
+)
+
+// account is where the tables are.
+type account struct {
+	client   *dynamodb.Client
+	region   string
+	endpoint string // "" is AWS's own
+}
+
+// connect makes a client from the flags and, for the rest, from what every
+// AWS tool goes by: the environment, the shared config files, the machine's
+// role. It does not call AWS yet.
+func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
+	load := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
+	}
+	if f.region != "" {
+		load = append(load, config.WithRegion(f.region))
+	}
+	if f.profile != "" {
+		load = append(load, config.WithSharedConfigProfile(f.profile))
+	}
+	local := isLoopback(f.endpointURL)
+	if local && f.profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
+		// A DynamoDB on this machine accepts any signature, but needs one;
+		// nobody should have to find credentials for it.
+		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" && local {
+		cfg.Region = "us-east-1"
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("no AWS region is set: say --region, or set AWS_REGION, or choose a --profile that has one")
+	}
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		if f.endpointURL != "" {
+			o.BaseEndpoint = aws.String(f.endpointURL)
+		}
+	})
+	return &account{client: client, region: cfg.Region, endpoint: f.endpointURL}, nil
+}
+
+// isLoopback says whether a URL points to this machine.
+func isLoopback(rawURL string) bool {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// where names the account's place for an error message.
+func (a *account) where() string {
+	if a.endpoint != "" {
+		return "at " + a.endpoint
+	}
+	return "in " + a.region
+}
+
+// explain turns an error of reading into one line that says what to do next.
+// What it does not know it leaves as it is.
+func (a *account) explain(err error) error {
+	table := &read.TableError{}
+	if !errors.As(err, &table) {
+		return err
+	}
+	cannot := fmt.Sprintf("cannot read table %s %s: ", table.Table, a.where())
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return errors.New(cannot + explainAPI(api, table.Table))
+	}
+	text := oneLine(table.Err.Error())
+	switch {
+	case strings.Contains(text, "failed to refresh cached credentials") || strings.Contains(text, "get identity"):
+		return errors.New(cannot + "no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, " +
+			"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
+		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" + rootCause(table.Err) + ")")
+	}
+	return errors.New(cannot + text)
+}
+
+func explainAPI(api smithy.APIError, table string) string {
+	switch code := api.ErrorCode(); code {
+	case "ResourceNotFoundException":
+		return "there is no such table: check --region and --profile, or name it with --info-table and --errors-table " +
+			"(LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE); --info or --errors reads only one"
+	case "AccessDeniedException":
+		return "access denied: have dynamodb:Query on " + table + " allowed, or choose another --profile (" + oneLine(api.ErrorMessage()) + ")"
+	case "ExpiredTokenException", "ExpiredToken":
+		return "the AWS credentials have expired: log in again (aws sso login), or choose another --profile"
+	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
+		return "AWS refuses the credentials: check --profile and the AWS_… variables (" + oneLine(api.ErrorMessage()) + ")"
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
+		return "DynamoDB is throttling reads: try again, or ask for a shorter span (" + code + ")"
+	default:
+		return code + ": " + oneLine(api.ErrorMessage())
+	}
+}
+
+// rootCause is the text of the innermost error.
+func rootCause(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return oneLine(err.Error())
+		}
+		err = next
+	}
+}
+
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(s), " ")
+}

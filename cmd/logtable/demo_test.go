@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/testkit"
+)
+
+// builtExtension builds the extension as the layer has it.
+func builtExtension(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "logtable")
+	if out, err := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-o", path, "../extension").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build the extension: %v\n%s", err, out)
+	}
+	return path
+}
+
+func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
+	for _, language := range []string{"python3", "node", "curl"} {
+		testkit.Program(t, language)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"demo", "--extension", builtExtension(t), "--examples", "../../examples"}, os.Getenv, nil, &stdout, &stderr)
+	if code != 0 || stderr.Len() > 0 {
+		t.Fatalf("exit code %d, stderr:\n%s\nstdout:\n%s", code, &stderr, &stdout)
+	}
+	for _, want := range []string{
+		"hello Ada, from Go", "hello Ada, from Python", "hello Ada, from Node.js", "hello Ada, from bash",
+		"KeyError: 'pears'", "TypeError: ", "No such file or directory", `parsing "seven"`,
+		"the last line before the time-out", "the last line before the crash",
+		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost",
+	} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("the demo does not show %q:\n%s", want, &stdout)
+		}
+	}
+}
+
+func TestDemoOnAMachineWithoutTheLanguages(t *testing.T) {
+	goTool := testkit.Program(t, "go")
+	extension := builtExtension(t)
+	bin := t.TempDir()
+	if err := os.Symlink(goTool, filepath.Join(bin, "go")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	t.Setenv("GOFLAGS", os.Getenv("GOFLAGS")+" -buildvcs=false") // no git there either
+	t.Setenv("CGO_ENABLED", "0")
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"demo", "--extension", extension, "--examples", "../../examples"}, os.Getenv, nil, &stdout, &stderr)
+	if code != 0 {
+		t.Fatalf("exit code %d, stderr:\n%s\nstdout:\n%s", code, &stderr, &stdout)
+	}
+	for _, want := range []string{"skipped: python3 is not installed", "skipped: node is not installed", "hello Ada, from Go", "the last line before the crash", "nothing lost"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, &stdout)
+		}
+	}
+}
+
+func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
+	goTool := testkit.Program(t, "go")
+	bin := t.TempDir()
+	extension := builtExtension(t)
+	if err := os.Symlink(goTool, filepath.Join(bin, "go")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin) // Go alone: quicker
+	t.Setenv("CGO_ENABLED", "0")
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer stop()
+	r, w := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"demo", "--keep", "--extension", extension, "--examples", "../../examples"}, os.Getenv, nil, w, io.Discard)
+		w.Close()
+	}()
+	var invoke, endpoint string
+	lines := bufio.NewScanner(r)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C") {
+		if m := regexp.MustCompile(`(http://\S+/go)$`).FindStringSubmatch(lines.Text()); m != nil {
+			invoke = m[1]
+		}
+		if m := regexp.MustCompile(`--endpoint-url (\S+)`).FindStringSubmatch(lines.Text()); m != nil {
+			endpoint = m[1]
+		}
+	}
+	go io.Copy(io.Discard, r)
+	if invoke == "" || endpoint == "" {
+		t.Fatalf("invoke at %q, tables at %q", invoke, endpoint)
+	}
+	resp, err := http.Post(invoke, "application/json", strings.NewReader(`{"name":"Margaret"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if !strings.HasPrefix(string(answer), `"hello Margaret"`) {
+		t.Errorf("answer %q", answer)
+	}
+	var stdout, stderr bytes.Buffer
+	noEnv := func(string) string { return "" }
+	if code := run(ctx, []string{"query", "--endpoint-url", endpoint}, noEnv, nil, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), "hello Margaret, from Go") {
+		t.Errorf("query: %d\n%s%s", code, &stdout, &stderr)
+	}
+	for _, refused := range []struct{ method, path, body string }{{"POST", "/nobody", "{}"}, {"POST", "/go", "no JSON"}} {
+		resp, err := http.Post(strings.TrimSuffix(invoke, "/go")+refused.path, "", strings.NewReader(refused.body))
+		if err != nil || resp.StatusCode < 400 {
+			t.Errorf("%v: %v, %v", refused, resp, err)
+		}
+	}
+	stop()
+	if code := <-ended; code > 1 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestDemoSaysWhatIsMissing(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"demo", "--extension", "/nowhere"}, os.Getenv, nil, &stdout, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), "make demo") {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/logtable/logtable/internal/read"
+	"golang.org/x/term"
+)
+
+// textStyle is how rows are printed for people.
+type textStyle struct {
+	color   bool
+	width   int            // of the terminal, in columns; 0 = do not break lines
+	zone    *time.Location // in which times and dates are shown; nil = UTC
+	verbose bool           // request and environment ID, key, table, expiry too
+}
+
+// styleFor returns the style that suits w: colour and line breaks only if it
+// is a terminal. color is auto, always or never.
+func styleFor(w io.Writer, color string, getenv func(string) string) textStyle {
+	var style textStyle
+	file, ok := w.(*os.File)
+	isTerminal := ok && term.IsTerminal(int(file.Fd()))
+	if isTerminal {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			style.width = width
+		}
+	}
+	switch color {
+	case "always":
+		style.color = true
+	case "auto": // NO_COLOR as in no-color.org
+		style.color = isTerminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	}
+	return style
+}
+
+// SGR codes: what rows are coloured with.
+const (
+	sgrBold   = "1"
+	sgrDim    = "2"
+	sgrCyan   = "36"
+	sgrYellow = "33"
+	sgrRed    = "31"
+	sgrAlert  = "1;97;41" // bold white on red
+)
+
+func (s textStyle) paint(sgr, text string) string {
+	if !s.color || sgr == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
+}
+
+// lookAhead is how many rows are collected before the first is printed, to see
+// how wide the columns must be. Later ones widen them as they need.
+const lookAhead = 200
+
+// Columns may grow up to these; what is longer sticks out.
+const (
+	maxLevelColumn   = 10
+	maxModuleColumn  = 24
+	maxLocatorColumn = 14
+)
+
+// shortRequest is how much of a request ID is shown: eight hexadecimal digits,
+// which --request takes as they are.
+const shortRequest = 8
+
+// minText is the narrowest column for text; on a narrower terminal text goes
+// below the rest.
+const minText = 30
+
+// textPrinter prints rows for people.
+type textPrinter struct {
+	w       *bufio.Writer
+	style   textStyle
+	day     string // the last heading
+	level   int    // widths of the columns
+	module  int
+	locator int
+	request int
+}
+
+// printText prints rows aligned, a heading a day, and returns how many. It
+// stops at the first error of rows, after printing those before it.
+func printText(w io.Writer, rows iter.Seq2[read.Row, error], style textStyle) (int, error) {
+	if style.zone == nil {
+		style.zone = time.UTC
+	}
+	p := &textPrinter{w: bufio.NewWriter(w), style: style}
+	n, err := p.print(rows)
+	if ferr := p.w.Flush(); err == nil && ferr != nil {
+		err = fmt.Errorf("cannot print: %w", ferr)
+	}
+	return n, err
+}
+
+func (p *textPrinter) print(rows iter.Seq2[read.Row, error]) (n int, err error) {
+	var ahead []read.Row
+	flush := func() {
+		for i := range ahead {
+			p.row(&ahead[i])
+		}
+		ahead = nil
+	}
+	for row, err := range rows {
+		if err != nil {
+			flush()
+			return n, err
+		}
+		n++
+		p.fit(&row)
+		if n > lookAhead {
+			p.row(&row)
+			continue
+		}
+		ahead = append(ahead, row)
+		if n == lookAhead {
+			flush()
+		}
+	}
+	flush()
+	return n, nil
+}
+
+// fit widens the columns to hold a row.
+func (p *textPrinter) fit(row *read.Row) {
+	p.level = max(p.level, min(columns(visible(row.Level)), maxLevelColumn))
+	p.module = max(p.module, min(columns(visible(row.Module)), maxModuleColumn))
+	p.locator = max(p.locator, min(columns(locatorCell(row)), maxLocatorColumn))
+	if row.RequestID != "" {
+		p.request = shortRequest
+	}
+}
+
+// locatorCell is the locator as in the stored message.
+func locatorCell(row *read.Row) string {
+	if row.Locator == "" {
+		return "(?)"
+	}
+	return "(" + visible(row.Locator) + ")"
+}
+
+// belowIndent is where exceptions and all else below the text begin: under the
+// level, since stack traces are wide.
+const belowIndent = len("!15:04:05.000  ")
+
+// row prints one row: its columns, then text and all that goes below.
+func (p *textPrinter) row(row *read.Row) {
+	p.heading(row)
+	head, indent := p.head(row)
+	if width := p.style.width; width > 0 && width-indent < minText {
+		fmt.Fprintln(p.w, strings.TrimRight(head, " "))
+		indent = min(belowIndent, width/4)
+		head = strings.Repeat(" ", indent)
+	}
+	exception := visibleLines(row.Exception)
+	text := visibleLines(row.Text)
+	if row.Text == "" { // the place beside the columns is not left empty
+		text, exception = exception[:1], exception[1:]
+	}
+	p.text(head, indent, textColor(row), text, fieldsText(row.Fields))
+	if row.Exception != "" {
+		p.below(exceptionColor(row), exception...)
+	}
+	if row.Issues != "" {
+		p.below(sgrYellow, visibleLines("issue: "+row.Issues)...)
+	}
+	if row.Truncated > 0 {
+		p.below(sgrYellow, fmt.Sprintf("%d more bytes were cut off to fit the table", row.Truncated))
+	}
+	if p.style.verbose {
+		p.below(sgrDim, details(row, p.style.zone)...)
+	}
+}
+
+// text prints the text beside its columns, and the fields behind its last line
+// if there is room, else on lines of their own.
+func (p *textPrinter) text(head string, indent int, color string, lines []string, fields string) {
+	room := p.room(indent)
+	var all []string
+	for _, line := range lines {
+		all = append(all, wrap(line, room)...)
+	}
+	last := len(all) - 1
+	used := columns(all[last])
+	beside := fields != "" && (room == 0 || used == 0 || used+2+columns(fields) <= room)
+	for i, line := range all {
+		line = p.style.paint(color, line)
+		if i == last && beside {
+			if used > 0 {
+				line += "  "
+			}
+			line += p.style.paint(sgrDim, fields)
+		}
+		fmt.Fprintln(p.w, strings.TrimRight(head+line, " "))
+		head = strings.Repeat(" ", indent)
+	}
+	if fields != "" && !beside {
+		p.lines(indent, sgrDim, fields)
+	}
+}
+
+// below prints lines under the text.
+func (p *textPrinter) below(color string, lines ...string) {
+	indent := belowIndent
+	if p.style.width > 0 {
+		indent = min(indent, p.style.width/4)
+	}
+	p.lines(indent, color, lines...)
+}
+
+func (p *textPrinter) lines(indent int, color string, lines ...string) {
+	for _, line := range lines {
+		for _, piece := range wrap(line, p.room(indent)) {
+			fmt.Fprintln(p.w, strings.TrimRight(strings.Repeat(" ", indent)+p.style.paint(color, piece), " "))
+		}
+	}
+}
+
+// room is how many columns are left of an indent; 0 is no limit.
+func (p *textPrinter) room(indent int) int {
+	if p.style.width <= 0 {
+		return 0
+	}
+	return max(p.style.width-indent, 8)
+}
+
+// heading prints the date when it has changed.
+func (p *textPrinter) heading(row *read.Row) {
+	day := visible(row.Date)
+	if !row.Time.IsZero() {
+		day = row.Time.In(p.style.zone).Format("2006-01-02 Monday")
+	}
+	if day == p.day {
+		return
+	}
+	if p.day != "" {
+		fmt.Fprintln(p.w)
+	}
+	p.day = day
+	fmt.Fprintf(p.w, "%s %s\n", p.style.paint(sgrBold, day), p.style.paint(sgrDim, "("+p.style.zone.String()+")"))
+}
+
+// head is what precedes the text, and its width in columns.
+func (p *textPrinter) head(row *read.Row) (string, int) {
+	var b strings.Builder
+	width := 0
+	cell := func(sgr, text string, to int) {
+		b.WriteString(p.style.paint(sgr, text))
+		pad := max(to-columns(text), 0) + 2
+		b.WriteString(strings.Repeat(" ", pad))
+		width += columns(text) + pad
+	}
+	mark := " "
+	if row.Error {
+		mark = "!" // without colour, errors must stand out too
+	}
+	b.WriteString(p.style.paint(sgrRed, mark))
+	width++
+	clock := "--:--:--.---"
+	if !row.Time.IsZero() {
+		clock = row.Time.In(p.style.zone).Format("15:04:05.000")
+	}
+	cell("", clock, 0)
+	cell(levelColor(row), visible(row.Level), p.level)
+	if p.request > 0 && !p.style.verbose {
+		cell(sgrDim, visible(row.RequestID[:min(len(row.RequestID), shortRequest)]), p.request)
+	}
+	cell(sgrCyan, visible(row.Module), p.module)
+	cell("", locatorCell(row), p.locator)
+	return b.String(), width
+}
+
+func levelColor(row *read.Row) string {
+	switch {
+	case row.Error:
+		return sgrAlert
+	case row.Level == "WARN":
+		return sgrYellow
+	case row.Level == "DEBUG":
+		return sgrDim
+	}
+	return ""
+}
+
+func textColor(row *read.Row) string {
+	switch {
+	case row.Error:
+		return sgrBold
+	case row.Level == "DEBUG":
+		return sgrDim
+	}
+	return ""
+}
+
+func exceptionColor(row *read.Row) string {
+	if row.Error {
+		return sgrRed
+	}
+	return ""
+}
+
+// details is what -v adds.
+func details(row *read.Row, zone *time.Location) []string {
+	line := "table " + visible(row.Table) + ", date " + visible(row.Date) + ", stamp_mod " + visible(row.StampMod)
+	if !row.Expiry.IsZero() {
+		line += ", expires " + row.Expiry.In(zone).Format("2006-01-02 15:04")
+	}
+	if row.RequestID == "" {
+		return []string{line}
+	}
+	return []string{"request " + visible(row.RequestID), line}
+}
+
+// fieldsText renders a line's further members as key=value, values as JSON
+// except that a plain word goes without quotes. What is no JSON object is
+// shown as it is.
+func fieldsText(fields string) string {
+	if fields == "" {
+		return ""
+	}
+	d := json.NewDecoder(strings.NewReader(fields))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') || !json.Valid([]byte(fields)) {
+		return visible(fields)
+	}
+	var parts []string
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return visible(fields)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return visible(fields)
+		}
+		parts = append(parts, visible(fmt.Sprint(name))+"="+fieldValue(value))
+	}
+	return strings.Join(parts, " ")
+}
+
+func fieldValue(value json.RawMessage) string {
+	var s string
+	if json.Unmarshal(value, &s) == nil && value[0] == '"' && s != "" && !strings.ContainsAny(s, " \t\r\n\"=") {
+		return visible(s)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, value); err != nil {
+		return visible(string(value))
+	}
+	return visible(compact.String())
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/logtable/logtable/internal/read"
+)
+
+// jsonRow is a row as -o jsonl prints it. Members without a value are left
+// out, but for those that every row has.
+type jsonRow struct {
+	Time          string          `json:"time,omitempty"`
+	Table         string          `json:"table"`
+	Level         string          `json:"level"`
+	Module        string          `json:"module"`
+	Locator       string          `json:"locator"`
+	Text          string          `json:"text"`
+	Exception     string          `json:"exception,omitempty"`
+	RequestID     string          `json:"request_id,omitempty"`
+	Fields        json.RawMessage `json:"fields,omitempty"`
+	Issues        string          `json:"issues,omitempty"`
+	Truncated     int64           `json:"truncated,omitempty"`
+	Expiry        int64           `json:"expiry,omitempty"`
+	EnvironmentID string          `json:"environment_id,omitempty"`
+	Date          string          `json:"date"`
+	StampMod      string          `json:"stamp_mod"`
+	Message       string          `json:"message"`
+	Other         map[string]any  `json:"other,omitempty"`
+}
+
+// printJSON prints rows as JSON, one object a line, and returns how many.
+// Fields are nested as their writer printed them: member order, digits and
+// duplicate names are kept. Like printText it stops at the first error.
+func printJSON(w io.Writer, rows iter.Seq2[read.Row, error], zone *time.Location) (int, error) {
+	out := bufio.NewWriter(w)
+	n, err := 0, error(nil)
+	for row, rerr := range rows {
+		if rerr != nil {
+			err = rerr
+			break
+		}
+		line, merr := marshalRow(&row, zone)
+		if merr != nil {
+			err = fmt.Errorf("cannot print row %s of %s as JSON: %w", row.StampMod, row.Date, merr)
+			break
+		}
+		out.Write(line)
+		n++
+	}
+	if ferr := out.Flush(); err == nil && ferr != nil {
+		err = fmt.Errorf("cannot print: %w", ferr)
+	}
+	return n, err
+}
+
+func marshalRow(row *read.Row, zone *time.Location) ([]byte, error) {
+	j := jsonRow{
+		Table:         row.Table,
+		Level:         row.Level,
+		Module:        row.Module,
+		Locator:       row.Locator,
+		Text:          row.Text,
+		Exception:     row.Exception,
+		RequestID:     row.RequestID,
+		Fields:        fieldsJSON(row.Fields),
+		Issues:        row.Issues,
+		Truncated:     row.Truncated,
+		EnvironmentID: row.EnvironmentID,
+		Date:          row.Date,
+		StampMod:      row.StampMod,
+		Message:       row.Message,
+		Other:         plainMap(row.Other),
+	}
+	if !row.Time.IsZero() {
+		j.Time = row.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	if !row.Expiry.IsZero() {
+		j.Expiry = row.Expiry.Unix()
+	}
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(j); err != nil {
+		return nil, err
+	}
+	return escapeJSON(line.Bytes()), nil
+}
+
+// fieldsJSON is fields as JSON: itself, or a JSON string if it is broken.
+func fieldsJSON(fields string) json.RawMessage {
+	if fields == "" || json.Valid([]byte(fields)) {
+		return json.RawMessage(fields)
+	}
+	quoted, _ := json.Marshal(fields) // a string always marshals
+	return quoted
+}
+
+func plainMap(m map[string]types.AttributeValue) map[string]any {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]any, len(m))
+	for name, v := range m {
+		out[name] = plain(v)
+	}
+	return out
+}
+
+// plain is an attribute as JSON would have it; binary is in base64.
+func plain(v types.AttributeValue) any {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return number(v.Value)
+	case *types.AttributeValueMemberBOOL:
+		return v.Value
+	case *types.AttributeValueMemberB:
+		return v.Value
+	case *types.AttributeValueMemberSS:
+		return v.Value
+	case *types.AttributeValueMemberNS:
+		list := make([]any, len(v.Value))
+		for i, n := range v.Value {
+			list[i] = number(n)
+		}
+		return list
+	case *types.AttributeValueMemberBS:
+		return v.Value
+	case *types.AttributeValueMemberL:
+		list := make([]any, len(v.Value))
+		for i, element := range v.Value {
+			list[i] = plain(element)
+		}
+		return list
+	case *types.AttributeValueMemberM:
+		return plainMap(v.Value)
+	}
+	return nil // NULL, and what this SDK does not know
+}
+
+// number keeps all 38 digits that DynamoDB may have.
+func number(s string) any {
+	if json.Valid([]byte(s)) {
+		return json.RawMessage(s)
+	}
+	return s
+}

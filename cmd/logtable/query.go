@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logtable/logtable/internal/read"
+)
+
+// Tables that are read unless something else is said; the layer's defaults.
+const (
+	defaultInfoTable   = "logtable-info"
+	defaultErrorsTable = "logtable-errors"
+)
+
+// queryFlags is what `logtable query` was asked.
+type queryFlags struct {
+	span                         spanFlags
+	onlyInfo, onlyErrors         bool
+	levels                       []string
+	locator, module              string
+	request, grep                string
+	limit                        int
+	newest                       bool
+	output, color, timezone      string
+	verbose                      bool
+	infoTable, errorsTable       string
+	region, profile, endpointURL string
+}
+
+func newQuery(sh *shell) *cobra.Command {
+	f := &queryFlags{output: "text", color: "auto"}
+	cmd := &cobra.Command{
+		Use:   "query [DAY]",
+		Short: "Print the rows of a day or of any span of time",
+		Long: `Print the rows of a day, both tables merged in time order.
+
+DAY is today (if left out), yesterday or a date such as 2026-11-22. --from and
+--to move the ends; they take a time of that day (14:30), so long ago (2h, 3d)
+or a date and time (2026-11-22T14:30:00Z). The end is not included.
+
+Rows from the errors table are marked with "!" in the first column.`,
+		Example: `  logtable query                                 everything of today
+  logtable query 2026-11-22 --from 14:00 --to 14:30
+  logtable query --since 2h --level WARN,ERROR
+  logtable query --request 7f3a9c12 -v           one invocation, in full
+  logtable query --errors --newest --limit 10    the last ten errors of today
+  logtable query -o jsonl | jq -r .text`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return []string{"today", "yesterday"}, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				f.span.day = args[0]
+			}
+			return query(cmd.Context(), sh, f)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *queryFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.span.from, "from", "", "begin at this `TIME`")
+	flags.StringVar(&f.span.to, "to", "", "end before this `TIME`")
+	flags.StringVar(&f.span.since, "since", "", "the last `LENGTH` of time: 15m, 2h, 3d")
+	flags.BoolVar(&f.onlyErrors, "errors", false, "the errors table only")
+	flags.BoolVar(&f.onlyInfo, "info", false, "the informational table only")
+	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR")
+	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
+	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
+	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that begin so")
+	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, as it is, case matters")
+	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
+	flags.BoolVar(&f.newest, "newest", false, "newest first")
+	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "request ID, key, table and expiry of each row too")
+	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour; auto is only on a terminal, and not with NO_COLOR")
+	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n(default LOGTABLE_TIMEZONE, else UTC)")
+	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n(default LOGTABLE_INFO_TABLE, else "+defaultInfoTable+")")
+	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n(default LOGTABLE_ERRORS_TABLE, else "+defaultErrorsTable+")")
+	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default as for every AWS tool)")
+	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
+	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB, for example a local one")
+	for _, name := range []string{"output", "color"} {
+		choices := flags.Lookup(name).Value.(*choice).all
+		// The error is about a flag that does not exist.
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+// query reads and prints.
+func query(ctx context.Context, sh *shell, f *queryFlags) error {
+	zone, err := parseZone(firstOf(f.timezone, sh.getenv("LOGTABLE_TIMEZONE")))
+	if err != nil {
+		return err
+	}
+	options, err := f.options(sh, zone)
+	if err != nil {
+		return err
+	}
+	account, err := connect(ctx, sh, f)
+	if err != nil {
+		return err
+	}
+	rows := read.New(account.client).Query(ctx, options)
+	var n int
+	if f.output == "jsonl" {
+		n, err = printJSON(sh.stdout, rows, zone)
+	} else {
+		style := styleFor(sh.stdout, f.color, sh.getenv)
+		style.zone, style.verbose = zone, f.verbose
+		n, err = printText(sh.stdout, rows, style)
+	}
+	if err != nil {
+		return account.explain(err)
+	}
+	if n == 0 {
+		fmt.Fprintln(sh.stderr, nothing(options, zone))
+	}
+	return nil
+}
+
+// options turns flags into what to read.
+func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, error) {
+	s, err := f.span.resolve(sh.now(), zone)
+	if err != nil {
+		return read.Options{}, err
+	}
+	if f.limit < 0 {
+		return read.Options{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
+	}
+	if f.onlyInfo && f.onlyErrors {
+		return read.Options{}, usagef("--info and --errors each mean that table only: leave out both to read both")
+	}
+	o := read.Options{
+		From:        s.from,
+		To:          s.to,
+		Levels:      f.levels,
+		Locator:     f.locator,
+		Module:      f.module,
+		RequestID:   f.request,
+		Contains:    f.grep,
+		Limit:       f.limit,
+		NewestFirst: f.newest,
+		Now:         sh.now(),
+	}
+	if !f.onlyErrors {
+		o.InfoTable = firstOf(f.infoTable, sh.getenv("LOGTABLE_INFO_TABLE"), defaultInfoTable)
+	}
+	if !f.onlyInfo {
+		o.ErrorsTable = firstOf(f.errorsTable, sh.getenv("LOGTABLE_ERRORS_TABLE"), defaultErrorsTable)
+	}
+	return o, nil
+}
+
+// nothing says what was looked for in vain.
+func nothing(o read.Options, zone *time.Location) string {
+	tables := strings.Join(slices.DeleteFunc([]string{o.InfoTable, o.ErrorsTable}, func(s string) bool { return s == "" }), " and ")
+	const layout = "2006-01-02 15:04:05"
+	return fmt.Sprintf("no such rows in %s from %s to %s (%s)", visible(tables),
+		o.From.In(zone).Format(layout), o.To.In(zone).Format(layout), zone)
+}
+
+// firstOf returns the first string that is not empty.
+func firstOf(s ...string) string {
+	for _, s := range s {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value *string
+	all   []string
+}
+
+func newChoice(value *string, all ...string) *choice {
+	return &choice{value: value, all: all}
+}
+
+func (c *choice) String() string {
+	if c.value == nil { // as the flag package asks of a zero value
+		return ""
+	}
+	return *c.value
+}
+
+func (c *choice) Type() string { return strings.Join(c.all, "|") }
+
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.all, s) {
+		return errors.New("write " + strings.Join(c.all, " or "))
+	}
+	*c.value = s
+	return nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// shell is what a command knows of the process it runs in.
+type shell struct {
+	getenv         func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+
+	// started is set by a command that runs: what fails before is the usage.
+	started bool
+}
+
+// usageError is an error in what was asked for, found by a command itself.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return execute(ctx, args, &shell{
+		getenv: getenv,
+		stdin:  stdin,
+		stdout: stdout,
+		stderr: stderr,
+		now:    time.Now,
+	})
+}
+
+func execute(ctx context.Context, args []string, sh *shell) int {
+	root := newRoot(sh)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if ctx.Err() != nil { // interrupted: whoever did that needs no explanation
+		return exitError
+	}
+	// Cobra puts what was meant on lines of its own.
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n\nDid you mean this?\n\t", "; did you mean ")
+	fmt.Fprintf(sh.stderr, "logtable: %s\n", visible(text))
+	if usage := (usageError{}); !sh.started || errors.As(err, &usage) {
+		fmt.Fprintf(sh.stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitError
+}
+
+// newRoot makes the command tree. This is where a new command is added.
+func newRoot(sh *shell) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "logtable",
+		Short: "Read what your Lambda functions have logged",
+		Long: `Logtable keeps what your AWS Lambda functions log as rows in two DynamoDB
+tables: one for information, whose rows expire, and one for errors, whose rows
+stay until somebody deletes them. The Logtable layer writes them; this command
+reads them back.`,
+		Example: `  logtable query                          everything of today, oldest first
+  logtable query yesterday --errors       yesterday's errors
+  logtable query --since 15m -v           the last quarter of an hour, in full
+  logtable query --grep "card declined" -o jsonl | jq .fields`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		PersistentPreRun:  func(*cobra.Command, []string) { sh.started = true }, // arguments and flags are checked before
+	}
+	root.SetIn(sh.stdin)
+	root.SetOut(sh.stdout)
+	root.SetErr(sh.stderr)
+	root.Flags().Bool("version", false, "print the version") // without cobra's -v, which is --verbose elsewhere
+	root.SetVersionTemplate("logtable {{.Version}}\n")
+	root.AddCommand(
+		newQuery(sh),
+		newDemo(sh),
+		newVersion(sh),
+	)
+	return root
+}
+
+func newVersion(sh *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(sh.stdout, "logtable %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// version is what the Go tool recorded: a tag or a pseudo-version, with +dirty
+// if the source was changed since.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// hidden says whether a rune acts on a terminal or on the text around it
+// instead of being seen: control characters, the bidirectional controls and
+// other formatting characters, Unicode's line separators. A function may have
+// printed what strangers sent it, so none of these is ever written as it is.
+//
+// The zero-width joiner and non-joiner are part of how words and emoji are
+// spelled.
+func hidden(r rune) bool {
+	if r == '\u200c' || r == '\u200d' {
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// visible returns s with everything hidden written as an escape, so that it
+// takes one line and is seen for what it is.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s { // invalid UTF-8 becomes U+FFFD
+		switch {
+		case r == '\x1b':
+			b.WriteString(`\e`)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case !hidden(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+// visibleLines splits s into lines and makes each visible. A lone carriage
+// return ends a line too: Node's runtime in a container image puts one where
+// the function printed a line feed. Tabs become spaces; trailing empty lines
+// are dropped.
+func visibleLines(s string) []string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	s = strings.ReplaceAll(s, "\r", "\n")
+	s = strings.ReplaceAll(s, "\t", "    ")
+	s = strings.TrimRight(s, "\n")
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	return lines
+}
+
+// escapeJSON returns JSON text with everything hidden escaped. What is hidden
+// can only be within strings there, where JSON's own encoder leaves DEL, C1
+// and formatting characters as they are.
+func escapeJSON(text []byte) []byte {
+	var out []byte
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			out = append(out, `\ufffd`...)
+		case r < 0x20 || !hidden(r):
+			out = append(out, text[i:i+size]...) // below 0x20 it is white space between tokens
+		case r < 0x10000:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		}
+		i += size
+	}
+	return out
+}
+
+// columns returns how many terminal columns s takes. It is an estimate, as
+// terminals differ: combining marks take none, East Asian wide characters and
+// emoji two.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+func runeColumns(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case r == '\u200c' || r == '\u200d' || unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case r >= 0x1100 && r <= 0x115f, // Hangul initials
+		r >= 0x2e80 && r <= 0xa4cf, // CJK, kana
+		r >= 0xac00 && r <= 0xd7a3, // Hangul syllables
+		r >= 0xf900 && r <= 0xfaff, // CJK compatibility
+		r >= 0xfe30 && r <= 0xfe6f,
+		r >= 0xff00 && r <= 0xff60, // full-width forms
+		r >= 0xffe0 && r <= 0xffe6,
+		r >= 0x1f300 && r <= 0x1faff, // emoji
+		r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
+}
+
+// wrap breaks a line into pieces of at most width columns, at spaces where
+// there are any; width <= 0 does not break. Further pieces are indented like
+// the first, so that a stack trace keeps its shape.
+func wrap(line string, width int) []string {
+	if width <= 0 || columns(line) <= width {
+		return []string{line}
+	}
+	text := strings.TrimLeft(line, " ")
+	indent := line[:min(len(line)-len(text), width/2)]
+	room := width - len(indent)
+	var pieces []string
+	for {
+		cut, next := breakAt(text, room)
+		pieces = append(pieces, indent+text[:cut])
+		if next == len(text) {
+			return pieces
+		}
+		text = text[next:]
+	}
+}
+
+// breakAt finds where a line is cut and where it goes on; both are its end if
+// it fits. It takes one character at least.
+func breakAt(line string, width int) (cut, next int) {
+	used, space := 0, 0
+	for i, r := range line {
+		w := runeColumns(r)
+		if r == ' ' {
+			space = i
+		}
+		if used+w > width && i > 0 {
+			if space > 0 {
+				return space, space + 1
+			}
+			return i, i
+		}
+		used += w
+	}
+	return len(line), len(line)
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// span is the time that is asked for, end not included.
+type span struct{ from, to time.Time }
+
+// spanFlags is how it is asked for; "" is what was left out.
+type spanFlags struct{ day, from, to, since string }
+
+// resolve works out the span. Without anything it is today; DAY is another
+// day, --from and --to move its ends, and --since is a span of its own.
+func (f spanFlags) resolve(now time.Time, zone *time.Location) (span, error) {
+	now = now.In(zone)
+	if f.since != "" {
+		if f.day != "" || f.from != "" || f.to != "" {
+			return span{}, usagef("--since ends now: it goes with neither DAY nor --from nor --to")
+		}
+		ago, ok := parseAgo(f.since)
+		if !ok {
+			return span{}, usagef("--since %q is not a length of time: write, for example, 15m, 2h or 3d", f.since)
+		}
+		// Functions' clocks may be a little ahead of this one.
+		return span{now.Add(-ago), now.Add(time.Minute)}, nil
+	}
+	day, err := parseDay(f.day, now)
+	if err != nil {
+		return span{}, err
+	}
+	s := span{day, day.AddDate(0, 0, 1)}
+	if f.from != "" {
+		if s.from, err = parseInstant("--from", f.from, day, now); err != nil {
+			return span{}, err
+		}
+	}
+	if f.to != "" {
+		if s.to, err = parseInstant("--to", f.to, day, now); err != nil {
+			return span{}, err
+		}
+	}
+	if !s.from.Before(s.to) {
+		return span{}, usagef("nothing lies between %s and %s: the end must be after the beginning",
+			s.from.Format(time.RFC3339), s.to.Format(time.RFC3339))
+	}
+	return s, nil
+}
+
+// parseDay returns the first instant of a day in now's zone.
+func parseDay(s string, now time.Time) (time.Time, error) {
+	year, month, day := now.Date()
+	switch s {
+	case "", "today":
+		return time.Date(year, month, day, 0, 0, 0, 0, now.Location()), nil
+	case "yesterday":
+		return time.Date(year, month, day-1, 0, 0, 0, 0, now.Location()), nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, s, now.Location())
+	if err != nil {
+		return time.Time{}, usagef("%q is not a day: write today, yesterday or a date such as %s", s, now.Format(time.DateOnly))
+	}
+	return t, nil
+}
+
+// Layouts of a time without a zone, and of one without a date.
+var (
+	dateTimes = []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.DateOnly}
+	dayTimes  = []string{"15:04", "15:04:05"}
+)
+
+// parseInstant reads the value of --from or --to: RFC 3339, the same without
+// a zone, a time of the given day, or so long ago.
+func parseInstant(flag, s string, day, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	zone := day.Location()
+	for _, layout := range dateTimes {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range dayTimes {
+		if t, err := time.Parse(layout, s); err == nil {
+			year, month, d := day.Date()
+			return time.Date(year, month, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone), nil
+		}
+	}
+	if ago, ok := parseAgo(s); ok {
+		return now.Add(-ago), nil
+	}
+	return time.Time{}, usagef("%s %q is not a time: write, for example, 14:30, 2h (ago) or %s",
+		flag, s, now.Truncate(time.Minute).Format(time.RFC3339))
+}
+
+// parseAgo reads a positive length of time: Go's form (1h30m), with days
+// allowed in front (3d, 1d12h).
+func parseAgo(s string) (time.Duration, bool) {
+	var total time.Duration
+	if days, rest, ok := strings.Cut(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16) // far within a Duration's 292 years
+		if err != nil || n > 36500 {
+			return 0, false
+		}
+		total, s = time.Duration(n)*24*time.Hour, rest
+		if s == "" {
+			return total, total > 0
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 || total+d <= 0 {
+		return 0, false
+	}
+	return total + d, true
+}
+
+// zoneOffset is a distance from UTC: +02:00, -0330, +5, UTC+2.
+var zoneOffset = regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?$`)
+
+// parseZone reads what LOGTABLE_TIMEZONE may be, an IANA name or an offset,
+// and local.
+func parseZone(s string) (*time.Location, error) {
+	switch strings.ToLower(s) {
+	case "", "utc", "z":
+		return time.UTC, nil
+	case "local":
+		return time.Local, nil
+	}
+	if m := zoneOffset.FindStringSubmatch(s); m != nil {
+		hours, _ := strconv.Atoi(m[2])
+		minutes, _ := strconv.Atoi("0" + m[3])
+		if hours <= 14 && minutes <= 59 {
+			seconds := hours*3600 + minutes*60
+			if m[1] == "-" {
+				seconds = -seconds
+			}
+			return time.FixedZone(fmt.Sprintf("UTC%s%02d:%02d", m[1], hours, minutes), seconds), nil
+		}
+	}
+	zone, err := time.LoadLocation(strings.TrimPrefix(s, ":"))
+	if err != nil {
+		return nil, usagef("there is no time zone %q: write a name such as Europe/Berlin, an offset such as +02:00, or local", s)
+	}
+	return zone, nil
+}

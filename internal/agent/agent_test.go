@@ -1,0 +1,413 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/logtable/logtable/internal/agent"
+	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/logsapi"
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// cloud plays Lambda and DynamoDB for an Agent inside a synctest bubble, where
+// waiting costs no time.
+type cloud struct {
+	t      *testing.T
+	agent  *agent.Agent
+	events chan any // extapi.NextEvent or error
+	asked  chan time.Time
+	log    bytes.Buffer
+
+	mu      sync.Mutex
+	rows    []string
+	latency time.Duration
+	broken  error
+	panics  bool
+	arrived time.Time
+}
+
+func (c *cloud) Next(ctx context.Context) (extapi.NextEvent, error) {
+	c.asked <- time.Now()
+	select {
+	case ev := <-c.events:
+		if err, ok := ev.(error); ok {
+			return extapi.NextEvent{}, err
+		}
+		return ev.(extapi.NextEvent), nil
+	case <-ctx.Done():
+		return extapi.NextEvent{}, ctx.Err()
+	}
+}
+
+func (c *cloud) Idle() (bool, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return true, c.arrived
+}
+func (c *cloud) DoneWaiting() (time.Time, bool) { return time.Time{}, false }
+func (c *cloud) Counts() logsapi.Counts         { return logsapi.Counts{} }
+
+func (c *cloud) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+	c.mu.Lock()
+	latency, broken, panics := c.latency, c.broken, c.panics
+	c.mu.Unlock()
+	if panics {
+		panic("a bug")
+	}
+	select {
+	case <-time.After(latency):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if broken != nil {
+		return nil, broken
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, requests := range in.RequestItems {
+		for _, r := range requests {
+			b, _ := json.Marshal(r.PutRequest.Item["message"])
+			c.rows = append(c.rows, string(b))
+		}
+	}
+	return &dynamodb.BatchWriteItemOutput{}, nil
+}
+
+func (c *cloud) stored() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.rows)
+}
+
+func (c *cloud) set(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
+// play runs an agent with f as the cloud's part, in a bubble.
+func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan error)) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
+		log := diag.New(&c.log)
+		cfg := agent.Config{
+			Events: c, Receiver: c, Diag: log, Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: 2 * time.Second,
+		}
+		var silence func()
+		cfg.Store = store.New(store.Config{
+			Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,
+			Panicked: func(v any) { log.Panic("writer", v); silence() },
+		})
+		if change != nil {
+			change(&cfg)
+		}
+		c.agent = agent.New(cfg)
+		silence = c.agent.Silence
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- c.agent.Run(ctx) }()
+		f(c, done)
+		if t.Failed() {
+			t.Logf("log:\n%s", c.log.String())
+		}
+		cancel()
+		// DynamoDB is well again, so that no writer is left in the bubble.
+		c.set(func() { c.latency, c.broken = 0, nil })
+		_ = cfg.Store.FlushLast(context.Background())
+		synctest.Wait()
+	})
+}
+
+// invoke sends an INVOKE with a time-out of 10 s and returns its beginning.
+func (c *cloud) invoke(id string) time.Time {
+	<-c.asked
+	now := time.Now()
+	c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: id, Deadline: now.Add(10 * time.Second)}
+	c.post(event("platform.start", fmt.Sprintf(`{"requestId":%q}`, id)))
+	return now
+}
+
+func (c *cloud) post(events ...string) {
+	c.set(func() { c.arrived = time.Now() })
+	c.agent.Intake([]byte("[" + strings.Join(events, ",") + "]"))
+}
+
+func event(kind, record string) string {
+	return fmt.Sprintf(`{"time":%q,"type":%q,"record":%s}`, time.Now().UTC().Format(time.RFC3339Nano), kind, record)
+}
+
+func line(text string) string {
+	return event("function", fmt.Sprintf(`{"locator":"1","level":"info","text":%q}`, text))
+}
+
+func done(id, more string) string {
+	return event("platform.runtimeDone", fmt.Sprintf(`{"requestId":%q%s}`, id, more))
+}
+
+// nextWithin checks when the agent calls next, counted from a time.
+func (c *cloud) nextWithin(since time.Time, least, most time.Duration) {
+	c.t.Helper()
+	at := <-c.asked
+	if took := at.Sub(since); took < least || took > most {
+		c.t.Errorf("next came %v after, want %v to %v", took, least, most)
+	}
+	c.asked <- at // for the following invoke
+}
+
+func TestWritesBeforeNext(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		c.latency = 30 * time.Millisecond
+		c.invoke("a")
+		c.post(line("x"), line("y"))
+		time.Sleep(300 * time.Millisecond) // the function works
+		ended := time.Now()
+		c.post(done("a", `,"status":"success"`))
+		c.nextWithin(ended, 30*time.Millisecond, 31*time.Millisecond)
+		if c.stored() != 2 {
+			t.Errorf("%d rows stored at next", c.stored())
+		}
+	})
+}
+
+func TestNothingLoggedNothingHeld(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		c.latency = time.Hour
+		c.invoke("a")
+		ended := time.Now()
+		c.post(done("a", ""))
+		c.nextWithin(ended, 0, 0)
+	})
+}
+
+func TestTheEndMayComeBeforeINVOKE(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		<-c.asked
+		c.post(event("platform.start", `{"requestId":"a"}`), line("x"), done("a", ""))
+		now := time.Now()
+		c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a", Deadline: now.Add(10 * time.Second)}
+		c.nextWithin(now, 0, time.Millisecond)
+		if c.stored() != 1 {
+			t.Error("the line is not stored")
+		}
+	})
+}
+
+func TestHoldIsBounded(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		flush time.Duration
+		runs  time.Duration // the function, of 10 s
+		end   string
+		want  time.Duration // hold
+	}{
+		{"by LOGTABLE_FLUSH_TIMEOUT", 2 * time.Second, time.Second, `,"status":"success"`, 2 * time.Second},
+		{"by a short one", 100 * time.Millisecond, time.Second, "", 100 * time.Millisecond},
+		{"by the deadline", 5 * time.Second, 9 * time.Second, "", 800 * time.Millisecond},
+		{"after a time-out", 2 * time.Second, time.Second, `,"status":"timeout"`, 300 * time.Millisecond},
+		{"after a crash", 2 * time.Second, time.Second, `,"status":"error","errorType":"Runtime.ExitError"`, 300 * time.Millisecond},
+		{"after an exception", 2 * time.Second, time.Second, `,"status":"error","errorType":"Function.ValueError"`, 2 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			play(t, func(cfg *agent.Config) { cfg.FlushTimeout = tc.flush }, func(c *cloud, _ <-chan error) {
+				c.latency = time.Hour // hangs
+				c.invoke("a")
+				time.Sleep(tc.runs)
+				c.post(line("x"))
+				ended := time.Now()
+				c.post(done("a", tc.end))
+				c.nextWithin(ended, tc.want, tc.want)
+			})
+		})
+	}
+}
+
+func TestNoEndIsWaitedForOnceToTheDeadline(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		began := c.invoke("a")
+		c.post(line("x"))
+		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		if c.stored() != 1 {
+			t.Error("the line waited for an end that never came")
+		}
+		for _, id := range []string{"b", "c"} {
+			began = c.invoke(id)
+			c.nextWithin(began, 0, 0)
+		}
+		// An end, of whichever invocation, and the next is waited for.
+		c.post(done("b", ""))
+		c.invoke("d")
+		time.Sleep(time.Second)
+		ended := time.Now()
+		c.post(line("y"), done("d", ""))
+		c.nextWithin(ended, 0, time.Millisecond)
+		if c.stored() != 2 {
+			t.Errorf("%d of 2 rows", c.stored())
+		}
+	})
+}
+
+func TestALongInvocationIsWrittenMeanwhile(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		c.invoke("a")
+		c.post(line("x"))
+		time.Sleep(2 * time.Second)
+		if c.stored() != 1 {
+			t.Error("a line waited two seconds though the function runs on")
+		}
+	})
+}
+
+func TestShutdown(t *testing.T) {
+	shutdown := func(c *cloud) time.Time {
+		<-c.asked
+		now := time.Now()
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: now.Add(2 * time.Second), ShutdownReason: "spindown"}
+		return now
+	}
+	t.Run("takes what arrives beside it", func(t *testing.T) {
+		play(t, nil, func(c *cloud, done <-chan error) {
+			c.latency = 10 * time.Millisecond
+			shutdown(c)
+			for range 10 {
+				time.Sleep(60 * time.Millisecond)
+				c.post(line("late"))
+			}
+			if err := <-done; err != nil || c.stored() != 10 {
+				t.Errorf("%v, %d of 10 rows", err, c.stored())
+			}
+		})
+	})
+	t.Run("ends in time while DynamoDB hangs", func(t *testing.T) {
+		play(t, nil, func(c *cloud, done <-chan error) {
+			c.latency = time.Hour
+			c.agent.Intake([]byte("[" + line("x") + "]"))
+			began := shutdown(c)
+			<-done
+			if took := time.Since(began); took > 1900*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+			if !strings.Contains(c.log.String(), "messages of this environment were lost") {
+				t.Error("the loss is not reported")
+			}
+		})
+	})
+	t.Run("does not wait for itself", func(t *testing.T) {
+		play(t, nil, func(c *cloud, done <-chan error) {
+			began := shutdown(c)
+			<-done
+			if took := time.Since(began); took > 150*time.Millisecond {
+				t.Errorf("took %v with nothing to do", took)
+			}
+		})
+	})
+}
+
+func TestARefusedNextIsNoTightLoop(t *testing.T) {
+	play(t, nil, func(c *cloud, done <-chan error) {
+		began := time.Now()
+		for range 20 {
+			<-c.asked
+			c.events <- &extapi.Error{Call: "next", Status: 403, Type: "x"}
+		}
+		if took := time.Since(began); took < 30*time.Second {
+			t.Errorf("20 refusals in %v", took)
+		}
+		if n := strings.Count(c.log.String(), "\n"); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+		select {
+		case err := <-done:
+			t.Errorf("the agent gave up: %v", err)
+		default:
+		}
+	})
+}
+
+func TestHTTP500FromNextWritesAndEnds(t *testing.T) {
+	play(t, nil, func(c *cloud, done <-chan error) {
+		c.post(line("x"))
+		<-c.asked
+		c.events <- &extapi.Error{Call: "next", Status: 500, Type: "x"}
+		if err := <-done; !errors.Is(err, agent.ErrLost) || c.stored() != 1 {
+			t.Errorf("%v, %d rows", err, c.stored())
+		}
+	})
+}
+
+func TestAPanicLeavesASilentGuest(t *testing.T) {
+	play(t, nil, func(c *cloud, stopped <-chan error) {
+		c.panics = true
+		c.invoke("a")
+		c.post(line("x"))
+		ended := time.Now()
+		c.post(done("a", ""))
+		c.nextWithin(ended, 0, 2*time.Second)
+		// From now on: next, and nothing else.
+		for i := range 3 {
+			began := c.invoke(fmt.Sprint(i))
+			c.post(line("y"))
+			c.nextWithin(began, 0, 0)
+		}
+		<-c.asked
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second)}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(c.log.String(), "internal error"); n != 1 {
+			t.Errorf("%d lines about the panic", n)
+		}
+	})
+}
+
+func TestOnManagedInstancesReportsSetWritingOff(t *testing.T) {
+	play(t, func(cfg *agent.Config) { cfg.Concurrent = true }, func(c *cloud, _ <-chan error) {
+		<-c.asked
+		c.post(event("platform.start", `{"requestId":"a"}`), line("x"), event("platform.report", `{"requestId":"a","status":"success"}`))
+		synctest.Wait()
+		if c.stored() != 1 {
+			t.Errorf("%d rows after the report", c.stored())
+		}
+	})
+}
+
+func TestDroppedLogsAreARow(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		<-c.asked
+		c.post(event("platform.logsDropped", `{"droppedBytes":12345,"droppedRecords":123,"reason":"too slow"}`))
+		c.asked <- time.Now()
+		c.invoke("a")
+		ended := time.Now()
+		c.post(done("a", ""))
+		c.nextWithin(ended, 0, time.Millisecond)
+		if len(c.rows) != 1 || !strings.Contains(c.rows[0], "ALARM: (platform.logsDropped) Lambda dropped 123 lines (12345 bytes)") {
+			t.Errorf("rows: %v", c.rows)
+		}
+	})
+}
+
+func TestRecordsOfPlatformEventsMayBeAnything(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		for _, kind := range []string{"platform.start", "platform.runtimeDone", "platform.report", "platform.logsDropped", "platform.fault", "platform.new"} {
+			for _, record := range []string{`"text"`, `null`, `17`, `[]`, `{}`, `{"requestId":7}`, `{"requestId":{"a":[]}}`, `{"requestId":null,"status":["x"]}`} {
+				c.post(event(kind, record))
+			}
+		}
+		if strings.Contains(c.log.String(), "panic") {
+			t.Error(c.log.String())
+		}
+	})
+}

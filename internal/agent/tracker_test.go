@@ -1,0 +1,99 @@
+package agent
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A step of a tracker's test: an event of the telemetry stream or of the
+// Extensions API, or a line whose request is asked for. Times are in
+// milliseconds.
+type step struct {
+	what string // invoke, start, end, init-end, line
+	id   string // for line: the request that is expected
+	at   int
+}
+
+func TestWhoseLineIsIt(t *testing.T) {
+	for name, steps := range map[string][]step{
+		"init, then one invocation after the other": {
+			{"line", "init", 1}, {"init-end", "", 5}, {"invoke", "a", 10}, {"start", "a", 10}, {"line", "a", 11},
+			{"end", "a", 20}, {"line", "", 21}, {"invoke", "b", 30}, {"start", "b", 30}, {"line", "b", 31}, {"end", "b", 40},
+		},
+		"a line ahead of the very first start": {
+			{"line", "init", 1}, {"init-end", "", 5}, {"line", "init", 4}, {"invoke", "a", 10}, {"line", "init", 4}, {"line", "a", 12}, {"start", "a", 10},
+		},
+		"a late line is not taken for the next invocation's": {
+			{"start", "a", 10}, {"end", "a", 20}, {"invoke", "b", 30}, {"line", "", 19}, {"start", "b", 30}, {"line", "", 19}, {"line", "b", 30},
+		},
+		"INVOKE alone opens nothing once starts are known": {
+			{"start", "a", 10}, {"end", "a", 20}, {"invoke", "b", 30}, {"line", "", 31},
+		},
+		"a platform that sends no start": {
+			{"line", "init", 1}, {"invoke", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21}, {"invoke", "b", 30}, {"line", "b", 31},
+		},
+		"a lost end": {
+			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 30}, {"line", "b", 31}, {"end", "b", 40}, {"line", "", 41},
+		},
+		"start twice": {
+			{"start", "a", 10}, {"start", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21},
+		},
+		"a line whose clock is years off is still the open invocation's": {
+			{"start", "a", 4_000_000_000}, {"line", "a", 1},
+		},
+		"the end before the INVOKE event": {
+			{"start", "a", 10}, {"end", "a", 12}, {"invoke", "a", 10}, {"line", "", 13},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var tr tracker
+			play(t, &tr, steps)
+		})
+	}
+	t.Run("concurrent invocations", func(t *testing.T) {
+		tr := tracker{concurrent: true}
+		play(t, &tr, []step{
+			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 12}, {"line", "", 13}, {"end", "a", 14}, {"line", "b", 15}, {"end", "b", 16}, {"line", "", 17},
+		})
+	})
+}
+
+func play(t *testing.T, tr *tracker, steps []step) {
+	t.Helper()
+	for i, s := range steps {
+		at := time.UnixMilli(1_795_300_000_000 + int64(s.at))
+		switch s.what {
+		case "invoke":
+			tr.invoke(s.id, at)
+		case "start":
+			tr.start(s.id, at)
+		case "end":
+			tr.end(s.id, false)
+		case "init-end":
+			tr.initEnd = at
+		case "line":
+			if got := tr.requestOf(at); got != s.id {
+				t.Errorf("step %d: the line at %d ms belongs to %q, want %q", i, s.at, got, s.id)
+			}
+		}
+	}
+}
+
+func TestATrackerStaysSmall(t *testing.T) {
+	tr := tracker{concurrent: true}
+	for i := range 10_000 {
+		id := fmt.Sprint(i)
+		tr.start(id, time.Time{})
+		tr.allow(id, 1)
+		if i%2 == 0 {
+			tr.end(id, false)
+		}
+	}
+	if len(tr.open) > maxOpen || len(tr.done) > maxDone || len(tr.lines) > maxOpen+1 {
+		t.Errorf("%d open, %d done, %d counters", len(tr.open), len(tr.done), len(tr.lines))
+	}
+	if tr.ended("9998") == nil {
+		t.Error("the last end is forgotten")
+	}
+}

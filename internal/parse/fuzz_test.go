@@ -1,0 +1,185 @@
+package parse_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/logtable/logtable/internal/parse"
+)
+
+// hostile are inputs that have broken JSON parsers, ours or others'.
+var hostile = []string{
+	``, `{`, `}`, `"`, `""`, `{}`, `[]`, `null`, `{"`, `{"locator"`, `{"locator":`, `{"locator":"`, `{"locator":?}`,
+	`{"locator":"1","level":"INFO"} `, `{"locator":"1","level":"INFO"},`, `{"locator":"1","level":"INFO"}}`,
+	`{"locator":1e400,"level":"INFO"}`, `{"locator":-0,"level":"INFO"}`, `{"locator":01,"level":"INFO"}`,
+	`{"locator":"\ud800","level":"INFO","text":"\udc00\ud800"}`, "{\"locator\":\"\xff\",\"level\":\"INFO\",\"\xfe\":\"\xc0\x80\"}",
+	`{"locator":"\u0000","level":"INFO","x":"\u0000"}`, "{\"locator\":\"a\x00b\",\"level\":\"INFO\"}",
+	`{"timestamp":"t","message":{"timestamp":"t","message":{"timestamp":"t","message":{"timestamp":"t","message":{"timestamp":"t","message":{"locator":"1","level":"INFO"}}}}}}`,
+	`{"message":"{\"message\":\"{\\\"message\\\":\\\"{}\\\"}\"}"}`, `{"message":null,"timestamp":null,"locator":null}`,
+	strings.Repeat("{", 100), strings.Repeat(`{"a":`, 100), strings.Repeat("[", 200) + strings.Repeat("]", 200),
+	`{"locator":"1","level":"INFO","exception":{"stack":["a",{"method":"m"},5,null]}}`,
+	`{"locator":"1","level":"INFO","exception":{"message":": ","stack":": : \n"}}`,
+	`{"locator":"1","level":"INFO","exception":{"Error":{"Message":"","Code":""},"message":"x","response":{"Error":{}}}}`,
+	`{"locator":"1","level":"INFO","exception":{"type":"T","stack":"T","cause":{"cause":{"message":"m"}}}}`,
+	"[X]\t2026-11-22T10:52:00Z\t\t", "2026-11-22T10:52:00Z\tid\tINFO\t", "A, [] B c -- ", "I, [x]  INFO id --", "]\t", "[\t", "[",
+}
+
+func addSeeds(f *testing.F, add func(string)) {
+	for _, s := range samples(f) {
+		add(string(s.Record))
+	}
+	for _, s := range hostile {
+		add(s)
+	}
+}
+
+// FuzzRecord reads anything as a record.
+func FuzzRecord(f *testing.F) {
+	addSeeds(f, func(s string) { f.Add([]byte(s)) })
+	quiet, loud := parse.New(parse.Options{}), parse.New(parse.Options{Plain: "INFO"})
+	f.Fuzz(func(t *testing.T, record []byte) {
+		line, ok := quiet.Record(record)
+		if ok {
+			checkLine(t, quiet, record, line)
+		}
+		if text := strings.TrimSpace(string(record)); strings.HasPrefix(text, "{") {
+			checkReference(t, record, line, ok)
+		}
+		plain, any := loud.Record(record)
+		if any {
+			checkLine(t, loud, record, plain)
+		}
+		if ok && !cmp.Equal(line, plain) {
+			t.Errorf("%q: with Plain off %+v, on %+v", record, line, plain)
+		}
+		if !ok && any && plain.Kind != parse.Plain {
+			t.Errorf("%q: only with Plain on %+v", record, plain)
+		}
+	})
+}
+
+// FuzzRaw reads anything as the bytes of a broken event.
+func FuzzRaw(f *testing.F) {
+	addSeeds(f, func(s string) {
+		f.Add([]byte(s))
+		f.Add([]byte(`{"time":"t","type":"function","record":` + s))
+	})
+	parser := parse.New(parse.Options{Plain: "INFO"})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		line, ok := parser.Raw(text)
+		if ok {
+			checkLine(t, parser, text, line)
+		}
+		if !ok && len(strings.Trim(string(text), " \t\r\n")) > 0 {
+			t.Errorf("%q is lost", text)
+		}
+	})
+}
+
+// FuzzString prints an object in every way that a runtime hands it on: they all
+// must say the same.
+func FuzzString(f *testing.F) {
+	addSeeds(f, func(s string) {
+		f.Add(s)
+		if isString(s) && json.Valid([]byte(s)) {
+			f.Add(unquote(s))
+		}
+	})
+	parser := parse.New(parse.Options{})
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.Trim(text, " \t\r\n")
+		all, isObject := members([]byte(text))
+		if !isObject || !utf8.ValidString(text) || len(all) > 1_000 {
+			return
+		}
+		for _, m := range all {
+			if m.Name == "message" {
+				return // an envelope itself
+			}
+		}
+		want, ok := parser.Record([]byte(text))
+		const id = "6f0c1b52-2d0e-4b6e-9d3f-0a4b8f3f7c11"
+		for name, record := range wrapped(t, text, id) {
+			got, gotOK := parser.Record([]byte(record))
+			expect := want
+			if ok && want.RequestID == "" && strings.Contains(name, "with id") {
+				expect.RequestID = id
+			}
+			if gotOK != ok || !cmp.Equal(got, expect) {
+				t.Errorf("%s of %q: got %+v, %v; want %+v, %v", name, text, got, gotOK, expect, ok)
+			}
+		}
+	})
+}
+
+// FuzzException renders exceptions made of any type, message and stack: each
+// must be there to read, and nothing of the stack but a repetition may go.
+func FuzzException(f *testing.F) {
+	f.Add("TypeError", "x is not a function", "TypeError: x is not a function\n    at f\n    at g")
+	f.Add("ZeroDivisionError", "division by zero", "Traceback (most recent call last):\n  File\nZeroDivisionError: division by zero\n")
+	f.Add("E", "", "E\nE: \nE")
+	f.Add("", "m", "xm\nm")
+	f.Add("a: b", ": ", ": : \n: ")
+	f.Add("T", "two\nlines", "T: two\nlines\n  at x")
+	parser := parse.New(parse.Options{})
+	f.Fuzz(func(t *testing.T, typ, message, stack string) {
+		for _, s := range []string{typ, message, stack} {
+			if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+				return // comes out changed, which other tests look at
+			}
+		}
+		if typ+message+stack == "" {
+			return
+		}
+		exception := map[string]string{"type": typ, "message": message, "stack": stack}
+		record, err := json.Marshal(map[string]any{"locator": "1", "level": "ERROR", "exception": exception})
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, _ := parser.Record(record)
+		got := line.Exception
+		if !strings.Contains(got, typ) || !strings.Contains(got, message) {
+			t.Errorf("%q lacks %q or %q", got, typ, message)
+		}
+		for part := range strings.SplitSeq(strings.Trim(stack, "\r\n"), "\n") {
+			part = strings.Trim(part, "\r") // of a line end
+			label, _ := strings.CutSuffix(part, message)
+			repeated := len(part) > len(label) || typ != "" && part == typ || strings.Contains(message, "\n")
+			if !repeated && !strings.Contains(got, part) {
+				t.Errorf("%q lacks %q of the stack %q", got, part, stack)
+			}
+		}
+	})
+}
+
+// wrapped returns the records in which the forms that runtimes use deliver text.
+func wrapped(t *testing.T, text, id string) map[string]string {
+	quote := func(s string) string {
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const stamp = "2026-11-22T10:52:00.573Z"
+	envelope := `{"timestamp":"` + stamp + `","level":"FATAL","text":"no","requestId":"` + id + `","message":`
+	return map[string]string{
+		"string":                   quote(text),
+		"string with line end":     quote(text + "\r\n"),
+		"node text with id":        quote(stamp + "\t" + id + "\tINFO\t" + text + "\n"),
+		"node during init":         quote(stamp + "\tundefined\tINFO\t" + text + "\n"),
+		"node prefix with id":      quote(stamp + "\t" + id + "\tINFO\tp { x } " + text + "\n"),
+		"python text with id":      quote("[INFO]\t" + stamp + "\t" + id + "\t" + text + "\n"),
+		"java":                     quote("[INFO] " + text),
+		"ruby with id":             quote("I, [2026-11-22T10:52:00.123456 #8]  INFO " + id + " -- : " + text),
+		"go":                       quote("2026/11/22 10:52:42 " + text + "\n"),
+		"envelope, object with id": envelope + text + `}`,
+		"envelope, string with id": envelope + quote(text) + `}`,
+		"envelope, go text":        `{"timestamp":"` + stamp + `","message":` + quote("2026/11/22 10:52:42 "+text) + `}`,
+		"envelope as text with id": quote(envelope + quote(text) + `}`),
+	}
+}

@@ -1,0 +1,90 @@
+package parse
+
+import "strings"
+
+// Kind says what a line is.
+type Kind uint8
+
+const (
+	// Ours is a valid line: a JSON object with locator and level.
+	Ours Kind = iota
+	// Invalid is one of our lines with something wrong in it.
+	Invalid
+	// Plain is any other line.
+	Plain
+)
+
+// String returns the kind's name for test output and diagnostics.
+func (k Kind) String() string {
+	switch k {
+	case Ours:
+		return "ours"
+	case Invalid:
+		return "invalid"
+	case Plain:
+		return "plain"
+	}
+	return "unknown"
+}
+
+// Line is what a function's log line says.
+//
+// Its strings are valid UTF-8, hold no NUL (U+2400 stands for it) and own their
+// memory; they may share one allocation. Other control characters are as the
+// function printed them: whoever shows them escapes them.
+type Line struct {
+	Kind  Kind
+	Level Level
+
+	// Locator, Text, Exception, Module and RequestID are "" where the line has
+	// none. RequestID comes from the line or else from what was around it.
+	// Of an Invalid line, those are set that could be read.
+	Locator, Text, Exception, Module, RequestID string
+
+	// Fields is the line's remaining members as one JSON object, "" if there
+	// are none. Names and values are the printed text, in the printed order.
+	Fields string
+
+	// Raw is the text of an Invalid line (the object, without what was around
+	// it) or of a Plain one (the whole record), without the line end.
+	Raw string
+
+	// Issues says what is wrong with an Invalid line and what to write instead.
+	Issues []string
+}
+
+// Message returns the row's message: "LEVEL: (locator) text exception", parts
+// joined by one space, where a part that is empty leaves none. exceptionAt is
+// the exception's byte offset in it, -1 if there is no exception.
+//
+// An Invalid line is "WARN: (locator) raw text", with "?" for a locator that
+// could not be read; a Plain one is "LEVEL: (plain) raw text".
+func (l *Line) Message() (message string, exceptionAt int) {
+	locator, text, exception := l.Locator, l.Text, l.Exception
+	switch l.Kind {
+	case Invalid:
+		text, exception = l.Raw, ""
+		if locator == "" {
+			locator = "?"
+		}
+	case Plain:
+		locator, text, exception = "plain", l.Raw, ""
+	}
+	var b strings.Builder
+	b.Grow(len(l.Level.Name) + len(locator) + len(text) + len(exception) + len(": () ") + 1)
+	b.WriteString(l.Level.Name)
+	b.WriteString(": (")
+	b.WriteString(locator)
+	b.WriteByte(')')
+	if text != "" {
+		b.WriteByte(' ')
+		b.WriteString(text)
+	}
+	if exception == "" {
+		return b.String(), -1
+	}
+	b.WriteByte(' ')
+	exceptionAt = b.Len()
+	b.WriteString(exception)
+	return b.String(), exceptionAt
+}

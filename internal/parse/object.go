@@ -1,0 +1,171 @@
+package parse
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// state says how an object's text ends.
+type state uint8
+
+const (
+	broken  state = iota // the text breaks off or is no valid JSON
+	trailed              // the object is whole, and something follows it
+	whole                // the text is the object
+)
+
+// object holds the members of a JSON object that have a meaning here, as raw
+// JSON values that alias its text; nil for a member that it does not have.
+type object struct {
+	locator, level, text, exception, module []byte
+
+	requestID []byte // a string that is not empty
+	message   []byte
+	timestamp bool
+
+	state state
+	end   int  // where the object ends, or how far it could be read
+	short bool // broken because the text ends too early
+	deep  bool // nested deeper than maxDepth
+}
+
+// isOurs says whether the object is a line of ours, valid or not.
+func (o *object) isOurs() bool {
+	return o.locator != nil || o.level != nil && o.text != nil
+}
+
+// isEnvelope says whether the object is one that a runtime's logger, or the
+// platform in JSON log format, puts around what was printed.
+func (o *object) isEnvelope() bool {
+	return o.timestamp && o.message != nil
+}
+
+// scan reads the object at the start of text, which is of layer n. Members
+// without a meaning here are collected in the layer's fields.
+func (p *Parser) scan(text []byte, n int) (o object) {
+	fields := p.layers[n].fields[:0]
+	p.buf = *bytes.NewBuffer(text)
+	p.dec.Reset(&p.buf, lenient...)
+	_, err := p.dec.ReadToken() // the brace
+	for i := 0; err == nil && p.dec.PeekKind() != '}'; i++ {
+		var name, value jsontext.Value
+		if name, err = p.dec.ReadValue(); err != nil {
+			break
+		}
+		if value, err = p.dec.ReadValue(); err != nil {
+			o.cut(p.memberName(name))
+			break
+		}
+		o.deep = o.deep || deeper(value, maxDepth-1)
+		if i >= maxMembers || !o.set(p.memberName(name), value) {
+			fields = append(append(append(append(fields, ','), name...), ':'), value...)
+		}
+	}
+	if err == nil {
+		_, err = p.dec.ReadToken()
+	}
+	p.layers[n].fields = fields
+	o.end = int(p.dec.InputOffset())
+	switch {
+	case err != nil:
+		o.state, o.short = broken, errors.Is(err, io.ErrUnexpectedEOF)
+	case len(trimSpace(text[o.end:])) > 0:
+		o.state = trailed
+	default:
+		o.state = whole
+	}
+	return o
+}
+
+// memberName returns the contents of a name. They are valid until the next call.
+func (p *Parser) memberName(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	// The decoder has accepted the name; invalid UTF-8 is in none of ours.
+	p.name, _ = jsontext.AppendUnquote(p.name[:0], quoted)
+	return p.name
+}
+
+// set stores a member and says whether that was its place: false means that it
+// belongs into the fields.
+func (o *object) set(name []byte, value jsontext.Value) bool {
+	switch string(name) {
+	case "locator":
+		o.locator = value
+	case "level":
+		o.level = value
+	case "text":
+		o.text = value
+	case "exception":
+		o.exception = value
+	case "module":
+		o.module = value
+	case "request_id", "requestId", "aws_request_id", "awsRequestId", "AWSRequestId", "function_request_id":
+		if o.requestID != nil || value.Kind() != '"' || len(value) == len(`""`) {
+			return false
+		}
+		o.requestID = value
+	case "message":
+		o.message = value
+		return false
+	case "timestamp":
+		o.timestamp = true
+		return false
+	default:
+		return false
+	}
+	return true
+}
+
+// cut notes a member whose value cannot be read, so that a line that breaks off
+// in it is still known as ours.
+func (o *object) cut(name []byte) {
+	switch string(name) {
+	case "locator":
+		o.locator = unreadable
+	case "level":
+		o.level = unreadable
+	case "text":
+		o.text = unreadable
+	}
+}
+
+// unreadable stands for the value of a member at which the text breaks off. It
+// is no JSON value.
+var unreadable = []byte("?")
+
+// deeper says whether a valid JSON value is nested deeper than limit.
+func deeper(value []byte, limit int) bool {
+	if len(value) <= 2*limit || value[0] != '{' && value[0] != '[' {
+		return false
+	}
+	depth := 0
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case '"':
+			i = stringEnd(value, i)
+		case '{', '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// stringEnd returns the position of the quote that closes the string which the
+// quote at i opens, in valid JSON.
+func stringEnd(b []byte, i int) int {
+	for i++; i < len(b) && b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}

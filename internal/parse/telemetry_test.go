@@ -1,0 +1,182 @@
+package parse_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/logtable/logtable/internal/logsapi"
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/testkit"
+)
+
+// telemetrySamples returns the directory of real and documented telemetry
+// payloads, which is not part of the repository: LOGTABLE_TEST_SAMPLES, or
+// shared/telemetry-samples beside it.
+func telemetrySamples(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("LOGTABLE_TEST_SAMPLES")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "telemetry-samples")
+	}
+	_, err := os.Stat(dir)
+	testkit.Component(t, "telemetry samples (LOGTABLE_TEST_SAMPLES)", err)
+	return dir
+}
+
+// emitted names the one file that holds what runtimes write, and no batches.
+const emitted = "runtime-emitted-forms-node-python.json"
+
+// Every event of every sample is read, with its record as it is, and none of
+// its function lines is lost or taken for one of ours.
+func TestTelemetrySamples(t *testing.T) {
+	dir := telemetrySamples(t)
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples in %s: %v", dir, err)
+	}
+	parser := parse.New(parse.Options{Plain: "INFO"})
+	for _, file := range files {
+		if filepath.Base(file) == emitted {
+			continue
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			var batches []json.RawMessage
+			readJSON(t, file, &batches)
+			for _, body := range batches {
+				checkBatch(t, parser, body)
+			}
+		})
+	}
+}
+
+func checkBatch(t *testing.T, parser *parse.Parser, body []byte) {
+	t.Helper()
+	type event struct {
+		Time, Type string
+		Record     any
+	}
+	var want, got []event
+	if err := json.Unmarshal(body, &want); err != nil {
+		t.Fatal(err)
+	}
+	err := logsapi.Events(body, func(e logsapi.Event) {
+		if e.Broken {
+			t.Errorf("broken: %s", e.Raw)
+			return
+		}
+		var record any
+		if err := json.Unmarshal(e.Record, &record); err != nil {
+			t.Errorf("record %s: %v", e.Record, err)
+		}
+		got = append(got, event{string(e.Time), e.Type, record})
+		if e.Type == "function" {
+			checkForeign(t, parser, e.Record, record)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// checkForeign checks a line that was not printed for us: it is plain, and its
+// request id is that of its envelope.
+func checkForeign(t *testing.T, parser *parse.Parser, raw []byte, record any) {
+	t.Helper()
+	line, ok := parser.Record(raw)
+	if !ok || line.Kind != parse.Plain {
+		t.Errorf("%s: got %+v, %v; want a plain line", raw, line, ok)
+		return
+	}
+	checkLine(t, parser, raw, line)
+	switch record := record.(type) {
+	case string:
+		if want := strings.TrimRight(record, "\r\n"); line.Raw != want {
+			t.Errorf("%s: raw %q, want %q", raw, line.Raw, want)
+		}
+	case map[string]any:
+		if want, _ := record["requestId"].(string); line.RequestID != want {
+			t.Errorf("%s: request id %q, want %q", raw, line.RequestID, want)
+		}
+	}
+}
+
+// The runtimes' own output, with the sample object in it replaced by a line of
+// ours: wherever it is still JSON on its way out, it is found.
+func TestEmittedForms(t *testing.T) {
+	var forms map[string]struct {
+		Stdout, Stderr string
+		Frames         []struct{ Message string }
+	}
+	readJSON(t, filepath.Join(telemetrySamples(t), emitted), &forms)
+	ours := strings.NewReplacer(`"msg":"hi"`, `"locator":"12","level":"INFO","text":"hi"`, `"msg": "hi"`, `"locator": "12", "level": "INFO", "text": "hi"`,
+		`\"msg\":\"hi\"`, `\"locator\":\"12\",\"level\":\"INFO\",\"text\":\"hi\"`, `\"msg\": \"hi\"`, `\"locator\": \"12\", \"level\": \"INFO\", \"text\": \"hi\"`)
+	parser := parse.New(parse.Options{})
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			records := strings.SplitAfter(form.Stdout+form.Stderr, "\n")
+			for _, frame := range form.Frames {
+				records = append(records, frame.Message)
+			}
+			found := 0
+			for _, text := range records {
+				replaced := ours.Replace(text)
+				if checkEmitted(t, parser, replaced, replaced != text) {
+					found++
+				}
+			}
+			if found == 0 {
+				t.Error("none of the forms was found")
+			}
+		})
+	}
+}
+
+// checkEmitted reads a text as a string record and, if it is JSON, as an
+// object. It says whether it held a line of ours.
+func checkEmitted(t *testing.T, parser *parse.Parser, text string, ours bool) bool {
+	t.Helper()
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := []string{string(quoted)}
+	if json.Valid([]byte(text)) && strings.HasPrefix(text, "{") {
+		records = append(records, text)
+	}
+	for _, record := range records {
+		line, ok := parser.Record([]byte(record))
+		if !ours {
+			if ok {
+				t.Errorf("%s: got %+v, want nothing", record, line)
+			}
+			continue
+		}
+		wantKind := parse.Ours
+		if strings.Contains(text, "{ x: 1 }") { // Node.js with a second argument
+			wantKind = parse.Invalid
+		}
+		if !ok || line.Kind != wantKind || line.Locator != "12" {
+			t.Errorf("%s: got %+v, %v; want locator 12, %v", record, line, ok, wantKind)
+		}
+	}
+	return ours
+}
+
+func readJSON(t *testing.T, file string, v any) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}

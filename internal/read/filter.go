@@ -1,0 +1,133 @@
+package read
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/logtable/logtable/internal/store"
+)
+
+// keep says whether a row is wanted. It decides; the filter that DynamoDB is
+// given only saves carrying rows that keep would drop, and lets through the
+// ones it cannot judge.
+func (o *Options) keep(row *Row) bool {
+	switch {
+	case !row.Expiry.IsZero() && !row.Expiry.After(o.Now):
+		return false
+	case len(o.Levels) > 0 && !slices.Contains(o.Levels, strings.ToUpper(row.Level)):
+		return false
+	case o.Locator != "" && row.Locator != o.Locator:
+		return false
+	case o.Module != "" && row.Module != o.Module:
+		return false
+	case !strings.HasPrefix(row.RequestID, o.RequestID):
+		return false
+	}
+	return strings.Contains(row.Message, o.Contains) || strings.Contains(row.Fields, o.Contains)
+}
+
+// expression collects the parts of a Query request. Names are always aliased:
+// date, level and others are reserved words.
+type expression struct {
+	names  map[string]string
+	values map[string]types.AttributeValue
+}
+
+func newExpression() *expression {
+	return &expression{names: map[string]string{}, values: map[string]types.AttributeValue{}}
+}
+
+func (e *expression) name(attribute string) string {
+	alias := "#" + attribute
+	e.names[alias] = attribute
+	return alias
+}
+
+func (e *expression) value(v types.AttributeValue) string {
+	alias := ":v" + strconv.Itoa(len(e.values))
+	e.values[alias] = v
+	return alias
+}
+
+func (e *expression) text(s string) string {
+	return e.value(&types.AttributeValueMemberS{Value: s})
+}
+
+// filter is the FilterExpression: what DynamoDB can judge of keep. The module
+// is in the sort key, which a filter may not mention.
+func (e *expression) filter(o *Options) string {
+	expiry := e.name(store.AttrExpiry)
+	now := e.value(&types.AttributeValueMemberN{Value: strconv.FormatInt(o.Now.Unix(), 10)})
+	parts := []string{fmt.Sprintf("(attribute_not_exists(%s) OR %s > %s)", expiry, expiry, now)}
+	if len(o.Levels) > 0 {
+		parts = append(parts, e.levels(o.Levels))
+	}
+	if o.Locator != "" {
+		parts = append(parts, e.locator(o.Locator))
+	}
+	if o.RequestID != "" {
+		parts = append(parts, fmt.Sprintf("begins_with(%s, %s)", e.name(store.AttrRequestID), e.text(o.RequestID)))
+	}
+	if o.Contains != "" {
+		text := e.text(o.Contains)
+		parts = append(parts, fmt.Sprintf("(contains(%s, %s) OR contains(%s, %s))",
+			e.name(store.AttrMessage), text, e.name(store.AttrFields), text))
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// levels lets through the rows of these levels, and the ancestor's, which have
+// their level in the message only.
+func (e *expression) levels(levels []string) string {
+	var equal, begins []string
+	for _, level := range levels {
+		equal = append(equal, e.text(level))
+		begins = append(begins, fmt.Sprintf("begins_with(%s, %s)", e.name(store.AttrMessage), e.text(level+": ")))
+	}
+	name := e.name(store.AttrLevel)
+	return fmt.Sprintf("(%s IN (%s) OR (attribute_not_exists(%s) AND (%s)))",
+		name, strings.Join(equal, ", "), name, strings.Join(begins, " OR "))
+}
+
+// locator lets through the rows of this locator, and the ancestor's that may
+// have it.
+func (e *expression) locator(locator string) string {
+	name := e.name(store.AttrLocator)
+	return fmt.Sprintf("(%s = %s OR (attribute_not_exists(%s) AND contains(%s, %s)))",
+		name, e.text(locator), name, e.name(store.AttrMessage), e.text(": ("+locator+")"))
+}
+
+// queryInput asks one table for one partition's rows.
+func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
+	e := newExpression()
+	key := fmt.Sprintf("%s = %s AND %s BETWEEN %s AND %s",
+		e.name(store.AttrDate), e.text(date),
+		e.name(store.AttrStampMod), e.text(stampBound(o.From)), e.text(stampBound(o.To)))
+	filter := e.filter(o)
+	forward := !o.NewestFirst
+	in := &dynamodb.QueryInput{
+		TableName:                 &table,
+		KeyConditionExpression:    &key,
+		FilterExpression:          &filter,
+		ExpressionAttributeNames:  e.names,
+		ExpressionAttributeValues: e.values,
+		ScanIndexForward:          &forward,
+	}
+	if o.Limit > 0 && o.Limit <= 1000 && !o.selective() {
+		// Limit counts before the filter: with a selective one, small pages
+		// would mean many calls for few rows.
+		limit := int32(o.Limit)
+		in.Limit = &limit
+	}
+	return in
+}
+
+// selective says whether more than expired rows is filtered out.
+func (o *Options) selective() bool {
+	return len(o.Levels) > 0 || o.Locator != "" || o.Module != "" || o.RequestID != "" || o.Contains != ""
+}

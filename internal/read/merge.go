@@ -1,0 +1,140 @@
+package read
+
+import (
+	"container/heap"
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// source is one partition of one table, read page by page.
+type source struct {
+	api     querier
+	options *Options
+	table   string
+	errors  bool // table is the errors table
+	order   int  // the source's place among equals
+	input   *dynamodb.QueryInput
+	rows    []Row // fetched, not yet taken
+	more    bool  // there may be another page
+
+	// key is where the source stands in the merge: the sort key of rows[0], or
+	// before the first page has been fetched a bound that no row is ahead of.
+	// Thus a partition is not asked before its time has come.
+	key string
+}
+
+// sources makes a source for each partition of each table.
+func (c *Client) sources(o Options) []*source {
+	var all []*source
+	for _, p := range partitions(o.From, o.To) {
+		key := max(stampBound(p.from), stampBound(o.From))
+		if o.NewestFirst {
+			key = min(stampBound(p.to), stampBound(o.To))
+		}
+		for _, table := range []string{o.InfoTable, o.ErrorsTable} {
+			if table == "" {
+				continue
+			}
+			all = append(all, &source{
+				api:     c.api,
+				options: &o,
+				table:   table,
+				errors:  table == o.ErrorsTable,
+				input:   queryInput(&o, table, p.date),
+				more:    true,
+				order:   len(all),
+				key:     key,
+			})
+		}
+	}
+	return all
+}
+
+// fill fetches pages until there is a row or no page is left; a page may be
+// empty of wanted rows and still not be the last.
+func (s *source) fill(ctx context.Context) error {
+	for len(s.rows) == 0 && s.more {
+		out, err := s.api.Query(ctx, s.input)
+		if err != nil {
+			return &TableError{Table: s.table, Err: err}
+		}
+		for _, item := range out.Items {
+			row := decode(item)
+			row.Table, row.Error = s.table, s.errors
+			if s.options.keep(&row) {
+				s.rows = append(s.rows, row)
+			}
+		}
+		s.input.ExclusiveStartKey = out.LastEvaluatedKey
+		s.more = len(out.LastEvaluatedKey) > 0
+	}
+	if len(s.rows) > 0 {
+		s.key = s.rows[0].StampMod
+	}
+	return nil
+}
+
+// merge hands out the rows of many sources, each in order, in one order. It is
+// a heap.Interface of the sources that may still have rows.
+type merge struct {
+	newestFirst bool
+	sources     []*source
+}
+
+func newMerge(newestFirst bool, sources []*source) *merge {
+	m := &merge{newestFirst: newestFirst, sources: sources}
+	heap.Init(m)
+	return m
+}
+
+// next returns the next row, and false when there is none left.
+func (m *merge) next(ctx context.Context) (Row, bool, error) {
+	for len(m.sources) > 0 {
+		s := m.sources[0]
+		if len(s.rows) == 0 {
+			if err := s.fill(ctx); err != nil {
+				return Row{}, false, err
+			}
+			if len(s.rows) == 0 {
+				heap.Pop(m)
+			} else {
+				heap.Fix(m, 0)
+			}
+			continue
+		}
+		row := s.rows[0]
+		s.rows = s.rows[1:]
+		if len(s.rows) > 0 {
+			s.key = s.rows[0].StampMod
+		} // else its next key is unknown: it keeps this one, so it is filled next
+		heap.Fix(m, 0)
+		return row, true, nil
+	}
+	return Row{}, false, nil
+}
+
+func (m *merge) Len() int { return len(m.sources) }
+
+// Less orders by sort key; of equal ones the earlier partition goes first, and
+// of one partition the informational table.
+func (m *merge) Less(i, j int) bool {
+	a, b := m.sources[i], m.sources[j]
+	order := strings.Compare(a.key, b.key)
+	if m.newestFirst {
+		order = -order
+	}
+	if order != 0 {
+		return order < 0
+	}
+	return a.order < b.order
+}
+
+func (m *merge) Swap(i, j int) { m.sources[i], m.sources[j] = m.sources[j], m.sources[i] }
+func (m *merge) Push(x any)    { m.sources = append(m.sources, x.(*source)) }
+func (m *merge) Pop() any {
+	last := m.sources[len(m.sources)-1]
+	m.sources = m.sources[:len(m.sources)-1]
+	return last
+}

@@ -1,0 +1,117 @@
+// Package read reads the two tables back: the rows of a span of time, both
+// tables merged in time order.
+package read
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// querier is the part of *dynamodb.Client that reading needs.
+type querier interface {
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+}
+
+// Client reads tables. It keeps no state of its own and is safe for
+// concurrent use if what it was made from is.
+type Client struct {
+	api querier
+}
+
+// New makes a Client, usually from a *dynamodb.Client. All it calls is Query,
+// so dynamodb:Query on the tables is the only permission it needs.
+func New(api querier) *Client {
+	return &Client{api: api}
+}
+
+// Options says what to read.
+type Options struct {
+	// From and To bound the rows' time: From <= time < To, to the millisecond.
+	// Rows are found whatever time zone their writer was configured with.
+	From, To time.Time
+
+	// InfoTable and ErrorsTable are the tables' names or ARNs. An empty one is
+	// not read; at least one is needed.
+	InfoTable, ErrorsTable string
+
+	// Each of these leaves out the rows that do not have what it says; empty
+	// ones leave out nothing.
+	//
+	// Levels are level names, in any case; a row needs one of them.
+	// RequestID may be the beginning of a request ID.
+	// Contains is looked for in message and in fields, case and all.
+	Levels    []string
+	Locator   string
+	Module    string
+	RequestID string
+	Contains  string
+
+	// Limit is the most rows to yield; 0 means all of them.
+	Limit int
+
+	// NewestFirst turns the order round, and with it which rows Limit keeps.
+	NewestFirst bool
+
+	// Now is the instant at which rows count as expired; zero means the clock.
+	Now time.Time
+}
+
+// normal returns the options with defaults filled in and Levels in upper case.
+func (o Options) normal() (Options, error) {
+	if o.InfoTable == "" && o.ErrorsTable == "" {
+		return o, errors.New("cannot read: no table named")
+	}
+	if o.From.IsZero() || !o.From.Before(o.To) {
+		return o, fmt.Errorf("cannot read from %v to %v: the end must be after the beginning", o.From, o.To)
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	o.Levels = slices.Clone(o.Levels)
+	for i, level := range o.Levels {
+		o.Levels[i] = strings.ToUpper(level)
+	}
+	return o, nil
+}
+
+// TableError is a table that could not be read. Err is the SDK's.
+type TableError struct {
+	Table string
+	Err   error
+}
+
+func (e *TableError) Error() string { return "cannot read table " + e.Table + ": " + e.Err.Error() }
+func (e *TableError) Unwrap() error { return e.Err }
+
+// Query yields the rows that o asks for, ordered by their sort key (time, then
+// sequence), both tables merged. Pages are fetched as the caller gets to them.
+//
+// An error is yielded once, as the last thing: a *TableError, or one about o. Rows past
+// their expiry that DynamoDB has not removed yet are left out.
+func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		o, err := o.normal()
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		m := newMerge(o.NewestFirst, c.sources(o))
+		for n := 0; o.Limit == 0 || n < o.Limit; n++ {
+			row, ok, err := m.next(ctx)
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			if !ok || !yield(row, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package read_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/store"
+)
+
+type noReport struct{ t *testing.T }
+
+func (r noReport) Fail(key, message, advice string, args ...any) bool {
+	r.t.Errorf("the store reports: %s %s", message, advice)
+	return true
+}
+func (noReport) Recover(key, message string) {}
+
+// What the extension parses and stores is what is read: the writer and the
+// reader mean the same by every attribute.
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	server := table.Start(t)
+	if err := server.CreateLogTables(t.Context(), "info", "errors"); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	s := store.New(store.Config{
+		Client: server.Client(), InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour,
+		Zone: time.FixedZone("", 14*60*60), MaxBytes: 1 << 20, Report: noReport{t},
+		Panicked: func(v any) { t.Errorf("panic: %v", v) }, Attempt: time.Minute, Now: func() time.Time { return now },
+	})
+
+	parser := parse.New(parse.Options{Scale: parse.DefaultScale()})
+	for _, line := range []string{
+		`{"locator":"1","level":"info","text":"received","order":17,"request_id":"7f3a9c12-1111"}`,
+		`{"locator":"f(x) y","level":"ERROR","text":"refused (again) \u00e9","exception":"KeyError: \u00e9\n  line 2"}`,
+		`{"locator":"3","level":"ALARM","exception":"boom"}`,
+		`{"locator":"4","level":"LOUD","text":"what"}`,
+		`{"level":"INFO","text":"no locator"}`,
+	} {
+		l, ok := parser.Record([]byte(line))
+		if !ok {
+			t.Fatalf("%s is not a line", line)
+		}
+		message, exceptionAt := l.Message()
+		s.Add(store.Entry{Time: now, Error: l.Level.Error, Level: l.Level.Name, Locator: l.Locator, Module: "orders",
+			RequestID: l.RequestID, Message: message, ExceptionAt: exceptionAt, Fields: l.Fields, Issues: fmt.Sprint(len(l.Issues))})
+	}
+	if err := s.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+
+	type part struct {
+		Error                                                   bool
+		Level, Locator, Text, Exception, RequestID, Fields, Mod string
+		Time, Expiry                                            time.Time
+		Seq                                                     int
+	}
+	expiry := now.Add(time.Hour)
+	want := []part{
+		{false, "INFO", "1", "received", "", "7f3a9c12-1111", `{"order":17}`, "orders", now, expiry, 0},
+		{true, "ERROR", "f(x) y", "refused (again) é", "KeyError: é\n  line 2", "", "", "orders", now, time.Time{}, 1},
+		{true, "ALARM", "3", "", "boom", "", "", "orders", now, time.Time{}, 2},
+		{false, "WARN", "4", `{"locator":"4","level":"LOUD","text":"what"}`, "", "", "", "orders", now, expiry, 3},
+		{false, "WARN", "", `{"level":"INFO","text":"no locator"}`, "", "", "", "orders", now, expiry, 4},
+	}
+	var got []part
+	options := read.Options{From: now, To: now.Add(time.Second), InfoTable: "info", ErrorsTable: "errors", Now: now}
+	for row, err := range read.New(server.Client()).Query(t.Context(), options) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Date != "2026-11-23" || row.EnvironmentID == "" || row.Other != nil {
+			t.Errorf("row %+v: want the writer's date, an environment ID and nothing unknown", row)
+		}
+		got = append(got, part{row.Error, row.Level, row.Locator, row.Text, row.Exception, row.RequestID, row.Fields, row.Module,
+			row.Time, row.Expiry, row.Seq})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

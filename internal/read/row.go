@@ -1,0 +1,238 @@
+package read
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/logtable/logtable/internal/store"
+)
+
+// Row is one row of either table, its message taken apart.
+//
+// Everything in it was written by others, and any part may be missing: what
+// cannot be understood stays in StampMod, Message and Other as it was found.
+// Strings may hold control characters; escape them before they reach a
+// terminal.
+type Row struct {
+	Table string // the name it was asked by
+	Error bool   // it is from the errors table
+
+	Date     string
+	StampMod string
+	Message  string
+
+	Time          time.Time // in UTC, to the millisecond (the ancestor's: the second); zero if StampMod does not say
+	Seq           int       // its number within the millisecond
+	Module        string
+	EnvironmentID string // "" in the ancestor's rows
+
+	Level     string
+	Locator   string // "" if the line had none
+	Text      string // Message without level, locator and exception
+	Exception string
+	RequestID string
+	Fields    string // the line's further members, a JSON object as its writer printed it; "" if none
+	Issues    string // what was wrong with the line; "" if nothing
+	Truncated int64  // bytes cut off to fit DynamoDB's limit
+	Expiry    time.Time
+
+	// Other holds what the row has beyond this table's schema, and known
+	// attributes of an unexpected type.
+	Other map[string]types.AttributeValue
+}
+
+// decode makes a Row of an item. It accepts everything.
+func decode(item map[string]types.AttributeValue) Row {
+	a := attributes(item)
+	row := Row{
+		Date:      a.text(store.AttrDate),
+		StampMod:  a.text(store.AttrStampMod),
+		Message:   a.text(store.AttrMessage),
+		Level:     a.text(store.AttrLevel),
+		Locator:   a.text(store.AttrLocator),
+		RequestID: a.text(store.AttrRequestID),
+		Fields:    a.text(store.AttrFields),
+		Issues:    a.text(store.AttrIssues),
+	}
+	row.Truncated, _ = a.number(store.AttrTruncated)
+	if seconds, ok := a.number(store.AttrExpiry); ok {
+		row.Expiry = time.Unix(seconds, 0).UTC()
+	}
+	exceptionAt, ok := a.number(store.AttrExceptionAt)
+	if !ok {
+		exceptionAt = -1
+	}
+
+	key := parseStampMod(row.StampMod)
+	row.Time, row.Seq, row.Module, row.EnvironmentID = key.time, key.seq, key.module, key.environment
+	row.takeMessageApart(exceptionAt)
+	row.Other = a.rest()
+	return row
+}
+
+// takeMessageApart fills Text and Exception, and Level and Locator where the
+// item has no attributes for them.
+func (r *Row) takeMessageApart(exceptionAt int64) {
+	ours := r.Level != ""
+	level, locator, start := parseMessage(r.Message, r.Level, r.Locator)
+	r.Level = level
+	if r.Locator == "" && (!ours || locator != "?") { // "?" is how a message says that there was none
+		r.Locator = locator
+	}
+	r.Text = r.Message[start:]
+	if at := exceptionAt; at >= int64(start) && at < int64(len(r.Message)) && utf8.RuneStart(r.Message[at]) {
+		r.Text = strings.TrimSuffix(r.Message[start:at], " ")
+		r.Exception = r.Message[at:]
+	}
+}
+
+// stampMod is a sort key taken apart.
+type stampMod struct {
+	time                time.Time
+	seq                 int
+	module, environment string
+}
+
+// parseStampMod understands "<sec>.<ms><seq>+<module>+<environment>" and the
+// ancestor's "<sec>+<module>". Of anything else it takes what it can.
+func parseStampMod(s string) stampMod {
+	var k stampMod
+	stamp, rest, _ := strings.Cut(s, "+")
+	seconds, fraction, ours := strings.Cut(stamp, ".")
+	k.module = rest
+	if ours {
+		// Modules have no '+' of their own here; the ancestor's may.
+		if i := strings.LastIndexByte(rest, '+'); i >= 0 {
+			k.module, k.environment = rest[:i], rest[i+1:]
+		}
+	}
+	sec, ok := parseDigits(seconds, 11)
+	if !ok {
+		return k
+	}
+	k.time = time.Unix(int64(sec), 0).UTC()
+	if len(fraction) < 3 {
+		return k
+	}
+	if ms, ok := parseDigits(fraction[:3], 3); ok {
+		k.time = k.time.Add(time.Duration(ms) * time.Millisecond)
+		k.seq, _ = parseDigits(fraction[3:], 9)
+	}
+	return k
+}
+
+// parseDigits reads a number of at most limit decimal digits, no sign.
+func parseDigits(s string, limit int) (int, bool) {
+	if s == "" || len(s) > limit {
+		return 0, false
+	}
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, true
+}
+
+// longestLevel bounds the level that is looked for in a message that comes
+// without a level attribute, so that a colon in mere prose is not taken for one.
+const longestLevel = 32
+
+// parseMessage returns the level and the locator in a message of the form
+// "LEVEL: (locator) text", and where text starts. What the item's attributes
+// say (knownLevel, knownLocator; "" if it has none) is believed, which also
+// settles what a ')' within the locator means. A message of another form has
+// no locator, and all of it is text.
+func parseMessage(message, knownLevel, knownLocator string) (level, locator string, start int) {
+	level = knownLevel
+	if level == "" {
+		before, _, ok := strings.Cut(message, ": (")
+		if !ok || before == "" || len(before) > longestLevel || strings.ContainsAny(before, " \t\r\n") {
+			return "", "", 0
+		}
+		level = before
+	}
+	rest, ok := strings.CutPrefix(message, level+": (")
+	if !ok {
+		return knownLevel, "", 0
+	}
+	if after, ok := strings.CutPrefix(rest, knownLocator+")"); knownLocator != "" && ok && atWordEnd(after) {
+		return level, knownLocator, afterSpace(message, len(message)-len(after))
+	}
+	start = len(message) - len(rest)
+	for i := range len(rest) {
+		if rest[i] == ')' && atWordEnd(rest[i+1:]) {
+			return level, rest[:i], afterSpace(message, start+i+1)
+		}
+	}
+	return knownLevel, "", 0
+}
+
+// atWordEnd says whether s is empty or goes on with a space.
+func atWordEnd(s string) bool {
+	return s == "" || s[0] == ' '
+}
+
+// afterSpace returns i, or i+1 if there is a space at i.
+func afterSpace(s string, i int) int {
+	if i < len(s) && s[i] == ' ' {
+		return i + 1
+	}
+	return i
+}
+
+// itemAttributes is an item that remembers what has been asked for.
+type itemAttributes struct {
+	item map[string]types.AttributeValue
+	read map[string]bool
+}
+
+func attributes(item map[string]types.AttributeValue) *itemAttributes {
+	return &itemAttributes{item: item, read: map[string]bool{}}
+}
+
+func (a *itemAttributes) text(name string) string {
+	s, ok := a.item[name].(*types.AttributeValueMemberS)
+	if !ok {
+		return ""
+	}
+	a.read[name] = true
+	return s.Value
+}
+
+// number returns a numeric attribute as a whole number that a time or a size
+// can be.
+func (a *itemAttributes) number(name string) (int64, bool) {
+	n, ok := a.item[name].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return 0, false
+	}
+	a.read[name] = true
+	return int64(f), true
+}
+
+// rest returns what nobody has asked for; nil if that is nothing.
+func (a *itemAttributes) rest() map[string]types.AttributeValue {
+	var rest map[string]types.AttributeValue
+	for name, value := range a.item {
+		if a.read[name] {
+			continue
+		}
+		if rest == nil {
+			rest = map[string]types.AttributeValue{}
+		}
+		rest[name] = value
+	}
+	return rest
+}

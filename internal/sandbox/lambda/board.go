@@ -1,0 +1,63 @@
+package lambda
+
+import (
+	"context"
+	"sync"
+)
+
+// board is a mutex on whose state one can wait, with a context.
+type board struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; made when first awaited
+}
+
+// update runs f under the lock and wakes everyone who waits.
+func (b *board) update(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// look runs f under the lock; f changes nothing.
+func (b *board) look(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
+// await returns when cond is true, or with the context's error. cond runs
+// under the lock. When it is true it may change the state in the same breath
+// (take what it waited for), as long as nobody waits for that change.
+func (b *board) await(ctx context.Context, cond func() bool) error {
+	for {
+		b.mu.Lock()
+		if cond() {
+			b.mu.Unlock()
+			return nil
+		}
+		if b.changed == nil {
+			b.changed = make(chan struct{})
+		}
+		changed := b.changed
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// watch returns a channel that is closed at the next change.
+func (b *board) watch() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}

@@ -1,0 +1,26 @@
+// Package lambda is a Lambda execution environment on one machine, for tests
+// and for the demo. It starts a real extension binary and a real function
+// process and gives them the Runtime API, the Extensions API and the
+// Telemetry API, with the order of events, the limits and the refusals that
+// AWS documents.
+//
+// It is a referee as much as a stand-in: whatever a client does that Lambda
+// would refuse, or that would harm the customer's function, is kept in
+// [Environment.Violations]. For that reason it shares no code and no
+// constants with the clients it judges; platform facts come from AWS's
+// documents ("Lambda runtime API", "Lambda Extensions API", "Lambda Telemetry
+// API", "Telemetry schema reference") and, where those are silent, from the
+// source of AWS's Runtime Interface Emulator.
+//
+// One [Environment] is one on-demand environment, from its first init to
+// [Environment.Shutdown] or [Environment.Kill]. Between a reset (time-out,
+// crash) and the next invocation it has no processes. What lives from an init
+// to its reset is an instance: processes, registrations, subscriptions and
+// the listener of the APIs. What is peculiar to on-demand mode, one
+// invocation at a time and the freeze after it, is in invoke.go alone, so
+// that another mode is another driver of the same instance.
+//
+// Not imitated: TCP destinations of the Telemetry API (refused), the framed
+// log channel that AWS's managed runtimes use (functions write to stdout and
+// stderr), provisioned concurrency, SnapStart, and any limit on CPU or memory.
+package lambda

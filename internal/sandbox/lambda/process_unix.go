@@ -1,0 +1,26 @@
+//go:build unix
+
+package lambda
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+type signal = syscall.Signal
+
+const (
+	sigTerm = syscall.SIGTERM
+	sigKill = syscall.SIGKILL
+	sigStop = syscall.SIGSTOP
+	sigCont = syscall.SIGCONT
+)
+
+const supported = true
+
+func ownProcessGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}
+
+// signalGroup ignores errors: the only one possible is that nobody is left.
+func signalGroup(pid int, sig signal) { syscall.Kill(-pid, sig) }

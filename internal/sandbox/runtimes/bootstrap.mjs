@@ -1,0 +1,103 @@
+// Takes invocations from the Runtime API to a JavaScript handler, as Lambda does.
+
+import { existsSync } from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { format } from "node:util";
+
+const [hostname, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
+const jsonFormat = (process.env.AWS_LAMBDA_LOG_FORMAT ?? "Text").toLowerCase() === "json";
+
+let requestId; // of the invocation that runs; undefined during init
+
+// One request to the Runtime API; http.request knows no proxy and no time-out.
+const call = (method, route, body, headers = {}) =>
+  new Promise((resolve, reject) => {
+    const request = http.request({ hostname, port, method, headers, path: `/2018-06-01/runtime${route}` }, (response) => {
+      const chunks = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => resolve({ headers: response.headers, body: Buffer.concat(chunks).toString() }));
+      response.on("error", reject);
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+
+// Writes a log entry, which stays one line.
+const write = (entry) => process.stdout.write(entry.replaceAll("\n", "\r") + "\n");
+
+const logText = (level, message) =>
+  write(`${new Date().toISOString()}\t${requestId}\t${level}\t${message}`);
+
+// A lone argument that is no string goes into the entry as it is.
+const logJSON = (level, args) => {
+  const entry = { timestamp: new Date().toISOString(), level, requestId };
+  const lone = args.length === 1 && typeof args[0] !== "string" && !(args[0] instanceof Error);
+  try {
+    write(JSON.stringify({ ...entry, message: lone ? args[0] : format(...args) }));
+  } catch { // a circular object, for one
+    write(JSON.stringify({ ...entry, message: format(...args) }));
+  }
+};
+
+const methods = { log: "INFO", info: "INFO", warn: "WARN", error: "ERROR", debug: "DEBUG", trace: "TRACE", fatal: "FATAL" };
+for (const [method, level] of Object.entries(methods)) {
+  console[method] = (...args) => (jsonFormat ? logJSON(level, args) : logText(level, format(...args)));
+}
+
+// Logs an error that the function did not catch, and tells the Runtime API.
+const report = async (route, title, error) => {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  const fault = { errorType: name, errorMessage: message, stack: stack.split("\n") };
+  if (jsonFormat) {
+    logJSON("ERROR", [fault]);
+  } else {
+    logText("ERROR", `${title} \t${JSON.stringify(fault)}`);
+  }
+  const { stack: trace, ...rest } = fault;
+  await call("POST", route, JSON.stringify({ ...rest, trace }), { "Lambda-Runtime-Function-Error-Type": name });
+};
+
+const load = async () => {
+  const root = process.env.LAMBDA_TASK_ROOT ?? process.cwd();
+  const handler = process.env._HANDLER;
+  const dot = handler.lastIndexOf(".");
+  const base = path.resolve(root, handler.slice(0, dot));
+  const file = [".mjs", ".js", ".cjs"].map((extension) => base + extension).find(existsSync);
+  if (!file) {
+    throw new Error(`cannot find ${base} with .mjs, .js or .cjs`);
+  }
+  const module = await import(pathToFileURL(file));
+  const name = handler.slice(dot + 1);
+  return module[name] ?? module.default[name];
+};
+
+const context = (headers) => ({
+  awsRequestId: requestId,
+  invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
+  functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+  functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+  memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+  logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+  logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+  getRemainingTimeInMillis: () => Math.max(Number(headers["lambda-runtime-deadline-ms"] ?? 0) - Date.now(), 0),
+});
+
+let handler;
+try {
+  handler = await load();
+} catch (error) {
+  await report("/init/error", "Init Error", error);
+  process.exit(1);
+}
+for (;;) {
+  const { headers, body } = await call("GET", "/invocation/next");
+  requestId = headers["lambda-runtime-aws-request-id"];
+  try {
+    const response = await handler(JSON.parse(body), context(headers));
+    await call("POST", `/invocation/${requestId}/response`, JSON.stringify(response ?? null));
+  } catch (error) {
+    await report(`/invocation/${requestId}/error`, "Invoke Error", error);
+  }
+}

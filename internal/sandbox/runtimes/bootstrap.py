@@ -1,0 +1,121 @@
+"""Takes invocations from the Runtime API to a Python handler, as Lambda does."""
+
+import http.client
+import importlib
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+
+API = os.environ["AWS_LAMBDA_RUNTIME_API"]
+RUNTIME = "/2018-06-01/runtime"
+JSON_FORMAT = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "Text").lower() == "json"
+
+request_id = ""  # of the invocation that runs; empty during init
+
+
+def call(method, path, body=None, headers=None):
+    """One request to the Runtime API; it never goes through a proxy."""
+    connection = http.client.HTTPConnection(API)
+    try:
+        connection.request(method, RUNTIME + path, body, headers or {})
+        response = connection.getresponse()
+        return response.headers, response.read()
+    finally:
+        connection.close()
+
+
+def write(entry):
+    """Writes a log entry, which stays one line."""
+    sys.stdout.write(entry.replace("\n", "\r") + "\n")
+    sys.stdout.flush()
+
+
+def stamp(when, millis):
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when))
+    return f"{text}.{int(when % 1 * 1000):03d}Z" if millis else text + "Z"
+
+
+class Handler(logging.Handler):
+    """What the root logger has in Lambda."""
+
+    def emit(self, record):
+        message = record.getMessage()
+        if record.exc_info:
+            message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        if not JSON_FORMAT:
+            write(f"[{record.levelname}]\t{stamp(record.created, True)}\t{request_id}\t{message}")
+            return
+        entry = {
+            "timestamp": stamp(record.created, False),
+            "level": record.levelname,
+            "message": message,
+            "logger": record.name,
+        }
+        if request_id:
+            entry["requestId"] = request_id
+        write(json.dumps(entry))
+
+
+class Context:
+    """What the handler is given beside the event."""
+
+    def __init__(self, headers):
+        env = os.environ.get
+        self.aws_request_id = request_id
+        self.invoked_function_arn = headers.get("Lambda-Runtime-Invoked-Function-Arn")
+        self.function_name = env("AWS_LAMBDA_FUNCTION_NAME")
+        self.function_version = env("AWS_LAMBDA_FUNCTION_VERSION")
+        self.memory_limit_in_mb = env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
+        self._deadline = int(headers.get("Lambda-Runtime-Deadline-Ms") or 0)
+
+    def get_remaining_time_in_millis(self):
+        return max(self._deadline - int(time.time() * 1000), 0)
+
+
+def report(path, error):
+    """Logs an error that the function did not catch, and tells the Runtime API."""
+    name = type(error).__name__
+    # The first frame is this file's own.
+    stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+    fault = {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": stack}
+    if JSON_FORMAT:
+        write(json.dumps({"timestamp": stamp(time.time(), False), "log_level": "ERROR", **fault}))
+    else:
+        write(f"[ERROR] {name}: {error}\nTraceback (most recent call last):\n{''.join(stack).rstrip()}")
+    call("POST", path, json.dumps(fault), {"Lambda-Runtime-Function-Error-Type": f"Function.{name}"})
+
+
+def load():
+    sys.dont_write_bytecode = True  # Lambda's task root is read-only
+    root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
+    sys.path.insert(0, root)
+    module, _, function = os.environ["_HANDLER"].rpartition(".")
+    return getattr(importlib.import_module(module.replace("/", ".")), function)
+
+
+def main():
+    global request_id
+    logging.root.addHandler(Handler())
+    try:
+        handler = load()
+    except Exception as error:
+        report("/init/error", error)
+        sys.exit(1)
+    while True:
+        headers, event = call("GET", "/invocation/next")
+        request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+        try:
+            response = json.dumps(handler(json.loads(event), Context(headers)))
+        except Exception as error:
+            report(f"/invocation/{request_id}/error", error)
+        else:
+            call("POST", f"/invocation/{request_id}/response", response)
+
+
+if __name__ == "__main__":
+    main()

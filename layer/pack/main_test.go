@@ -1,0 +1,151 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"debug/elf"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The layer is built in two directories, once with settings in the environment
+// that would change a binary. Both are copies, so that an edit meanwhile does
+// not make them differ.
+func TestLayerIsTheSameBytesEverywhere(t *testing.T) {
+	here, elsewhere := t.TempDir(), t.TempDir()
+	copySource(t, filepath.Join("..", ".."), here)
+	copySource(t, here, elsewhere)
+
+	first, second := t.TempDir(), t.TempDir()
+	var printed strings.Builder
+	if err := pack(t.Context(), here, first, &printed); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOAMD64", "v3")
+	t.Setenv("CGO_ENABLED", "1")
+	t.Setenv("GOOS", "windows")
+	t.Setenv("GOFLAGS", "-race")
+	if err := pack(t.Context(), elsewhere, second, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+
+	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
+		name := "logtable-" + arch + ".zip"
+		layer := readFile(t, filepath.Join(first, name))
+		if !bytes.Equal(layer, readFile(t, filepath.Join(second, name))) {
+			t.Errorf("%s differs between two builds of the same source", name)
+		}
+		checkLayer(t, layer, machine)
+		if !strings.Contains(printed.String(), name) {
+			t.Errorf("the size of %s is not printed: %q", name, printed.String())
+		}
+	}
+}
+
+// checkLayer looks at what is in a zip file.
+func checkLayer(t *testing.T, layer []byte, machine elf.Machine) {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(layer), int64(len(layer)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(z.File) != 2 || z.File[0].Name != "extensions/" || z.File[1].Name != "extensions/logtable" {
+		t.Fatalf("the layer holds %d entries, want extensions/ and extensions/logtable only", len(z.File))
+	}
+	if mode := z.File[0].Mode(); mode != fs.ModeDir|0o755 {
+		t.Errorf("extensions/ has mode %v", mode)
+	}
+	if mode := z.File[1].Mode(); mode != 0o755 {
+		t.Errorf("extensions/logtable has mode %v; without x Lambda cannot start it", mode)
+	}
+	f, err := z.File[1].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := elf.NewFile(bytes.NewReader(binary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Machine != machine || e.Type != elf.ET_EXEC {
+		t.Errorf("the binary is %v, %v; want an executable for %v", e.Type, e.Machine, machine)
+	}
+	for _, program := range e.Progs {
+		if program.Type == elf.PT_INTERP || program.Type == elf.PT_DYNAMIC {
+			t.Errorf("the binary is not static: it has a %v segment", program.Type)
+		}
+	}
+	if e.Section(".symtab") != nil || e.Section(".debug_info") != nil {
+		t.Error("the binary is not stripped")
+	}
+}
+
+func TestTimesInTheZipFileAreFixed(t *testing.T) {
+	layer, err := archive([]byte("binary"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(layer), int64(len(layer)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		if !f.Modified.Equal(epoch) {
+			t.Errorf("%s is of %v, want %v", f.Name, f.Modified, epoch)
+		}
+	}
+}
+
+func TestABrokenBuildSaysWhy(t *testing.T) {
+	err := pack(t.Context(), t.TempDir(), t.TempDir(), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "cannot build the extension for arm64") || !strings.Contains(err.Error(), "go.mod") {
+		t.Errorf("a build without source ends with: %v", err)
+	}
+}
+
+// copySource copies what the extension is built of.
+func copySource(t *testing.T, from, to string) {
+	t.Helper()
+	for _, name := range []string{"go.mod", "go.sum", "cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(from, name), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() && d.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			relative, err := filepath.Rel(from, path)
+			if err != nil {
+				return err
+			}
+			target := filepath.Join(to, relative)
+			if d.IsDir() {
+				return os.MkdirAll(target, 0o755)
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(target, content, 0o644)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
