@@ -31,8 +31,8 @@ func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *
 	}
 	cfg := lambda.Config{
 		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: 5 * time.Minute, MemoryMB: 256,
-		FunctionEnv: map[string]string{scriptfn.Switch: "1"},
-		Env:         map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": server.URL()},
+		FunctionEnv: map[string]string{scriptfn.Switch: "1"}, ExtensionEnv: raceEnv,
+		Env: map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": server.URL()},
 	}
 	for _, f := range change {
 		f(&cfg)

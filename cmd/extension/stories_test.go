@@ -24,6 +24,9 @@ import (
 // with it.
 var raceFlag []string
 
+// raceEnv is the extension's environment in that case.
+var raceEnv = map[string]string{}
+
 // extension is the path of the real binary, built once.
 var extension string
 
@@ -100,8 +103,8 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 	w.startTable(ts)
 	cfg := lambda.Config{
 		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: time.Minute,
-		FunctionEnv: map[string]string{scriptfn.Switch: "1"},
-		Env:         map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": w.table.URL()},
+		FunctionEnv: map[string]string{scriptfn.Switch: "1"}, ExtensionEnv: raceEnv,
+		Env: map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": w.table.URL()},
 	}
 	for _, arg := range args {
 		option, value, assigned := strings.Cut(arg, "=")

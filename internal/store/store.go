@@ -80,6 +80,7 @@ type Store struct {
 
 // A call is a request on the wire.
 type call struct {
+	batch  []*Record
 	began  time.Time
 	cancel context.CancelFunc
 }
@@ -212,9 +213,11 @@ func (s *Store) GiveUp(reason string) map[Loss]int {
 			s.lost[Loss{r.Level, reason}]++
 		}
 	}
-	if s.onWire > 0 {
-		// Their writers still hold them; whether they were stored is unknown.
-		s.lost[Loss{"?", "not confirmed"}] += s.onWire
+	// What is on the wire may be stored or not: nobody is left to hear.
+	for c := range s.calls {
+		for _, r := range c.batch {
+			s.lost[Loss{r.Level, "sent, but not confirmed"}]++
+		}
 	}
 	return maps.Clone(s.lost)
 }

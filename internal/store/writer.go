@@ -246,8 +246,8 @@ func splitByTable(batch []*Record) [][]*Record {
 // and itemFault the records are still the caller's.
 func (s *Store) request(batch []*Record) (outcome, string) {
 	c, ctx := s.begin(batch)
-	defer s.end(c)
 	out, err := s.cfg.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: s.requestItems(batch)})
+	s.settled(c)
 	if err == nil {
 		s.confirm(batch, out.UnprocessedItems, s.cfg.Now().Sub(c.began))
 		return stored, ""
@@ -284,12 +284,13 @@ func (s *Store) begin(batch []*Record) (*call, context.Context) {
 		limit += time.Duration(r.wire) * perMiB >> 20
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	c := &call{began: s.cfg.Now(), cancel: cancel}
+	c := &call{batch: batch, began: s.cfg.Now(), cancel: cancel}
 	s.calls[c] = true
 	return c, ctx
 }
 
-func (s *Store) end(c *call) {
+// settled closes a request: its batch is no longer on the wire.
+func (s *Store) settled(c *call) {
 	c.cancel()
 	s.mu.Lock()
 	delete(s.calls, c)
