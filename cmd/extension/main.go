@@ -22,6 +22,8 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
+	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -69,7 +71,7 @@ func guest(ctx context.Context, client *extapi.Client) int {
 func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger) int {
 	var listener *logsapi.Listener
 	cfg, ok := settings(log)
-	if ok {
+	if ok && alone(addr, log) {
 		listener = listen(log)
 	}
 	reg, concurrent, err := register(ctx, client)
@@ -104,6 +106,16 @@ func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	}
 	debug.SetMemoryLimit(memoryBase + 2*int64(cfg.BufferBytes))
 	return cfg, ok
+}
+
+// alone reports whether this is the only Logtable of its environment: a
+// container image may hold one in addition to a layer's.
+func alone(addr string, log *diag.Logger) bool {
+	if only(addr) {
+		return true
+	}
+	log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
+	return false
 }
 
 func listen(log *diag.Logger) *logsapi.Listener {
@@ -161,7 +173,7 @@ func subscribe(ctx context.Context, addr, id string, l *logsapi.Listener, log *d
 // wire builds the agent, and starts the listener if there is one.
 func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool, log *diag.Logger) *agent.Agent {
 	warn := func(message, advice string) { log.Say(slog.LevelWarn, message, advice) }
-	dynamodb, err := store.NewClient(os.Getenv, warn)
+	dynamodb, refresh, err := store.NewClient(os.Getenv, warn)
 	if err != nil && listener != nil {
 		log.Say(slog.LevelError, "Logtable does nothing, the function is not affected", "", "error", err.Error())
 		listener.Close()
@@ -174,24 +186,55 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 			a.Silence()
 		}
 	}
+	rows := store.New(store.Config{
+		Client: dynamodb, InfoTable: cfg.InfoTable, ErrorsTable: cfg.ErrorsTable, TTL: cfg.TTL, Zone: cfg.Zone,
+		MaxBytes: cfg.BufferBytes, Report: log, Refresh: refresh, Panicked: silence("writer"),
+		Losses: func(lost map[store.Loss]int) store.Entry { return a.Losses(lost) },
+	})
 	c := agent.Config{
-		Events: client,
-		Store: store.New(store.Config{
-			Client: dynamodb, InfoTable: cfg.InfoTable, ErrorsTable: cfg.ErrorsTable, TTL: cfg.TTL, Zone: cfg.Zone,
-			MaxBytes: cfg.BufferBytes, Report: log, Panicked: silence("writer"),
-		}),
-		Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
-		Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout, Concurrent: concurrent,
+		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
+		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout,
+		Concurrent: concurrent, Log: os.Stderr, LastResort: cfg.LastResortBytes,
 	}
-	if listener != nil {
-		c.Receiver = listener
+	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
+		c.Redact = r
 	}
+	if listener == nil {
+		a = agent.New(c) // a silent guest
+		return a
+	}
+	var mark []byte
+	if sp, found := openSpill(cfg, log); sp != nil {
+		rows.UseSpill(sp)
+		c.Marker, mark = sp, found.Mark
+	}
+	c.Receiver = listener
 	a = agent.New(c)
-	if listener != nil {
-		listener.Handle, listener.Arrived, listener.Panicked = a.Intake, a.Arrived, silence("listener")
-		go listener.Serve()
+	if mark != nil {
+		a.Unclean(mark)
 	}
+	listener.Handle, listener.Arrived, listener.Panicked = a.Intake, a.Arrived, silence("listener")
+	go listener.Serve()
 	return a
+}
+
+var platformRows = map[string]agent.Platform{"errors": agent.PlatformErrors, "all": agent.PlatformAll, "none": agent.PlatformNone}
+
+// openSpill opens the spill. An unusable directory costs the spill, not the
+// function: then there is none, and what DynamoDB does not take waits in memory.
+func openSpill(cfg config.Config, log *diag.Logger) (*spill.Spill, spill.Found) {
+	if cfg.SpillBytes == 0 {
+		return nil, spill.Found{}
+	}
+	sp, found, err := spill.Open(spill.Config{Dir: cfg.SpillDir, MaxBytes: int64(max(cfg.SpillBytes, 0))})
+	if err != nil {
+		log.Say(slog.LevelWarn, "nothing is kept on /tmp: what DynamoDB does not take waits in memory only", "see LOGTABLE_SPILL_DIR", "error", err.Error())
+		return nil, found
+	}
+	if found.Damaged+found.Refused > 0 {
+		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "", "damaged records", found.Damaged, "strange files", found.Refused)
+	}
+	return sp, found
 }
 
 // moduleName is what stands in the key of a line that names no module.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -44,4 +46,17 @@ func withoutTracing(value string) (rest string, dropped bool) {
 		keep = append(keep, pair)
 	}
 	return strings.Join(keep, ","), dropped
+}
+
+// held keeps the name that only takes from being collected.
+var held net.Listener
+
+// only reports whether no other process of this environment has called it. The
+// name is an abstract socket (Linux), which disappears with the process however
+// that ends; addr, the address of the environment's API, is unique to it. Where
+// there are no such sockets everybody is the only one.
+func only(addr string) bool {
+	l, err := net.Listen("unix", "@logtable-"+addr)
+	held = l
+	return !errors.Is(err, syscall.EADDRINUSE)
 }

@@ -104,7 +104,10 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 	cfg := lambda.Config{
 		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: time.Minute,
 		FunctionEnv: map[string]string{scriptfn.Switch: "1"}, ExtensionEnv: raceEnv,
-		Env: map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": w.table.URL()},
+		Env: map[string]string{
+			"AWS_ENDPOINT_URL_DYNAMODB": w.table.URL(),
+			"LOGTABLE_SPILL_DIR":        filepath.Join(ts.Getenv("WORK"), "spill"),
+		},
 	}
 	for _, arg := range args {
 		option, value, assigned := strings.Cut(arg, "=")
@@ -347,7 +350,7 @@ func (w *world) rows(ts *testscript.TestScript, args []string) {
 		if at := item.Num("exception_at"); at != "" {
 			n, err := strconv.Atoi(at)
 			ts.Check(err)
-			fmt.Fprintln(&out, "  exception", item.Str("message")[n:])
+			fmt.Fprintln(&out, "  exception", strings.ReplaceAll(item.Str("message")[n:], "\n", "\n    "))
 		}
 		for _, name := range []string{"fields", "issues"} {
 			if item.Has(name) {

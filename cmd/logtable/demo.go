@@ -158,7 +158,7 @@ func (d *demonstration) run(ctx context.Context, s demoSample, keep bool) error 
 	env, err := lambda.Start(ctx, lambda.Config{
 		Extension: d.extension, Function: command, Handler: handler, Dir: filepath.Join(d.examples, s.name),
 		FunctionName: s.name, Timeout: s.timeout, Freeze: true,
-		Env:            map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL()},
+		Env:            map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(d.work, s.name+"-spill")},
 		FunctionOutput: &printed, Stderr: d.diagnostics(s.name),
 	})
 	if err != nil {

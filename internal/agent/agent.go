@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,9 @@ const (
 	shutdownTime = 2 * time.Second
 	// shutdownMargin is how long before the SHUTDOWN deadline we are gone.
 	shutdownMargin = 150 * time.Millisecond
+	// lastResortTime is the part of that which is kept for what DynamoDB does
+	// not take: a megabyte of lines on a slow processor.
+	lastResortTime = 250 * time.Millisecond
 	// leastShutdown is tried even when the deadline seems to be over: a
 	// clock may be wrong, and being killed costs nothing more.
 	leastShutdown = 100 * time.Millisecond
@@ -73,7 +77,20 @@ type Receiver interface {
 	Counts() logsapi.Counts
 }
 
-// A Config wires an Agent. All fields except Now are required.
+// A Redactor masks what nobody should read.
+type Redactor interface {
+	String(string) string
+	JSON(object string) string
+}
+
+// A Marker leaves a mark that the next process finds if this one does not end
+// properly.
+type Marker interface {
+	Mark(payload []byte) error
+	Unmark() error
+}
+
+// A Config wires an Agent.
 type Config struct {
 	Events   Events
 	Receiver Receiver // nil where nothing will ever arrive
@@ -85,7 +102,15 @@ type Config struct {
 	Plain        string
 	Module       string // of lines that name none
 	MaxLines     int    // 0 for no limit
+	Platform     Platform
+	Redact       Redactor // nil for none
 	FlushTimeout time.Duration
+	// Marker keeps the mark of a process that has not ended properly; nil for
+	// none.
+	Marker Marker
+	// Log is the function's log, for last-resort lines, at most LastResort bytes.
+	Log        io.Writer
+	LastResort int
 	// Concurrent says that several invocations run at a time and nothing is
 	// ever frozen (Lambda Managed Instances): there is no INVOKE, and writing
 	// follows platform.report.
@@ -103,6 +128,7 @@ type Agent struct {
 	tracker tracker
 	trusted bool          // a runtimeDone may be waited for
 	missed  bool          // the last one did not come
+	deaths  []death       // told of by the body that is being read
 	woken   chan struct{} // closed and replaced when the above may have changed
 	counts  counts
 }
@@ -135,6 +161,7 @@ var ErrLost = errors.New("this environment is lost by Lambda's own word (HTTP 50
 // but ctx.
 func (a *Agent) Run(ctx context.Context) error {
 	refusals := 0
+	a.mark("")
 	for {
 		ev, err := a.cfg.Events.Next(ctx)
 		switch {
@@ -148,7 +175,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		case extapi.Fatal(err):
 			a.cfg.Diag.Fail("next", "Lambda answered next with HTTP 500: writing what is there, then exiting", "")
-			a.guarded("shutdown", func() { a.shutdown(ctx, a.cfg.Now().Add(shutdownTime)) })
+			a.guarded("shutdown", func() { a.shutdown(ctx, a.cfg.Now().Add(shutdownTime), "failure") })
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		default:
 			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
@@ -174,7 +201,7 @@ func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
 	case extapi.Invoke:
 		a.guarded("invoke", func() { a.invoke(ctx, ev) })
 	case extapi.Shutdown:
-		a.guarded("shutdown", func() { a.shutdown(ctx, ev.Deadline) })
+		a.guarded("shutdown", func() { a.shutdown(ctx, ev.Deadline, ev.ShutdownReason) })
 		return true
 	}
 	return false
@@ -218,6 +245,8 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 		return
 	}
 	now := a.cfg.Now()
+	a.mark(ev.RequestID)
+	a.cfg.Store.CheckSpill()
 	a.cfg.Store.Start()
 	a.mu.Lock()
 	a.tracker.invoke(ev.RequestID, now)
@@ -238,6 +267,7 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 	end := deadline.Add(-margin)
 	hold, ok := a.waitForEnd(ctx, ev.RequestID, end)
 	if !ok {
+		a.cfg.Store.Persist()
 		return
 	}
 	if hold.Before(end) {
@@ -245,8 +275,11 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, end.Sub(a.cfg.Now()))
 	defer cancel()
-	// What Flush could not write is kept and has been reported by the store.
-	_ = a.cfg.Store.Flush(ctx)
+	if a.cfg.Store.Flush(ctx) != nil {
+		// It is kept, and the store has said why. /tmp keeps it longer.
+		a.cfg.Store.Persist()
+	}
+	a.mark("")
 }
 
 // waitForEnd waits until the invocation with the given ID has ended, and says

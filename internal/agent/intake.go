@@ -1,12 +1,8 @@
 package agent
 
 import (
-	"bytes"
-	"fmt"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/parse"
@@ -28,6 +24,7 @@ func (a *Agent) Intake(body []byte) {
 		a.count(&a.counts.unreadable, 1)
 		a.cfg.Diag.Fail("telemetry body", "Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
+	a.bury()
 	if a.cfg.Store.Waiting() >= startWriting {
 		a.cfg.Store.Start()
 	}
@@ -50,11 +47,13 @@ func (a *Agent) event(e logsapi.Event) {
 	case e.Broken:
 		// Whatever it was, it may have been a line.
 		if line, ok := a.parser.Raw(e.Raw); ok {
-			a.line(line, at)
+			a.line(line, a.requestOf(line.RequestID, e.Raw, at), at)
 		}
 	case e.Type == "function":
-		if line, ok := a.parser.Record(e.Record); ok {
-			a.line(line, at)
+		line, ok := a.parser.Record(e.Record)
+		id := a.requestOf(line.RequestID, e.Record, at)
+		if ok {
+			a.line(line, id, at)
 		}
 	case strings.HasPrefix(e.Type, "platform."):
 		a.platform(e.Type, platformRecord(e.Record), at)
@@ -67,30 +66,67 @@ func eventTime(text []byte) (time.Time, bool) {
 	return t, err == nil
 }
 
-// line queues one line.
-func (a *Agent) line(line parse.Line, at time.Time) {
+// requestOf says whose line a record is, given what the line itself says, and
+// remembers it for the case that the function dies.
+func (a *Agent) requestOf(own string, record []byte, at time.Time) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := own
+	if id == "" {
+		id = a.tracker.requestOf(at)
+	}
+	if a.cfg.Platform != PlatformNone {
+		a.tracker.remember(id, record)
+	}
+	return id
+}
+
+// line queues one line of the request with the given ID.
+func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	c := &a.cfg
 	if line.Kind != parse.Invalid && line.Level.Rank < c.MinLevel.Rank && c.MinLevel.Name != "" {
 		a.count(&a.counts.belowLevel, 1)
 		return
 	}
-	a.mu.Lock()
-	id := line.RequestID
-	if id == "" {
-		id = a.tracker.requestOf(at)
-	}
-	allowed := line.Level.Error || c.MaxLines == 0 || a.tracker.allow(id, c.MaxLines)
-	a.mu.Unlock()
-	if !allowed {
-		a.count(&a.counts.overLimit, 1)
-		c.Diag.Fail("max lines", "an invocation printed more lines than LOGTABLE_MAX_LINES; the rest is not stored",
-			"raise LOGTABLE_MAX_LINES or log less", "limit", c.MaxLines)
-		return
+	if !line.Level.Error && c.MaxLines > 0 {
+		a.mu.Lock()
+		allowed := a.tracker.allow(id, c.MaxLines)
+		a.mu.Unlock()
+		if !allowed {
+			a.count(&a.counts.overLimit, 1)
+			c.Diag.Fail("max lines", "an invocation printed more lines than LOGTABLE_MAX_LINES; the rest is not stored",
+				"raise LOGTABLE_MAX_LINES or log less", "limit", c.MaxLines)
+			return
+		}
 	}
 	if line.Kind == parse.Invalid {
 		a.count(&a.counts.invalid, 1)
 	}
+	a.redact(&line)
 	c.Store.Add(a.entry(&line, id, at))
+}
+
+// redact masks what nobody should read, in every part, before anything is cut,
+// keyed or stored.
+func (a *Agent) redact(line *parse.Line) {
+	r := a.cfg.Redact
+	if r == nil {
+		return
+	}
+	for _, part := range []*string{&line.Locator, &line.Text, &line.Exception, &line.Module, &line.Raw} {
+		*part = r.String(*part)
+	}
+	line.Fields = r.JSON(line.Fields)
+	for i := range line.Issues {
+		line.Issues[i] = r.String(line.Issues[i])
+	}
+}
+
+func (a *Agent) redacted(s string) string {
+	if a.cfg.Redact == nil {
+		return s
+	}
+	return a.cfg.Redact.String(s)
 }
 
 // entry is the row of a line, without keys.
@@ -111,106 +147,4 @@ func (a *Agent) entry(line *parse.Line, id string, at time.Time) store.Entry {
 		Time: at, Error: line.Level.Error, Level: line.Level.Name, Locator: locator, Module: module, RequestID: id,
 		Message: message, ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
 	}
-}
-
-// platform follows the invocations.
-func (a *Agent) platform(kind string, r platform, at time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch kind {
-	case "platform.initRuntimeDone", "platform.initReport":
-		if a.tracker.initEnd.IsZero() {
-			a.tracker.initEnd = at
-		}
-	case "platform.start":
-		if r.requestID != "" {
-			a.tracker.start(r.requestID, at)
-		}
-	case "platform.runtimeDone":
-		a.trusted = a.cfg.Receiver != nil && !a.cfg.Concurrent
-		a.cfg.Diag.Recover("runtimeDone", "platform.runtimeDone comes again")
-		if r.requestID != "" {
-			a.tracker.end(r.requestID, r.trouble())
-		}
-	case "platform.report":
-		if r.requestID != "" {
-			a.tracker.end(r.requestID, r.trouble())
-		}
-		if a.cfg.Concurrent {
-			// No freeze and no other end: now is the time to write.
-			a.cfg.Store.Start()
-		}
-	case "platform.logsDropped":
-		a.logsDropped(r, at)
-	}
-}
-
-// logsDropped stores what the platform did not deliver to us, as the only
-// trace of those lines. mu is held.
-func (a *Agent) logsDropped(r platform, at time.Time) {
-	level, ok := a.cfg.Scale.Find("ALARM")
-	if !ok {
-		level = a.cfg.Scale.Warn()
-	}
-	const locator = "platform.logsDropped"
-	a.cfg.Store.Add(store.Entry{
-		Time: at, Error: level.Error, Level: level.Name, Locator: locator, Module: a.cfg.Module,
-		RequestID: a.tracker.requestOf(at), ExceptionAt: -1,
-		Message: fmt.Sprintf("%s: (%s) Lambda dropped %s lines (%s bytes) before Logtable could receive them: %s",
-			level.Name, locator, orUnknown(r.droppedRecords), orUnknown(r.droppedBytes), orUnknown(r.reason)),
-	})
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "an unknown number of"
-	}
-	return s
-}
-
-// platform is what we need of a platform event's record.
-type platform struct {
-	requestID, status, errorType         string
-	droppedRecords, droppedBytes, reason string
-}
-
-// trouble reports whether Lambda will reset the environment after this end:
-// after a time-out, a fault of the sandbox, or when the process has gone. An
-// error that the runtime itself reported (errorType Function.… or none) is
-// an ordinary end.
-func (p *platform) trouble() bool {
-	return p.status == "timeout" || p.status == "failure" ||
-		p.status == "error" && strings.HasPrefix(p.errorType, "Runtime.")
-}
-
-// platformRecord reads a record leniently: some platforms and emulators send
-// a string where others send an object, which then tells us nothing.
-func platformRecord(record []byte) (p platform) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(record), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
-		return p
-	}
-	fields := map[string]*string{
-		"requestId": &p.requestID, "status": &p.status, "errorType": &p.errorType,
-		"droppedRecords": &p.droppedRecords, "droppedBytes": &p.droppedBytes, "reason": &p.reason,
-	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return p
-		}
-		field := fields[name.String()]
-		if kind := dec.PeekKind(); field == nil || kind == '{' || kind == '[' {
-			if dec.SkipValue() != nil {
-				return p
-			}
-			continue
-		}
-		value, err := dec.ReadToken()
-		if err != nil {
-			return p
-		}
-		*field = value.String()
-	}
-	return p
 }

@@ -13,26 +13,39 @@ import (
 )
 
 // shutdown takes what telemetry still arrives and writes everything, errors
-// first, within deadline.
-func (a *Agent) shutdown(ctx context.Context, deadline time.Time) {
+// first, within deadline. What DynamoDB does not take goes to the spill if a
+// reset follows, which /tmp survives, else to the function's log.
+func (a *Agent) shutdown(ctx context.Context, deadline time.Time, reason string) {
 	now := a.cfg.Now()
-	if latest := now.Add(shutdownTime); deadline.IsZero() || deadline.After(latest) {
-		deadline = latest
+	latest := now.Add(shutdownTime)
+	if deadline.IsZero() || deadline.After(latest) || deadline.Before(now.Add(-shutdownTime)) {
+		deadline = latest // the platform's word for it makes no sense
 	}
 	end := deadline.Add(-shutdownMargin)
 	if least := now.Add(leastShutdown); end.Before(least) {
 		end = least
 	}
-	ctx, cancel := context.WithTimeout(ctx, end.Sub(now))
-	defer cancel()
 	if !a.silent.Load() {
-		_ = a.flushLast(ctx)
-		if a.cfg.Receiver != nil {
-			a.waitForQuiet(ctx, now)
-		}
-		_ = a.flushLast(ctx)
+		a.writeLast(ctx, now, end)
 	}
-	a.account()
+	kept := reason == "timeout" || reason == "failure"
+	rest := a.cfg.Store.LastResort(a.cfg.Log, a.cfg.LastResort, kept, end)
+	a.account(rest)
+	if a.cfg.Marker != nil {
+		_ = a.cfg.Marker.Unmark() // a mark that stays says too much, not too little
+	}
+}
+
+// writeLast writes to DynamoDB until everything is written or the time for it
+// is over.
+func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(now)-min(lastResortTime, end.Sub(now)/2))
+	defer cancel()
+	_ = a.flushLast(ctx)
+	if a.cfg.Receiver != nil {
+		a.waitForQuiet(ctx, now)
+	}
+	_ = a.flushLast(ctx)
 }
 
 func (a *Agent) flushLast(ctx context.Context) error {
@@ -72,11 +85,14 @@ func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 
 // account says what was not stored as printed: once, at the end, and only if
 // there is something to say.
-func (a *Agent) account() {
+func (a *Agent) account(rest store.Rest) {
 	a.mu.Lock()
 	c := a.counts
 	a.mu.Unlock()
-	lost := a.cfg.Store.GiveUp("not written by the end of the environment")
+	if rest.Lines > 0 {
+		a.cfg.Diag.Say(slog.LevelWarn, "the last-resort lines above are messages that DynamoDB did not take", "write them into the tables with `logtable replay FILE`", "lines", rest.Lines)
+	}
+	lost := rest.Lost
 	var args []any
 	for _, loss := range slices.SortedFunc(maps.Keys(lost), compareLoss) {
 		args = append(args, fmt.Sprintf("lost %s, %s", loss.Level, loss.Reason), lost[loss])

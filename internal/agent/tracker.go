@@ -32,17 +32,21 @@ type tracker struct {
 
 	done []ended // the last ends, oldest first
 
+	before tail // what was printed when nothing was open: init, and late lines
+
 	lines map[string]int // informational lines by request, for LOGTABLE_MAX_LINES
 }
 
 type invocation struct {
 	id    string
 	start time.Time // event time; zero if it had none
+	tail  *tail     // what it printed last
 }
 
 type ended struct {
 	id      string
 	trouble bool // a reset follows
+	told    bool // its death has become a row
 }
 
 // start handles platform.start.
@@ -56,7 +60,7 @@ func (t *tracker) start(id string, at time.Time) {
 		// was lost.
 		t.open = t.open[:0]
 	}
-	t.open = append(t.open, invocation{id: id, start: at})
+	t.open = append(t.open, invocation{id: id, start: at, tail: new(tail)})
 	if !t.concurrent {
 		clear(t.lines)
 	}
@@ -89,7 +93,7 @@ func (t *tracker) end(id string, trouble bool) {
 	if len(t.done) >= maxDone {
 		t.done = append(t.done[:0], t.done[1:]...)
 	}
-	t.done = append(t.done, ended{id, trouble})
+	t.done = append(t.done, ended{id: id, trouble: trouble})
 }
 
 // ended returns the end of the invocation with the given id, nil if it has
@@ -139,6 +143,39 @@ func (t *tracker) requestOf(at time.Time) string {
 	default:
 		return t.invoked // "" after its end: late, and nobody's for sure
 	}
+}
+
+// remember keeps a line for the story of a death.
+func (t *tracker) remember(id string, record []byte) {
+	if o := t.find(id); o != nil {
+		o.tail.add(record)
+		return
+	}
+	t.before.add(record)
+}
+
+// tailOf is what the invocation printed last. One that was never seen to start
+// may have printed what nobody else did.
+func (t *tracker) tailOf(id string) []string {
+	if o := t.find(id); o != nil {
+		return o.tail.lines()
+	}
+	if !t.started {
+		return t.before.lines()
+	}
+	return nil
+}
+
+// told notes that the death of an invocation becomes a row, and reports whether
+// it was noted before.
+func (t *tracker) told(id string) bool {
+	if t.ended(id) == nil {
+		t.end(id, false)
+	}
+	e := t.ended(id)
+	before := e.told
+	e.told = true
+	return before
 }
 
 // allow counts an informational line of the request with the given id and

@@ -9,6 +9,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
 )
 
 // The environment variables that Logtable reads for itself.
@@ -33,13 +35,18 @@ const (
 	MaxLines     = "LOGTABLE_MAX_LINES"
 	FlushTimeout = "LOGTABLE_FLUSH_TIMEOUT"
 	BufferBytes  = "LOGTABLE_BUFFER_BYTES"
+	SpillDir     = "LOGTABLE_SPILL_DIR"
+	SpillBytes   = "LOGTABLE_SPILL_BYTES"
+	LastResort   = "LOGTABLE_LAST_RESORT_BYTES"
+	PlatformRows = "LOGTABLE_PLATFORM"
+	Redact       = "LOGTABLE_REDACT"
 	Strict       = "LOGTABLE_STRICT"
 )
 
 // variables is what a misspelt name is compared with.
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, MaxLines,
-	FlushTimeout, BufferBytes, Strict,
+	FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Strict,
 }
 
 // A Config is everything a user can set, with defaults filled in.
@@ -74,6 +81,21 @@ type Config struct {
 	// BufferBytes bounds what waits in memory. Default: an eighth of the
 	// function's memory, at least 8 MiB and at most 64 MiB.
 	BufferBytes int
+	// SpillDir keeps what DynamoDB does not take: LOGTABLE_SPILL_DIR, an
+	// absolute path; default /tmp/logtable. SpillBytes bounds it:
+	// LOGTABLE_SPILL_BYTES; -1 (default) is the smaller of 64 MiB and a quarter
+	// of what is free, 0 is no spill.
+	SpillDir   string
+	SpillBytes int
+	// LastResortBytes bounds what is written to the function's log at the very
+	// end: LOGTABLE_LAST_RESORT_BYTES; default 1 MiB, 0 is none.
+	LastResortBytes int
+	// Platform says which platform events become rows: LOGTABLE_PLATFORM as
+	// errors (default), all or none.
+	Platform string
+	// Redact is LOGTABLE_REDACT, which package redact reads: secrets (default),
+	// all, off, or regular expressions.
+	Redact string
 	// Strict makes a silent guest of the extension where a setting is bad.
 	Strict bool
 }
@@ -107,7 +129,12 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 		c.Plain = plain.Name
 	}
 	c.FlushTimeout = l.flushTimeout()
-	c.BufferBytes = l.integer(BufferBytes, defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), 1<<20, 1<<30)
+	c.BufferBytes = l.bytes(BufferBytes, defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), 64<<10, 1<<30)
+	c.SpillDir = l.directory(SpillDir, "/tmp/logtable")
+	c.SpillBytes = l.bytes(SpillBytes, -1, 0, 1<<40)
+	c.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20)
+	c.Platform = l.choice(PlatformRows, "errors", "all", "none")
+	c.Redact = l.redact()
 	l.misspelt(environ)
 	return c, l.problems
 }
@@ -356,6 +383,66 @@ func (l *loader) boolean(variable string) bool {
 	}
 	l.refuse(variable, v, "is neither true nor false", "false", "write "+variable+"=true or remove it")
 	return false
+}
+
+// bytes reads a number of bytes, or of KB, MB or GB (of 1,024), as 16MB.
+func (l *loader) bytes(variable string, fallback, least, most int) int {
+	v := strings.TrimSpace(l.getenv(variable))
+	if v == "" {
+		return fallback
+	}
+	upper := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(v), "IB"), "B")
+	shift := 0
+	for unit, by := range map[string]int{"K": 10, "M": 20, "G": 30} {
+		if digits, ok := strings.CutSuffix(upper, unit); ok {
+			upper, shift = digits, by
+		}
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(upper))
+	if err == nil && n >= 0 && n <= most>>shift && n<<shift >= least {
+		return n << shift
+	}
+	instead := fmt.Sprintf("%d bytes", fallback)
+	if fallback < 0 {
+		instead = "the smaller of 64 MB and a quarter of what is free"
+	}
+	l.refuse(variable, v, fmt.Sprintf("is no number of bytes from %d to %d", least, most), instead, "write for example "+variable+"=16MB")
+	return fallback
+}
+
+// directory reads an absolute path.
+func (l *loader) directory(variable, fallback string) string {
+	v := strings.TrimSpace(l.getenv(variable))
+	switch {
+	case v == "":
+		return fallback
+	case strings.HasPrefix(v, "/") && filepath.Clean(v) != "/" && !strings.ContainsRune(v, 0):
+		return filepath.Clean(v)
+	}
+	l.refuse(variable, v, "is no absolute path of a directory", fallback, "write for example "+variable+"="+fallback)
+	return fallback
+}
+
+// choice reads one of some words; the first is the default.
+func (l *loader) choice(variable string, words ...string) string {
+	v := strings.ToLower(strings.TrimSpace(l.getenv(variable)))
+	if v == "" {
+		return words[0]
+	}
+	if !slices.Contains(words, v) {
+		l.refuse(variable, v, "is none of "+strings.Join(words, ", "), words[0], "write one of these words")
+		return words[0]
+	}
+	return v
+}
+
+func (l *loader) redact() string {
+	v := strings.TrimSpace(l.getenv(Redact))
+	if _, err := redact.New(v); err != nil {
+		l.refuse(Redact, v, "cannot be used: "+err.Error(), "secrets", "write off, secrets, all, or regular expressions separated by semicolons")
+		return ""
+	}
+	return v
 }
 
 // defaultBuffer is an eighth of the function's memory (given in MB), at

@@ -227,3 +227,15 @@ func (s *Scale) Warn() Level {
 	}
 	return warn
 }
+
+// Top is the highest level.
+func (s *Scale) Top() Level { return s.levels[len(s.levels)-1] }
+
+// Info is the level for what is merely worth knowing: INFO, or on a scale
+// without it the lowest level.
+func (s *Scale) Info() Level {
+	if level, ok := s.Find("INFO"); ok && !level.Error {
+		return level
+	}
+	return s.levels[0]
+}

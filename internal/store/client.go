@@ -41,13 +41,15 @@ var ErrNoRegion = errors.New("cannot write to DynamoDB without a region: set AWS
 // over them; it also costs 2 MB and a millisecond of every cold start.
 //
 // Nothing is read from the network or from a file before the first request.
-// warn is called for a setting that is refused and replaced.
-func NewClient(getenv func(string) string, warn func(message, advice string)) (*dynamodb.Client, error) {
+// warn is called for a setting that is refused and replaced. refresh, which is
+// returned, has the credentials asked for again with the next request.
+func NewClient(getenv func(string) string, warn func(message, advice string)) (client *dynamodb.Client, refresh func(), err error) {
+	provider, refresh := credentials(getenv)
 	o := dynamodb.Options{
 		Region: firstOf(getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")),
 		// One attempt: the Store retries.
 		Retryer:               aws.NopRetryer{},
-		Credentials:           credentials(getenv),
+		Credentials:           provider,
 		HTTPClient:            newHTTPClient(getenv("AWS_CA_BUNDLE"), warn),
 		AccountIDEndpointMode: aws.AccountIDEndpointModeDisabled,
 	}
@@ -58,7 +60,7 @@ func NewClient(getenv func(string) string, warn func(message, advice string)) (*
 		}
 	}
 	if o.Region == "" {
-		return nil, ErrNoRegion
+		return nil, nil, ErrNoRegion
 	}
 	if isTrue(getenv("AWS_USE_FIPS_ENDPOINT")) {
 		o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
@@ -66,7 +68,7 @@ func NewClient(getenv func(string) string, warn func(message, advice string)) (*
 	if isTrue(getenv("AWS_USE_DUALSTACK_ENDPOINT")) {
 		o.EndpointOptions.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
 	}
-	return dynamodb.New(o), nil
+	return dynamodb.New(o), refresh, nil
 }
 
 func firstOf(a, b string) string {
@@ -102,14 +104,15 @@ func endpointURL(getenv func(string) string, warn func(message, advice string)) 
 // environment has none.
 var errNoCredentials = errors.New("the environment has neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
-func credentials(getenv func(string) string) aws.CredentialsProvider {
+func credentials(getenv func(string) string) (provider aws.CredentialsProvider, refresh func()) {
 	if uri := getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"); uri != "" && getenv("AWS_ACCESS_KEY_ID") == "" {
-		return aws.NewCredentialsCache(endpointcreds.New(uri, func(o *endpointcreds.Options) {
+		cache := aws.NewCredentialsCache(endpointcreds.New(uri, func(o *endpointcreds.Options) {
 			o.AuthorizationToken = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 			o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{Proxy: nil}}
 		}), func(o *aws.CredentialsCacheOptions) {
 			o.ExpiryWindow = time.Minute
 		})
+		return cache, cache.Invalidate
 	}
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		c := aws.Credentials{
@@ -122,7 +125,7 @@ func credentials(getenv func(string) string) aws.CredentialsProvider {
 			return c, errNoCredentials
 		}
 		return c, nil
-	})
+	}), func() {} // fixed for the life of the environment
 }
 
 // newHTTPClient is tuned for a process that is frozen between requests:

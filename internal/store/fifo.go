@@ -54,3 +54,12 @@ func (q *fifo) grow() {
 	}
 	q.ring, q.head = ring, 0
 }
+
+// remove takes out all records for which gone is true, keeping the order.
+func (q *fifo) remove(gone func(*Record) bool) {
+	for range q.n {
+		if r := q.pop(); !gone(r) {
+			q.push(r)
+		}
+	}
+}

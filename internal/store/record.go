@@ -52,6 +52,9 @@ type Record struct {
 	size    int32 // of the item, as DynamoDB counts
 	wire    int32 // of the item in a request, at most
 	reduced bool  // this is the short form of a row that DynamoDB refused
+
+	replay  *replay // the record came from this segment of the spill
+	spilled bool    // on the wire, and copied into the spill meanwhile
 }
 
 // overhead is what a queued Record costs beside its strings, in bytes.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/logtable/logtable/internal/spill"
 )
 
 const (
@@ -23,6 +25,11 @@ const (
 	maxBatchWire = 1 << 20
 	// maxWriters is how many requests are on the wire at once.
 	maxWriters = 4
+	// replayHold is how much longer a flush may take for what earlier
+	// invocations left in the spill.
+	replayHold = 250 * time.Millisecond
+	// sayEvery is how often losses become a record, at most.
+	sayEvery = 10 * time.Second
 	// perWriter is how many waiting records justify one more writer.
 	perWriter = 2 * maxBatch
 )
@@ -48,6 +55,12 @@ type Config struct {
 	Zone        *time.Location // decides the day of a row
 	MaxBytes    int            // bound of what waits, in bytes of items plus 256 a record
 	Report      Reporter
+	// Refresh is called when DynamoDB says that the credentials have expired;
+	// nil for nothing.
+	Refresh func()
+	// Losses makes the record that tells of losses, when writing works again.
+	// It must not call the Store. nil: no such record.
+	Losses func(map[Loss]int) Entry
 	// Panicked is called with the value of a panic in a writer, which then
 	// ends. It must not panic.
 	Panicked func(v any)
@@ -63,7 +76,7 @@ type Config struct {
 type Store struct {
 	cfg Config
 
-	mu      sync.Mutex // guards what follows; never held during I/O
+	mu      sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
 	keys    *keys
 	queues  [2]fifo // by table
 	tables  [2]table
@@ -74,8 +87,12 @@ type Store struct {
 	health  health
 	force   bool // SHUTDOWN: no more resting
 	calls   map[*call]bool
-	lost    map[Loss]int
+	lost    map[Loss]int // in all
+	unsaid  map[Loss]int // not stored as a record yet
 	written int
+	spill   *spill.Spill // nil if there is none
+	replays int          // records in memory that came from the spill
+	saidAt  time.Time    // when losses were last made a record
 }
 
 // A call is a request on the wire.
@@ -109,6 +126,7 @@ func New(cfg Config) *Store {
 		tables:  [2]table{{name: cfg.ErrorsTable}, {name: cfg.InfoTable}},
 		changed: make(chan struct{}),
 		lost:    make(map[Loss]int),
+		unsaid:  make(map[Loss]int),
 		calls:   make(map[*call]bool),
 		health:  health{attempt: firstAttempt},
 	}
@@ -119,23 +137,38 @@ func New(cfg Config) *Store {
 // counted as lost. Entries of one environment must be added in the order in
 // which they were received.
 func (s *Store) Add(e Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(e)
+}
+
+// add must be called with mu held.
+func (s *Store) add(e Entry) {
 	r := &Record{
 		Error: e.Error, Level: e.Level, Locator: e.Locator, RequestID: e.RequestID, Message: e.Message,
 		ExceptionAt: e.ExceptionAt, Fields: e.Fields, Issues: e.Issues,
 	}
-	module := Module(e.Module)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r.Date, r.StampMod = s.keys.make(e.Time, module)
+	r.Date, r.StampMod = s.keys.make(e.Time, Module(e.Module))
 	if !r.Error {
 		r.Expiry = s.expiry()
 	}
 	r.fit()
-	if !s.room(r) {
-		s.lose(r, "memory full")
+	s.enqueue(r)
+}
+
+// AddRecord queues a record that has its key already.
+func (s *Store) AddRecord(r *Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enqueue(r)
+}
+
+// enqueue must be called with mu held.
+func (s *Store) enqueue(r *Record) {
+	s.bytes += r.cost()
+	if s.bytes > s.cfg.MaxBytes && !s.room(r) {
 		return
 	}
-	s.bytes += r.cost()
 	s.queues[tableOf(r)].push(r)
 }
 
@@ -150,17 +183,32 @@ func (s *Store) expiry() int64 {
 	return at
 }
 
-// room makes room for r, if that is possible. mu must be held.
+// room makes room for r, which is counted in bytes already but in no queue. It
+// reports false if that was not possible; then r is in the spill or counted as
+// lost. mu must be held.
 func (s *Store) room(r *Record) bool {
-	for s.bytes+r.cost() > s.cfg.MaxBytes {
-		if !r.Error || s.queues[infoTable].len() == 0 {
+	for s.bytes > s.cfg.MaxBytes {
+		if s.evict() {
+			continue
+		}
+		if s.spill != nil && len(s.toSpill([]*Record{r})) == 0 {
 			return false
 		}
-		victim := s.queues[infoTable].popLast()
-		s.bytes -= victim.cost()
-		s.lose(victim, "memory full")
+		if !r.Error || s.queues[infoTable].len() == 0 {
+			s.drop(r, reasonFull)
+			return false
+		}
+		s.drop(s.queues[infoTable].popLast(), reasonFull)
 	}
 	return true
+}
+
+// drop forgets a record that is in no queue and counts it as lost. mu must be
+// held.
+func (s *Store) drop(r *Record, reason string) {
+	s.bytes -= r.cost()
+	s.settle(r)
+	s.lose(r, reason)
 }
 
 func tableOf(r *Record) int {
@@ -173,8 +221,21 @@ func tableOf(r *Record) int {
 // lose counts a record that will not be stored. mu must be held.
 func (s *Store) lose(r *Record, reason string) {
 	s.lost[Loss{r.Level, reason}]++
+	s.unsaid[Loss{r.Level, reason}]++
 	s.cfg.Report.Fail("lost "+reason, "messages are lost: "+reason,
-		"the counts follow at the end of this environment", "level", r.Level)
+		"a row logtable.lost and the end of this environment's log say how many", "level", r.Level)
+}
+
+// sayLosses stores what was lost as a record of its own. mu must be held.
+func (s *Store) sayLosses() {
+	now := s.cfg.Now()
+	if len(s.unsaid) == 0 || s.cfg.Losses == nil || !s.force && now.Sub(s.saidAt) < sayEvery {
+		return
+	}
+	s.saidAt = now
+	unsaid := s.unsaid
+	s.unsaid = make(map[Loss]int)
+	s.add(s.cfg.Losses(unsaid))
 }
 
 // Waiting is the number of records that are not confirmed yet.
@@ -185,7 +246,7 @@ func (s *Store) Waiting() int {
 }
 
 func (s *Store) waiting() int {
-	return s.queues[errorsTable].len() + s.queues[infoTable].len() + s.onWire
+	return s.queues[errorsTable].len() + s.queues[infoTable].len() + s.onWire + s.spilled()
 }
 
 // Written is the number of records that DynamoDB confirmed.
@@ -199,26 +260,6 @@ func (s *Store) Written() int {
 func (s *Store) Lost() map[Loss]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.lost)
-}
-
-// GiveUp counts everything that still waits as lost, at the very end.
-func (s *Store) GiveUp(reason string) map[Loss]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for t := range s.queues {
-		for s.queues[t].len() > 0 {
-			r := s.queues[t].pop()
-			s.bytes -= r.cost()
-			s.lost[Loss{r.Level, reason}]++
-		}
-	}
-	// What is on the wire may be stored or not: nobody is left to hear.
-	for c := range s.calls {
-		for _, r := range c.batch {
-			s.lost[Loss{r.Level, "sent, but not confirmed"}]++
-		}
-	}
 	return maps.Clone(s.lost)
 }
 
@@ -275,10 +316,16 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 		s.restartCalls()
 	}
 	written, began := s.written, s.cfg.Now()
+	var replayed <-chan time.Time // fires when the spill has had its share of the hold
 	for {
 		if s.waiting() == 0 {
 			s.mu.Unlock()
 			return nil
+		}
+		if !last && s.fresh() == 0 && replayed == nil {
+			t := time.NewTimer(replayHold)
+			defer t.Stop()
+			replayed = t.C
 		}
 		s.start()
 		if s.writers == 0 || (s.health.open && !s.force) {
@@ -289,19 +336,35 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 		s.mu.Unlock()
 		select {
 		case <-changed:
+			s.mu.Lock()
+		case <-replayed:
+			s.mu.Lock()
+			if s.fresh() == 0 {
+				s.mu.Unlock()
+				return nil
+			}
+			replayed = nil
 		case <-ctx.Done():
 			s.mu.Lock()
-			// A whole flush without one confirmed record: the next
-			// invocation shall not pay for the same experience.
-			now := s.cfg.Now()
-			tried := s.health.failures > 0 || now.Sub(began) >= firstAttempt
-			if tried && s.written == written && s.waiting() > 0 {
-				s.health.rest(now)
-			}
-			s.mu.Unlock()
+			defer s.mu.Unlock()
+			s.unfruitful(began, written)
 			return ctx.Err()
 		}
-		s.mu.Lock()
+	}
+}
+
+// fresh is how many records wait that did not come from the spill. mu must be
+// held.
+func (s *Store) fresh() int { return s.waiting() - s.spilled() - s.replays }
+
+// unfruitful is called at the end of a flush that did not finish. If it has
+// not had one record confirmed, the next invocation shall not pay for the same
+// experience. mu must be held.
+func (s *Store) unfruitful(began time.Time, written int) {
+	now := s.cfg.Now()
+	tried := s.health.failures > 0 || now.Sub(began) >= firstAttempt
+	if tried && s.written == written && s.waiting() > 0 {
+		s.health.rest(now)
 	}
 }
 
@@ -330,7 +393,16 @@ func (s *Store) takable(now time.Time) int {
 			n += s.queues[t].len()
 		}
 	}
+	if n == 0 && s.untroubled(now) {
+		n = s.spilled()
+	}
 	return n
+}
+
+// untroubled reports that no table rests: then what is in the spill may be
+// brought back. mu must be held.
+func (s *Store) untroubled(now time.Time) bool {
+	return !now.Before(s.tables[infoTable].blockedUntil) && !now.Before(s.tables[errorsTable].blockedUntil)
 }
 
 // take removes the next batch from the queues, errors first. mu must be held.
@@ -338,6 +410,9 @@ func (s *Store) take() []*Record {
 	var batch []*Record
 	wire := 0
 	now := s.cfg.Now()
+	if s.queues[errorsTable].len()+s.queues[infoTable].len() == 0 && s.untroubled(now) {
+		s.reload()
+	}
 	for t := range s.queues {
 		if now.Before(s.tables[t].blockedUntil) {
 			continue
@@ -361,10 +436,12 @@ func (s *Store) take() []*Record {
 // putBack returns records that were taken to the front of their queues. mu
 // must be held.
 func (s *Store) putBack(records []*Record) {
-	for _, r := range slices.Backward(records) {
-		s.queues[tableOf(r)].pushFirst(r)
-	}
 	s.onWire -= len(records)
+	for _, r := range slices.Backward(records) {
+		if !s.inSpill(r) {
+			s.queues[tableOf(r)].pushFirst(r)
+		}
+	}
 }
 
 // Renew starts a new environment ID for the records to come, for a process

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -369,7 +370,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 	f.add(10_000, "line")
 	waiting, lost := f.Waiting(), 0
 	for loss, n := range f.Lost() {
-		if loss.Level != "INFO" && loss.Level != "ERROR" || loss.Reason != "memory full" {
+		if loss.Level != "INFO" && loss.Level != "ERROR" || loss.Reason != "memory and /tmp are full" {
 			t.Errorf("loss %+v", loss)
 		}
 		lost += n
@@ -378,15 +379,15 @@ func TestTheQueueIsBounded(t *testing.T) {
 		t.Errorf("%d wait, %d are counted as lost, of 10,000", waiting, lost)
 	}
 	// Errors displace informational rows.
-	if n := f.Lost()[store.Loss{Level: "ERROR", Reason: "memory full"}]; n > 2000-200 {
+	if n := f.Lost()[store.Loss{Level: "ERROR", Reason: "memory and /tmp are full"}]; n > 2000-200 {
 		t.Errorf("%d of 2,000 errors lost while informational rows were kept", n)
 	}
-	if text := f.reports.text(); strings.Count(text, "memory full") != 1 {
+	if text := f.reports.text(); strings.Count(text, "memory and /tmp are full") != 1 {
 		t.Errorf("reports: %s", text)
 	}
 }
 
-func TestWhatIsLeftAtTheEndIsCounted(t *testing.T) {
+func TestWhatIsLeftAtTheEndIsALastResortLine(t *testing.T) {
 	f := newFixture(t)
 	f.server.Refuse()
 	f.add(10, "line")
@@ -395,12 +396,39 @@ func TestWhatIsLeftAtTheEndIsCounted(t *testing.T) {
 	if err := f.FlushLast(ctx); err == nil {
 		t.Fatal("a dead DynamoDB took the rows")
 	}
-	n := 0
-	for _, count := range f.GiveUp("not written") {
-		n += count
+	var log bytes.Buffer
+	rest := f.LastResort(&log, 1<<20, false, time.Now().Add(time.Minute))
+	if rest.Lines != 10 || len(rest.Lost) != 0 {
+		t.Fatalf("%d of 10 records are in the log, lost %v", rest.Lines, rest.Lost)
 	}
-	if n != 10 {
-		t.Errorf("%d of 10 records are counted: %v", n, f.Lost())
+	// And from there into the tables of another store.
+	g := newFixture(t)
+	for line := range bytes.Lines(log.Bytes()) {
+		r, found, err := store.ReadLastResort(append([]byte("2026-11-22T10:00:00 stream "), line...))
+		if !found || err != nil {
+			t.Fatal(found, err)
+		}
+		g.AddRecord(r)
+	}
+	g.flushed()
+	g.complete(10, "line")
+}
+
+func TestWhatEvenTheLastResortCannotHoldIsCounted(t *testing.T) {
+	f := newFixture(t)
+	f.server.Refuse()
+	f.add(100, "line")
+	var log bytes.Buffer
+	rest := f.LastResort(&log, 6_000, false, time.Now().Add(time.Minute))
+	lost := 0
+	for _, n := range rest.Lost {
+		lost += n
+	}
+	if rest.Lines+lost != 100 || rest.Lines < 20 || log.Len() > 6_000 {
+		t.Errorf("%d lines in %d bytes, %d lost", rest.Lines, log.Len(), lost)
+	}
+	if n := strings.Count(log.String(), `"table":"errors"`); n != 20 {
+		t.Errorf("%d of 20 errors are among the lines: errors go first", n)
 	}
 }
 

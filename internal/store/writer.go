@@ -215,11 +215,12 @@ func (s *Store) refused(r *Record, why string) time.Duration {
 		return s.deliver([]*Record{r})
 	case guilty:
 		s.onWire--
-		s.bytes -= r.cost()
-		s.lose(r, "refused by DynamoDB")
+		s.drop(r, "refused by DynamoDB")
 	default:
 		s.onWire--
-		s.queues[tableOf(r)].push(r)
+		if !s.inSpill(r) {
+			s.queues[tableOf(r)].push(r)
+		}
 		if t.refusedAlone++; t.refusedAlone >= min(3, s.queues[tableOf(r)].len()) {
 			t.block(s.cfg.Now())
 			s.cfg.Report.Fail("table "+t.name,
@@ -256,6 +257,9 @@ func (s *Store) request(batch []*Record) (outcome, string) {
 	names := s.tables[tableOf(batch[0])].name
 	switch result {
 	case again:
+		if why == "ExpiredTokenException" && s.cfg.Refresh != nil {
+			s.cfg.Refresh()
+		}
 		s.mu.Lock()
 		s.putBack(batch)
 		timedOut := errors.Is(err, context.DeadlineExceeded)
@@ -322,6 +326,7 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 		}
 		s.onWire--
 		s.bytes -= r.cost()
+		s.settle(r)
 		s.written++
 		t := &s.tables[tableOf(r)]
 		t.accepted, t.failures, t.refusedAlone = true, 0, 0
@@ -344,6 +349,7 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 	}
 	if len(back) < len(batch) {
 		s.cfg.Report.Recover("dynamodb", "writing to DynamoDB works again")
+		s.sayLosses()
 	}
 	s.notify()
 }

@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// mark leaves word that the process lives and which request is open, "" for
+// none. It costs one small write to /tmp.
+func (a *Agent) mark(request string) {
+	if a.cfg.Marker == nil || a.silent.Load() {
+		return
+	}
+	payload := []byte(`{"request":`)
+	payload, _ = jsontext.AppendQuote(payload, request) // invalid UTF-8 is replaced
+	if err := a.cfg.Marker.Mark(append(payload, '}')); err != nil {
+		a.cfg.Diag.Fail("mark", "cannot leave a mark on /tmp: an unclean end of this process will not be noticed", "", "error", err.Error())
+	}
+}
+
+// Unclean stores that an earlier process of this environment did not end
+// properly, given the mark that it left. How many lines died in its memory is
+// not known. It is called before Run.
+func (a *Agent) Unclean(mark []byte) {
+	var request string
+	readScalars(jsontext.NewDecoder(bytes.NewBuffer(mark)), func(name string) (*string, map[string]*string) {
+		if name == "request" {
+			return &request, nil
+		}
+		return nil, nil
+	})
+	text := "an earlier Logtable process of this environment was killed between invocations; lines that it had in memory only are lost"
+	if request != "" {
+		text = "an earlier Logtable process of this environment was killed during request " + request + "; lines that it had in memory only are lost"
+	}
+	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: "logtable.unclean", Text: text}
+	a.cfg.Store.Add(a.entry(&line, request, a.cfg.Now()))
+}
+
+// Losses is the record that tells of losses, when writing works again.
+func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
+	var parts []string
+	for _, loss := range slices.SortedFunc(maps.Keys(lost), compareLoss) {
+		parts = append(parts, fmt.Sprintf("%d × %s, %s", lost[loss], loss.Level, loss.Reason))
+	}
+	level, ok := a.cfg.Scale.Find("ALARM")
+	if !ok {
+		level = a.cfg.Scale.Top()
+	}
+	line := parse.Line{Level: level, Locator: "logtable.lost", Text: "messages were lost: " + strings.Join(parts, "; ")}
+	return a.entry(&line, "", a.cfg.Now())
+}

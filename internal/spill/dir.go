@@ -1,0 +1,259 @@
+package spill
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	// maxFile is the largest segment: one with a single largest payload.
+	maxFile = frameHeader + MaxPayload
+	// maxFiles bounds the memory that a directory full of a stranger's files
+	// can cost.
+	maxFiles = 1 << 15
+	// maxNumber bounds segment numbers; 12 hexadecimal digits.
+	maxNumber = 1<<48 - 1
+)
+
+// errForeign is why a file with a name of ours is not read.
+var errForeign = errors.New("not a file that this package wrote")
+
+// A directory is the spill directory, open and locked. All access goes through
+// root, so that renaming the path, or a symbolic link put in its place, leads
+// nowhere else.
+type directory struct {
+	path string
+	root *os.Root
+	self *os.File    // the directory itself; holds the lock
+	info fs.FileInfo // of self
+}
+
+// openDirectory opens path, creates it if it is missing, and locks it.
+//
+// The lock is the directory's own, not that of a file in it: a function that
+// empties its /tmp would delete such a file, and a second process would then
+// lock another one of the same name.
+func openDirectory(path string) (*directory, error) {
+	if !filepath.IsAbs(path) {
+		return nil, fmt.Errorf("cannot use the spill directory %q: give an absolute path", path)
+	}
+	d := &directory{path: filepath.Clean(path)}
+	if err := d.open(); err != nil {
+		d.close()
+		if errors.Is(err, ErrLocked) {
+			return nil, fmt.Errorf("%w: %s", err, path)
+		}
+		return nil, fmt.Errorf("cannot use the spill directory %s: %w; name another one, which only this user can write", path, err)
+	}
+	return d, nil
+}
+
+func (d *directory) open() error {
+	parentPath, base := filepath.Dir(d.path), filepath.Base(d.path)
+	if parentPath == d.path {
+		return errors.New("the root directory cannot be the spill's own")
+	}
+	if err := os.MkdirAll(parentPath, 0o700); err != nil {
+		return err
+	}
+	parent, err := os.OpenRoot(parentPath)
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	if err := parent.Mkdir(base, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := makePrivate(parent, base); err != nil {
+		return err
+	}
+	if d.root, err = parent.OpenRoot(base); err != nil {
+		return err
+	}
+	if d.self, err = d.root.Open("."); err != nil {
+		return err
+	}
+	if d.info, err = d.self.Stat(); err != nil {
+		return err
+	}
+	// What was opened is checked, not only what was there before: a link may
+	// have come between.
+	if li, err := parent.Lstat(base); err != nil || !os.SameFile(li, d.info) {
+		return errors.New("it was replaced while it was opened")
+	}
+	if err := checkPrivate(d.info); err != nil {
+		return err
+	}
+	return lockDir(d.self)
+}
+
+// makePrivate takes every right of others to the directory base away, if it is
+// ours.
+func makePrivate(parent *os.Root, base string) error {
+	fi, err := parent.Lstat(base)
+	if err != nil {
+		return err
+	}
+	if mine, _ := owned(fi); fi.IsDir() && mine && fi.Mode().Perm() != 0o700 {
+		return parent.Chmod(base, 0o700)
+	}
+	if !fi.IsDir() {
+		return checkPrivate(fi)
+	}
+	return nil
+}
+
+func checkPrivate(fi fs.FileInfo) error {
+	mine, _ := owned(fi)
+	switch {
+	case fi.Mode()&fs.ModeSymlink != 0:
+		return errors.New("it is a symbolic link")
+	case !fi.IsDir():
+		return errors.New("it is not a directory")
+	case !mine:
+		return errors.New("it belongs to another user")
+	case fi.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("others have rights to it (mode %#o)", fi.Mode().Perm())
+	}
+	return nil
+}
+
+// inPlace reports whether the path still leads to the directory that is open,
+// and when an entry was last added to it or removed.
+func (d *directory) inPlace() (ok bool, changed time.Time) {
+	fi, err := os.Lstat(d.path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist), time.Time{}
+	}
+	return os.SameFile(fi, d.info), fi.ModTime()
+}
+
+// create makes a new file for appending.
+func (d *directory) create(name string, flag int) (*os.File, error) {
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openFlags|flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	// An odd umask must not make the file unreadable for the next process.
+	if fi, err := f.Stat(); err == nil && fi.Mode().Perm() != 0o600 {
+		_ = f.Chmod(0o600) // costs at worst this file, which Open then reports
+	}
+	return f, nil
+}
+
+// read returns the contents of a regular file of ours of at most limit bytes,
+// in buf if it is large enough. It returns errForeign for anything else.
+func (d *directory) read(name string, limit int64, buf []byte) ([]byte, error) {
+	before, err := d.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFile(before, limit); err != nil {
+		return nil, err
+	}
+	f, err := d.root.OpenFile(name, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFile(fi, limit); err != nil {
+		return nil, err
+	}
+	if !os.SameFile(before, fi) {
+		return nil, errForeign
+	}
+	buf = slices.Grow(buf[:0], int(fi.Size()))[:fi.Size()]
+	n, err := io.ReadFull(f, buf)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	return buf[:n], nil
+}
+
+func checkFile(fi fs.FileInfo, limit int64) error {
+	mine, links := owned(fi)
+	if !fi.Mode().IsRegular() || !mine || links != 1 || fi.Size() > limit {
+		return errForeign
+	}
+	return nil
+}
+
+// list returns the names of segments, oldest first, and how many more than
+// maxFiles there are.
+func (d *directory) list() (names []segmentName, more int, err error) {
+	self, err := d.root.Open(".") // d.self keeps its position, so another one
+	if err != nil {
+		return nil, 0, err
+	}
+	defer self.Close()
+	for {
+		batch, err := self.Readdirnames(512)
+		for _, s := range batch {
+			name, ok := parseSegmentName(s)
+			switch {
+			case !ok:
+			case len(names) < maxFiles:
+				names = append(names, name)
+			default:
+				more++
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	slices.SortFunc(names, segmentName.compare)
+	return names, more, nil
+}
+
+func (d *directory) close() {
+	if d.self != nil {
+		d.self.Close()
+	}
+	if d.root != nil {
+		d.root.Close()
+	}
+}
+
+// A segmentName says a segment's place in the order, and its salt.
+type segmentName struct {
+	number uint64
+	salt   uint32
+}
+
+func newSegmentName(number uint64) segmentName {
+	return segmentName{number: number, salt: rand.Uint32()}
+}
+
+func (n segmentName) String() string { return fmt.Sprintf("%012x-%08x.spill", n.number, n.salt) }
+
+func (n segmentName) compare(m segmentName) int {
+	return cmp.Or(cmp.Compare(n.number, m.number), cmp.Compare(n.salt, m.salt))
+}
+
+// parseSegmentName takes only what String returns.
+func parseSegmentName(s string) (n segmentName, ok bool) {
+	if len(s) != len("0123456789ab-01234567.spill") {
+		return n, false
+	}
+	number, errNumber := strconv.ParseUint(s[:12], 16, 64)
+	salt, errSalt := strconv.ParseUint(s[13:21], 16, 32)
+	n = segmentName{number: number, salt: uint32(salt)}
+	return n, errNumber == nil && errSalt == nil && n.String() == s
+}

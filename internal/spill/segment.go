@@ -1,0 +1,289 @@
+package spill
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// few is how many segments Vanished looks at while nothing seems to have
+// changed: some 3 µs each.
+const few = 16
+
+// A segment is one file of records.
+type segment struct {
+	name    segmentName
+	size    int64 // what was written and is whole
+	records int
+	f       *os.File // of one that this process may append to; else nil
+	taken   bool     // a caller has its payloads
+	done    bool     // its payloads are stored, the file is still to be deleted
+	gone    bool     // the file vanished while it was taken
+}
+
+func (seg *segment) add(records int, size int64) {
+	seg.records += records
+	seg.size += size
+}
+
+func (seg *segment) close() {
+	if seg.f != nil {
+		seg.f.Close()
+		seg.f = nil
+	}
+}
+
+// intact reports whether the open file still has a name and the size that we
+// gave it: an append to a deleted one would be safe nowhere.
+func (seg *segment) intact() bool {
+	fi, err := seg.f.Stat()
+	if err != nil {
+		return false
+	}
+	_, links := owned(fi)
+	return links > 0 && fi.Size() == seg.size
+}
+
+// A Segment is what Take returned: records to be stored, in the order in which
+// they were appended. It is ended by Done or by Return.
+type Segment struct {
+	// Payloads may be empty if Damaged is not 0. They are the caller's, and
+	// parts of one array: keeping one keeps all.
+	Payloads [][]byte
+	// Damaged is how many records were corrupted since they were appended or
+	// counted in Found. They are lost.
+	Damaged int
+
+	seg *segment
+}
+
+// Take returns the oldest segment that is not taken: at most 256 KiB of
+// payloads, or a single larger one. It returns nil if there is none.
+//
+// A segment that cannot be read is passed over; its error is returned when
+// nothing else is left to take.
+func (s *Spill) Take() (*Segment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.attached(); err != nil {
+		return nil, err
+	}
+	var firstErr error
+	for _, seg := range slices.Clone(s.segs) {
+		if seg.taken || seg.done || !s.check(seg) || seg.records == 0 {
+			continue
+		}
+		taken, err := s.take(seg)
+		if err == nil {
+			return taken, nil
+		}
+		if firstErr == nil {
+			firstErr = fmt.Errorf("cannot read spilled records: %w", err)
+		}
+	}
+	return nil, firstErr
+}
+
+func (s *Spill) take(seg *segment) (*Segment, error) {
+	payloads, err := s.readSegment(seg)
+	if err != nil {
+		return nil, err
+	}
+	damaged := max(0, seg.records-len(payloads))
+	seg.records = len(payloads) // what is damaged is reported only once
+	seg.taken = true
+	if s.active == seg {
+		s.active = nil
+	}
+	return &Segment{Payloads: payloads, Damaged: damaged, seg: seg}, nil
+}
+
+// Done deletes a segment, whose payloads are stored. If that fails they will
+// be found by the next process, and not be taken again by this one, which
+// tries to delete them at every further Done.
+func (s *Spill) Done(taken *Segment) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seg := taken.seg
+	if !seg.taken {
+		return nil
+	}
+	seg.taken = false
+	seg.close()
+	if seg.gone {
+		return nil
+	}
+	seg.done = true
+	if err := s.attached(); err != nil {
+		return err
+	}
+	return s.sweep()
+}
+
+// sweep deletes the files that are done.
+func (s *Spill) sweep() error {
+	var firstErr error
+	for _, seg := range slices.Clone(s.segs) {
+		if !seg.done {
+			continue
+		}
+		err := s.dir.root.Remove(seg.name.String())
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			s.drop(seg)
+		} else if firstErr == nil {
+			firstErr = fmt.Errorf("cannot delete spilled records that are stored: %w", err)
+		}
+	}
+	return firstErr
+}
+
+// Return gives a segment back, whose payloads, or some of them, are not stored:
+// Take returns it again, in its old place.
+func (s *Spill) Return(taken *Segment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seg := taken.seg
+	if !seg.taken {
+		return
+	}
+	seg.taken = false
+	switch {
+	case seg.gone:
+		s.gone += seg.records
+	case seg.f != nil && s.active == nil && seg == s.segs[len(s.segs)-1]:
+		// Appending goes on here: an outage of a thousand attempts is not to
+		// leave a thousand small files.
+		s.active = seg
+	default:
+		seg.close()
+	}
+}
+
+// Vanished returns how many records were lost because somebody has removed or
+// truncated our files, since it was called last. The usual case is a function
+// that empties its /tmp.
+//
+// It is meant to be called at every invocation, so it looks at all segments
+// only if the directory has changed or a file is missing, else at a few. A file
+// that was truncated in place is noticed some calls later, or when it is taken.
+func (s *Spill) Vanished() (records int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && s.dir != nil {
+		s.look()
+	}
+	records, s.gone = s.gone, 0
+	return records
+}
+
+func (s *Spill) look() {
+	ok, changed := s.dir.inPlace()
+	if !ok {
+		_ = s.reattach() // Append says why, if there is something to append
+		return
+	}
+	if changed.IsZero() || !changed.Equal(s.looked) || !s.checkFew() {
+		s.checkAll()
+	}
+	s.looked = changed
+}
+
+// checkFew checks the next few segments in turn, and reports whether all are
+// there.
+func (s *Spill) checkFew() bool {
+	for range min(few, len(s.segs)) {
+		s.turn = (s.turn + 1) % len(s.segs)
+		if !s.check(s.segs[s.turn]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Spill) checkAll() {
+	for _, seg := range slices.Clone(s.segs) {
+		s.check(seg)
+	}
+}
+
+// check compares a segment with its file, counts what is missing, and reports
+// whether there is a file.
+func (s *Spill) check(seg *segment) bool {
+	fi, err := s.dir.root.Lstat(seg.name.String())
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return true // nothing is known; reading it will tell
+	case err != nil || checkFile(fi, maxFile) != nil:
+		s.lose(seg)
+		s.drop(seg)
+		return false
+	case fi.Size() >= seg.size:
+		return true
+	}
+	return s.checkTruncated(seg)
+}
+
+func (s *Spill) checkTruncated(seg *segment) bool {
+	if s.active == seg {
+		s.active = nil // what it has and what we believe differ
+	}
+	seg.close()
+	before := seg.records
+	if _, err := s.inspect(seg); err != nil {
+		return true // nothing is known; reading it will tell
+	}
+	s.gone += max(0, before-seg.records)
+	if seg.records > 0 {
+		return true
+	}
+	s.drop(seg)
+	_ = s.dir.root.Remove(seg.name.String()) // nothing in it; Open removes it, if not this
+	return false
+}
+
+// lose counts the records of a segment whose file is gone. Those of a taken
+// one are in the caller's memory, and lost only if it returns them.
+func (s *Spill) lose(seg *segment) {
+	switch {
+	case seg.done:
+	case seg.taken:
+		seg.gone = true
+	default:
+		s.gone += seg.records
+	}
+}
+
+// drop forgets a segment.
+func (s *Spill) drop(seg *segment) {
+	seg.close()
+	if s.active == seg {
+		s.active = nil
+	}
+	if i := slices.Index(s.segs, seg); i >= 0 {
+		s.segs = slices.Delete(s.segs, i, i+1)
+	}
+}
+
+// inspect sets a segment's size and number of records to what its file holds.
+func (s *Spill) inspect(seg *segment) (damaged int, err error) {
+	data, err := s.dir.read(seg.name.String(), maxFile, s.buf)
+	if err != nil {
+		return 0, err
+	}
+	seg.size, seg.records = int64(len(data)), 0
+	damaged = scanFrames(data, seg.name.salt, func([]byte) { seg.records++ })
+	s.buf = data[:0]
+	return damaged, nil
+}
+
+func (s *Spill) readSegment(seg *segment) (payloads [][]byte, err error) {
+	data, err := s.dir.read(seg.name.String(), maxFile, nil)
+	if err != nil {
+		return nil, err
+	}
+	payloads = make([][]byte, 0, min(seg.records, len(data)/frameHeader))
+	scanFrames(data, seg.name.salt, func(p []byte) { payloads = append(payloads, p) })
+	return payloads, nil
+}

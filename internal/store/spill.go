@@ -1,0 +1,237 @@
+package store
+
+import (
+	"github.com/logtable/logtable/internal/spill"
+)
+
+const (
+	// spillChunk is how many bytes of records leave memory at once when it is
+	// full: one write to the spill makes room for many lines.
+	spillChunk = 64 << 10
+
+	reasonFull    = "memory and /tmp are full"
+	reasonDamaged = "damaged in /tmp"
+	reasonRemoved = "removed from /tmp by the function"
+)
+
+// A replay is a segment of the spill whose records are in memory again, on
+// their way to DynamoDB. The segment's file is deleted when all are settled.
+type replay struct {
+	segment *spill.Segment
+	left    int
+}
+
+// UseSpill gives the Store a place to put what does not fit or cannot be
+// written in time. Without one, such records wait in memory, within its bound.
+func (s *Store) UseSpill(sp *spill.Spill) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spill = sp
+}
+
+// spilled is how many records wait in the spill. mu must be held.
+func (s *Store) spilled() int {
+	if s.spill == nil {
+		return 0
+	}
+	return s.spill.Records()
+}
+
+// evict moves the newest informational records to the spill, or errors where
+// there are no others, and reports whether that made room. mu must be held.
+func (s *Store) evict() bool {
+	if s.spill == nil {
+		return false
+	}
+	queue := &s.queues[infoTable]
+	if queue.len() == 0 {
+		queue = &s.queues[errorsTable]
+	}
+	var chunk []*Record
+	freed := 0
+	for queue.len() > 0 && freed < spillChunk {
+		r := queue.popLast()
+		freed += r.cost()
+		chunk = append(chunk, r)
+	}
+	before := s.bytes
+	for _, r := range s.toSpill(chunk) {
+		queue.push(r)
+	}
+	return s.bytes < before
+}
+
+// toSpill puts records into the spill and forgets them, except those that it
+// returns, which found no room. mu must be held; the records must be out of the
+// queues.
+func (s *Store) toSpill(records []*Record) (kept []*Record) {
+	var payloads [][]byte
+	var fresh []*Record
+	for _, r := range records {
+		if r.replay != nil || r.spilled {
+			s.leave(r) // it is in the spill already
+			continue
+		}
+		fresh = append(fresh, r)
+		payloads = append(payloads, r.AppendJSON(nil))
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	n, err := s.spill.Append(payloads...)
+	for _, r := range fresh[:n] {
+		s.bytes -= r.cost()
+	}
+	if err != nil {
+		s.cfg.Report.Fail("spill", "cannot keep messages on /tmp: "+err.Error(), "they wait in memory as far as there is room; LOGTABLE_SPILL_BYTES and the function's ephemeral storage bound what /tmp takes")
+	}
+	return fresh[n:]
+}
+
+// leave forgets a record that is in the spill as well. mu must be held.
+func (s *Store) leave(r *Record) {
+	s.bytes -= r.cost()
+	if r.replay != nil {
+		s.replays--
+	}
+	s.giveBack(r.replay)
+}
+
+// giveBack returns a segment to the spill. All of it will be replayed once
+// more, with what was stored meanwhile, which does no harm. Its records leave
+// the queues, or a batch could hold one key twice. mu must be held.
+func (s *Store) giveBack(p *replay) {
+	if p == nil || p.segment == nil {
+		return
+	}
+	s.spill.Return(p.segment)
+	p.segment = nil
+	for t := range s.queues {
+		s.queues[t].remove(s.inSpill)
+	}
+}
+
+// inSpill reports whether the spill has a record that came back from the wire
+// or lies in a queue, and forgets it then. mu must be held.
+func (s *Store) inSpill(r *Record) bool {
+	if r.spilled || r.replay != nil && r.replay.segment == nil {
+		s.bytes -= r.cost()
+		if r.replay != nil {
+			s.replays--
+		}
+		return true
+	}
+	return false
+}
+
+// settle notes that a record of a replay is stored or lost. mu must be held.
+func (s *Store) settle(r *Record) {
+	p := r.replay
+	if p == nil {
+		return
+	}
+	s.replays--
+	if p.left--; p.left == 0 && p.segment != nil {
+		if err := s.spill.Done(p.segment); err != nil {
+			s.cfg.Report.Fail("spill done", "cannot delete a file of the spill; its rows will be written again: "+err.Error(), "")
+		}
+		p.segment = nil
+	}
+}
+
+// Persist puts everything that waits into the spill, so that it survives the
+// process: what is in the queues moves there, what is on the wire is copied. It
+// reports whether nothing is left that only memory has.
+func (s *Store) Persist() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spill == nil {
+		return s.waiting() == 0
+	}
+	all := true
+	for t := range s.queues {
+		queue := &s.queues[t]
+		for queue.len() > 0 {
+			var chunk []*Record
+			for queue.len() > 0 && len(chunk) < 4*maxBatch {
+				chunk = append(chunk, queue.pop())
+			}
+			if kept := s.toSpill(chunk); len(kept) > 0 {
+				for i := range kept {
+					queue.pushFirst(kept[len(kept)-1-i])
+				}
+				all = false
+				break
+			}
+		}
+	}
+	return s.copyWire() && all
+}
+
+// copyWire copies what is on the wire into the spill. Should it come back, it
+// is forgotten: see putBack. mu must be held.
+func (s *Store) copyWire() bool {
+	all := true
+	for c := range s.calls {
+		for _, r := range c.batch {
+			if r.replay != nil || r.spilled {
+				continue
+			}
+			n, _ := s.spill.Append(r.AppendJSON(nil))
+			r.spilled = n == 1
+			all = all && r.spilled
+		}
+	}
+	return all
+}
+
+// reload brings the oldest segment of the spill back into the queues. mu must
+// be held.
+func (s *Store) reload() {
+	if s.spilled() == 0 {
+		return
+	}
+	segment, err := s.spill.Take()
+	if err != nil || segment == nil {
+		if err != nil {
+			s.cfg.Report.Fail("spill read", "cannot read what was kept on /tmp: "+err.Error(), "")
+		}
+		return
+	}
+	p := &replay{segment: segment, left: 1} // 1: until all are queued
+	s.damaged(segment.Damaged)
+	for _, payload := range segment.Payloads {
+		r, err := ParseRecord(payload)
+		if err != nil {
+			s.damaged(1)
+			continue
+		}
+		r.replay = p
+		p.left++
+		s.replays++
+		s.bytes += r.cost()
+		s.queues[tableOf(r)].push(r)
+	}
+	s.replays++ // as for a record, which settle takes it for
+	s.settle(&Record{replay: p})
+}
+
+// damaged counts records of the spill that cannot be read.
+func (s *Store) damaged(n int) {
+	for range n {
+		s.lose(&Record{Level: "?"}, reasonDamaged)
+	}
+}
+
+// CheckSpill counts what somebody else removed from the spill. It is cheap
+// enough for every invocation.
+func (s *Store) CheckSpill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spill == nil {
+		return
+	}
+	for range s.spill.Vanished() {
+		s.lose(&Record{Level: "?"}, reasonRemoved)
+	}
+}
