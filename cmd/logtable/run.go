@@ -95,6 +95,7 @@ reads them back.`,
 	root.SetVersionTemplate("logtable {{.Version}}\n")
 	root.AddCommand(
 		newQuery(sh),
+		newReplay(sh),
 		newDemo(sh),
 		newVersion(sh),
 	)
