@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,21 +30,31 @@ import (
 
 func main() {
 	ownProcess()
-	log := diag.New(os.Stderr)
 	addr := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	if addr == "" {
 		fmt.Fprintln(os.Stderr, "logtable is an AWS Lambda extension and cannot run by itself: attach it to a function as a layer, or try it with `logtable demo`.")
 		os.Exit(2)
 	}
-	client := extapi.New(addr, filepath.Base(os.Args[0]))
-	os.Exit(run(context.Background(), addr, client, log))
+	stderr := diag.NewAsync(os.Stderr, maxStderr)
+	code := run(context.Background(), addr, extapi.New(addr, filepath.Base(os.Args[0])), stderr)
+	stderr.Flush(stderrTime)
+	os.Exit(code)
 }
+
+const (
+	// maxStderr bounds what waits for a standard error that is slow to read,
+	// in bytes, beside the last-resort lines.
+	maxStderr = 1 << 20
+	// stderrTime is how long the exit waits for it.
+	stderrTime = 100 * time.Millisecond
+)
 
 // run is the life of the extension; it returns the exit code. A panic makes a
 // silent guest of it.
-func run(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger) (code int) {
+func run(ctx context.Context, addr string, client *extapi.Client, stderr *diag.Async) (code int) {
+	log := diag.New(stderr)
 	defer log.Guard("main", func() { code = guest(ctx, client) })
-	return live(ctx, addr, client, log)
+	return live(ctx, addr, client, log, stderr)
 }
 
 // guest keeps Lambda satisfied and does nothing else.
@@ -68,7 +79,7 @@ func guest(ctx context.Context, client *extapi.Client) int {
 	}
 }
 
-func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger) int {
+func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger, stderr *diag.Async) int {
 	var listener *logsapi.Listener
 	cfg, ok := settings(log)
 	if ok && alone(addr, log) {
@@ -83,7 +94,8 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 		listener.Close()
 		listener = nil
 	}
-	a := wire(cfg, client, listener, reg, concurrent, log)
+	stderr.Grow(cfg.LastResortBytes)
+	a := wire(cfg, client, listener, reg, concurrent, log, stderr)
 	if err := a.Run(ctx); errors.Is(err, agent.ErrLost) {
 		return 1
 	}
@@ -171,7 +183,7 @@ func subscribe(ctx context.Context, addr, id string, l *logsapi.Listener, log *d
 }
 
 // wire builds the agent, and starts the listener if there is one.
-func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool, log *diag.Logger) *agent.Agent {
+func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool, log *diag.Logger, stderr io.Writer) *agent.Agent {
 	warn := func(message, advice string) { log.Say(slog.LevelWarn, message, advice) }
 	dynamodb, refresh, err := store.NewClient(os.Getenv, warn)
 	if err != nil && listener != nil {
@@ -194,7 +206,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	c := agent.Config{
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout,
-		Concurrent: concurrent, Log: os.Stderr, LastResort: cfg.LastResortBytes,
+		Concurrent: concurrent, Log: stderr, LastResort: cfg.LastResortBytes,
 	}
 	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
 		c.Redact = r

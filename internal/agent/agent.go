@@ -167,6 +167,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case err == nil && ev.Type != extapi.Invoke && ev.Type != extapi.Shutdown:
+			a.cfg.Diag.Fail("event", "Lambda sends an event that Logtable does not know; it is ignored", "")
+			pause(ctx, min(backoffFirst<<min(refusals, 10), backoffMost))
+			refusals++
 		case err == nil:
 			refusals = 0
 			a.cfg.Diag.Recover("next", "Lambda answers next again")
@@ -273,13 +277,24 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 	if hold.Before(end) {
 		end = hold
 	}
-	ctx, cancel := context.WithTimeout(ctx, end.Sub(a.cfg.Now()))
+	left := end.Sub(a.cfg.Now())
+	ctx, cancel := context.WithTimeout(ctx, left-a.persistTime(left))
 	defer cancel()
 	if a.cfg.Store.Flush(ctx) != nil {
 		// It is kept, and the store has said why. /tmp keeps it longer.
 		a.cfg.Store.Persist()
 	}
 	a.mark("")
+}
+
+// persistTime is the part of a hold that moving what waits to /tmp would take,
+// at a speed that a slow processor still has.
+func (a *Agent) persistTime(hold time.Duration) time.Duration {
+	if a.cfg.Marker == nil {
+		return 0
+	}
+	const perSecond = 32 << 20 // bytes
+	return min(time.Duration(a.cfg.Store.Bytes())*time.Second/perSecond, hold/4)
 }
 
 // waitForEnd waits until the invocation with the given ID has ended, and says

@@ -13,6 +13,9 @@ import (
 // function still runs: four full ones.
 const startWriting = 100
 
+// persistBytes is how much may wait in memory while DynamoDB is down.
+const persistBytes = 1 << 20
+
 // Intake takes one telemetry body: it follows the invocations and queues what
 // is to be stored. It is called from one goroutine, in the order of arrival.
 func (a *Agent) Intake(body []byte) {
@@ -27,6 +30,10 @@ func (a *Agent) Intake(body []byte) {
 	a.bury()
 	if a.cfg.Store.Waiting() >= startWriting {
 		a.cfg.Store.Start()
+	}
+	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
+		// It would have to be done at the invocation's end, which is billed.
+		a.cfg.Store.Persist()
 	}
 	a.wake()
 }

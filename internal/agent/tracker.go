@@ -1,6 +1,9 @@
 package agent
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// maxOpen bounds the invocations that are tracked as open. On-demand has
@@ -27,6 +30,7 @@ type tracker struct {
 	started bool         // a platform.start has been seen
 	initEnd time.Time    // of the platform's init events, if seen
 
+	previous  string    // the request of the last INVOKE event
 	invoked   string    // the request of the last INVOKE event, until its end
 	invokedAt time.Time // when it was received
 
@@ -55,10 +59,8 @@ func (t *tracker) start(id string, at time.Time) {
 	if t.find(id) != nil {
 		return
 	}
-	if !t.concurrent || len(t.open) >= maxOpen {
-		// One at a time: whatever is still open here has ended, only its end
-		// was lost.
-		t.open = t.open[:0]
+	if len(t.open) >= maxOpen {
+		t.open = append(t.open[:0], t.open[1:]...)
 	}
 	t.open = append(t.open, invocation{id: id, start: at, tail: new(tail)})
 	if !t.concurrent {
@@ -107,8 +109,13 @@ func (t *tracker) ended(id string) *ended {
 	return nil
 }
 
-// invoke handles an INVOKE event.
+// invoke handles an INVOKE event. An invocation that is still open though two
+// others have followed it has ended; only its end was lost.
 func (t *tracker) invoke(id string, at time.Time) {
+	if !t.concurrent {
+		t.open = slices.DeleteFunc(t.open, func(o invocation) bool { return o.id != id && o.id != t.previous })
+		t.previous = id
+	}
 	if t.ended(id) == nil {
 		t.invoked, t.invokedAt = id, at
 	}

@@ -33,8 +33,12 @@ func TestWhoseLineIsIt(t *testing.T) {
 		"a platform that sends no start": {
 			{"line", "init", 1}, {"invoke", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21}, {"invoke", "b", 30}, {"line", "b", 31},
 		},
-		"a lost end": {
-			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 30}, {"line", "b", 31}, {"end", "b", 40}, {"line", "", 41},
+		"two starts leave it open whose a line is": {
+			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 30}, {"line", "", 31}, {"end", "b", 40}, {"line", "a", 41},
+		},
+		"a lost end is forgotten two invocations later": {
+			{"invoke", "a", 10}, {"start", "a", 10}, {"invoke", "b", 30}, {"start", "b", 30}, {"line", "", 31}, {"end", "b", 40},
+			{"invoke", "c", 50}, {"start", "c", 50}, {"line", "c", 51}, {"end", "c", 60}, {"line", "", 61},
 		},
 		"start twice": {
 			{"start", "a", 10}, {"start", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21},

@@ -78,7 +78,7 @@ type Config struct {
 	// FlushTimeout bounds the time that an invocation is held after its end
 	// for writing; default 2 s.
 	FlushTimeout time.Duration
-	// BufferBytes bounds what waits in memory. Default: an eighth of the
+	// BufferBytes bounds what waits in memory. Default: a sixteenth of the
 	// function's memory, at least 8 MiB and at most 64 MiB.
 	BufferBytes int
 	// SpillDir keeps what DynamoDB does not take: LOGTABLE_SPILL_DIR, an
@@ -124,8 +124,8 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 		MaxLines:    l.integer(MaxLines, 0, 1, 1<<31-1),
 		Strict:      l.boolean(Strict),
 	}
-	c.MinLevel, _ = l.level(Level, c.Scale)
-	if plain, ok := l.level(Plain, c.Scale); ok {
+	c.MinLevel, _ = l.level(Level, "all", c.Scale)
+	if plain, ok := l.level(Plain, "off", c.Scale); ok {
 		c.Plain = plain.Name
 	}
 	c.FlushTimeout = l.flushTimeout()
@@ -201,6 +201,13 @@ func (l *loader) ttl() time.Duration {
 	case d > maxTTL:
 		why = "is more than 100 years"
 	default:
+		if d < time.Hour {
+			l.problems = append(l.problems, Problem{
+				Variable: TTL, Harmless: true,
+				Message: fmt.Sprintf("%s=%q makes informational rows expire %v after they were printed", TTL, v, d),
+				Advice:  "write days as 60d; bare numbers are seconds",
+			})
+		}
 		return d
 	}
 	l.refuse(TTL, v, why, "60d", "write days as 60d, hours as 12h, or bare seconds such as 5184000")
@@ -316,9 +323,10 @@ func (l *loader) scale() *parse.Scale {
 	return parse.DefaultScale()
 }
 
-func (l *loader) level(variable string, scale *parse.Scale) (parse.Level, bool) {
+// level reads the name of a level; the neutral word means none.
+func (l *loader) level(variable, neutral string, scale *parse.Scale) (parse.Level, bool) {
 	v := strings.TrimSpace(l.getenv(variable))
-	if v == "" {
+	if v == "" || strings.EqualFold(v, neutral) {
 		return parse.Level{}, false
 	}
 	level, ok := scale.Find(v)
@@ -360,16 +368,11 @@ func (l *loader) flushTimeout() time.Duration {
 	if v == "" {
 		return defaultFlushTimeout
 	}
-	d, ok := time.ParseDuration(v)
-	if ok != nil {
-		if n, err := strconv.Atoi(v); err == nil && n <= 900 {
-			d, ok = time.Duration(n)*time.Second, nil
-		}
-	}
-	if ok == nil && d >= 10*time.Millisecond && d <= maxFlushTimeout {
+	d, err := time.ParseDuration(v)
+	if err == nil && d >= 10*time.Millisecond && d <= maxFlushTimeout {
 		return d
 	}
-	l.refuse(FlushTimeout, v, "is no time from 10ms to 15m", "2s", "write for example "+FlushTimeout+"=2s or 500ms")
+	l.refuse(FlushTimeout, v, "is no time with a unit, from 10ms to 15m", "2s", "write for example "+FlushTimeout+"=2s or 500ms")
 	return defaultFlushTimeout
 }
 
@@ -445,14 +448,14 @@ func (l *loader) redact() string {
 	return v
 }
 
-// defaultBuffer is an eighth of the function's memory (given in MB), at
-// least 8 MiB and at most 64 MiB: 16 MiB in the smallest function.
+// defaultBuffer is a sixteenth of the function's memory (given in MB), at
+// least 8 MiB and at most 64 MiB. What does not fit goes to /tmp.
 func defaultBuffer(memoryMB string) int {
 	mb, err := strconv.Atoi(memoryMB)
 	if err != nil {
 		mb = 128
 	}
-	return min(max(mb/8, 8), 64) << 20
+	return min(max(mb/16, 8), 64) << 20
 }
 
 // misspelt complains of LOGTABLE_ variables that do not exist: a setting that

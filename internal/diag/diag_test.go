@@ -3,9 +3,12 @@ package diag_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/logtable/logtable/internal/diag"
 )
@@ -94,4 +97,41 @@ func TestNilLoggerIsSilent(t *testing.T) {
 	l.Say(slog.LevelInfo, "x", "")
 	l.Fail("k", "x", "")
 	l.Recover("k", "x")
+}
+
+// stuck is a standard error that nobody reads.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s.release
+	return len(p), nil
+}
+
+func TestAStuckStandardErrorHoldsNobody(t *testing.T) {
+	s := stuck{make(chan struct{})}
+	a := diag.NewAsync(s, 1000)
+	l := diag.New(a)
+	for range 1000 {
+		l.Say(slog.LevelInfo, "nobody reads this", "")
+	}
+	a.Flush(time.Millisecond)
+	close(s.release)
+	a.Flush(time.Minute)
+}
+
+func TestAsyncKeepsTheOrder(t *testing.T) {
+	var b bytes.Buffer
+	a := diag.NewAsync(&b, 1<<20)
+	for i := range 1000 {
+		fmt.Fprintln(a, i)
+	}
+	a.Flush(time.Minute)
+	for i, line := range strings.Fields(b.String()) {
+		if line != strconv.Itoa(i) {
+			t.Fatalf("line %d is %s", i, line)
+		}
+	}
+	if n := strings.Count(b.String(), "\n"); n != 1000 {
+		t.Errorf("%d lines", n)
+	}
 }

@@ -92,7 +92,7 @@ func Listen() (*Listener, error) {
 		return nil, fmt.Errorf("cannot listen for telemetry: %w", err)
 	}
 	l := &Listener{
-		MaxPending: 8 << 20,
+		MaxPending: 2 << 20,
 		ln:         ln, token: rand.Text(), reading: make(chan struct{}, maxReading), seed: maphash.MakeSeed(),
 	}
 	l.cond = sync.NewCond(&l.mu)
@@ -121,6 +121,7 @@ func (l *Listener) Serve() {
 // Close stops listening; what was answered is still handled.
 func (l *Listener) Close() {
 	l.srv.Close()
+	l.ln.Close() // where Serve was never called
 	l.mu.Lock()
 	l.closed = true
 	l.cond.Broadcast()

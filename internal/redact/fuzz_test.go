@@ -17,6 +17,15 @@ var settings = []string{
 	"secrets", "all", `all;\d`, `redacted|\]|a`, `all;c\b|\Bx|^.|.$`, `(?s)x.*y;[^a]b;"`, `secrets;\s\S+\s`,
 }
 
+// compileAll returns the Redactor of each of the settings.
+func compileAll(f *testing.F) map[string]*redact.Redactor {
+	all := map[string]*redact.Redactor{}
+	for _, setting := range settings {
+		all[setting] = compile(f, setting)
+	}
+	return all
+}
+
 func seedTexts(f *testing.F, add func(string)) {
 	for _, cases := range [][]textCase{secretCases, allCases} {
 		for _, c := range cases {
@@ -36,10 +45,10 @@ func seedTexts(f *testing.F, add func(string)) {
 // FuzzString: redacting twice changes nothing more, never makes a text much
 // longer, keeps valid UTF-8 valid, and keeps what is not masked, in its order.
 func FuzzString(f *testing.F) {
+	redactors := compileAll(f)
 	seedTexts(f, func(s string) { f.Add(s) })
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, setting := range settings {
-			r := compile(t, setting)
+		for setting, r := range redactors {
 			once := r.String(text)
 			if again := r.String(once); again != once {
 				t.Errorf("%s: String(%q) = %q, a second time %q", setting, text, once, again)
@@ -77,6 +86,7 @@ func checkKept(t *testing.T, setting, text, once string) {
 // FuzzJSON: valid JSON stays valid, and its strings become what String makes
 // of them; redacting twice changes nothing more.
 func FuzzJSON(f *testing.F) {
+	redactors := compileAll(f)
 	seedTexts(f, func(s string) {
 		f.Add(`{"a":` + quoted(s) + `,"b":1}`)
 		f.Add(`{"SecretAccessKey":[` + quoted(s) + `],` + quoted(s) + `:null}`)
@@ -88,8 +98,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add(object)
 	}
 	f.Fuzz(func(t *testing.T, object string) {
-		for _, setting := range settings {
-			r := compile(t, setting)
+		for setting, r := range redactors {
 			once := r.JSON(object)
 			if again := r.JSON(once); again != once {
 				t.Errorf("%s: JSON(%q) = %q, a second time %q", setting, object, once, again)

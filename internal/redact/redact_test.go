@@ -481,7 +481,7 @@ func TestOff(t *testing.T) {
 
 // What is not masked is not paid for with garbage.
 func TestNoAllocation(t *testing.T) {
-	for _, setting := range []string{"off", "secrets", "all", "all;password=x"} {
+	for _, setting := range []string{"off", "secrets", "all"} {
 		r := compile(t, setting)
 		for _, text := range append(harmless, cleanLine) {
 			if strings.Contains(text, "[redacted") {
@@ -490,6 +490,9 @@ func TestNoAllocation(t *testing.T) {
 			if n := testing.AllocsPerRun(10, func() { r.String(text) }); n != 0 {
 				t.Errorf("%s: String(%q) allocates %v times", setting, text, n)
 			}
+		}
+		if n := testing.AllocsPerRun(10, func() { r.JSON(cleanObject) }); n != 0 {
+			t.Errorf("%s: JSON(%s) allocates %v times", setting, cleanObject, n)
 		}
 	}
 }
@@ -504,14 +507,14 @@ var hostile = []string{
 	"\\", "\\\"", "\"", "%", "%3D", "\\n", "\\u0041", "\\u003deyJ", "[redacted", "[redacted]", "[redacted jwt] ",
 }
 
-// A quarter of a megabyte of each takes milliseconds. Where something is
-// quadratic it takes minutes: the test's own timeout is the judge.
+// 128 KiB of each take milliseconds. Where something is quadratic it takes
+// minutes: the test's own timeout is the judge.
 func TestHostile(t *testing.T) {
 	for _, unit := range hostile {
-		checkHostile(t, compile(t, "all"), strings.Repeat(unit, 1<<18/len(unit)))
-		// The expression is quadratic, but for the bound on its matches.
-		checkHostile(t, compile(t, `all;a.*z|a|\d|e;[^a]b`), strings.Repeat(unit, 1<<12/len(unit)))
+		checkHostile(t, compile(t, "all"), strings.Repeat(unit, 1<<17/len(unit)))
 	}
+	// The expression is quadratic, but for the bound on its matches.
+	checkHostile(t, compile(t, "a.*z|a|e"), strings.Repeat("a ", 1<<13))
 }
 
 func checkHostile(t *testing.T, r *redact.Redactor, text string) {
@@ -529,7 +532,7 @@ func checkHostile(t *testing.T, r *redact.Redactor, text string) {
 // the last of those that are looked for is masked with it; expressions whose
 // matches are short do without that.
 func TestManyMatches(t *testing.T) {
-	const n = 100_000
+	const n = 20_000
 	text := strings.Repeat("xx, ", n)
 	if got, want := compile(t, "x{1,2}").String(text), strings.Repeat(mAny+", ", n); got != want {
 		t.Errorf("%d bytes are left, want %d", len(got), len(want))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func wantVanished(t *testing.T, s *Spill, want int) {
@@ -190,6 +191,30 @@ func TestOneOfManyFilesVanishes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The directory's time says that something was removed, so all are looked at.
+func TestARemovedFileIsNoticedAtOnce(t *testing.T) {
+	dir := spillDir(t)
+	s, _ := openAt(t, dir, 64<<20)
+	large := strings.Repeat("L", segmentBytes)
+	for range 3 * few {
+		mustAppend(t, s, large)
+	}
+	// Clocks of file systems are coarse; without this both could fall into one
+	// tick.
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(dir, past, past); err != nil {
+		t.Fatal(err)
+	}
+	wantVanished(t, s, 0)
+	files := segmentFiles(t, dir)
+	for _, i := range []int{few / 2, few + 2, 2*few + 4} {
+		if err := os.Remove(files[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantVanished(t, s, 3)
 }
 
 func TestADirectoryThatCannotBeMadeAgain(t *testing.T) {

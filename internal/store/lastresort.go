@@ -101,20 +101,17 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 	if s.spill == nil {
 		return
 	}
-	for {
+	for !s.cfg.Now().After(deadline) {
 		segment, err := s.spill.Take()
 		if err != nil || segment == nil {
 			break
 		}
 		s.damaged(segment.Damaged)
-		late := s.cfg.Now().After(deadline)
 		for _, payload := range segment.Payloads {
 			r, err := ParseRecord(payload)
 			switch {
 			case err != nil:
 				s.damaged(1)
-			case late:
-				s.lose(r, reasonNoTime)
 			case r.Error:
 				s.write(l, r)
 			case l.held < l.room:
@@ -124,6 +121,9 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 				s.lose(r, reasonEnd)
 			}
 		}
+	}
+	for range s.spill.Records() {
+		s.lose(&Record{Level: "?"}, reasonNoTime)
 	}
 }
 

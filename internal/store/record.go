@@ -53,6 +53,8 @@ type Record struct {
 	wire    int32 // of the item in a request, at most
 	reduced bool  // this is the short form of a row that DynamoDB refused
 
+	refusedAt int // count of the table's accepted records, and one, at the first refusal; 0 for none
+
 	replay  *replay // the record came from this segment of the spill
 	spilled bool    // on the wire, and copied into the spill meanwhile
 }
@@ -65,10 +67,12 @@ func (r *Record) cost() int { return overhead + int(r.size) }
 
 // fit cuts what is too long for an item and sets the sizes.
 func (r *Record) fit() {
-	for _, s := range []*string{&r.Locator, &r.Level, &r.RequestID, &r.Issues} {
-		if len(*s) > maxShort {
-			r.Truncated += len(*s) - maxShort
-			*s = cut(*s, maxShort)
+	// The locator stands in the message as well: nothing is gone with its end.
+	r.Locator, r.Level = cut(r.Locator, maxShort), cut(r.Level, maxShort)
+	for _, s := range []*string{&r.RequestID, &r.Issues} {
+		if short := cut(*s, maxShort); len(short) < len(*s) {
+			r.Truncated += len(*s) - len(short)
+			*s = short
 		}
 	}
 	r.measure()

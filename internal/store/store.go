@@ -249,6 +249,20 @@ func (s *Store) waiting() int {
 	return s.queues[errorsTable].len() + s.queues[infoTable].len() + s.onWire + s.spilled()
 }
 
+// Resting reports that DynamoDB has been failing and is left alone at present.
+func (s *Store) Resting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.health.open && !s.force
+}
+
+// Bytes is what waits in memory, as counted against the bound.
+func (s *Store) Bytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
 // Written is the number of records that DynamoDB confirmed.
 func (s *Store) Written() int {
 	s.mu.Lock()

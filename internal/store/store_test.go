@@ -329,6 +329,36 @@ func TestAWrongTableKeepsItsRows(t *testing.T) {
 	f.complete(100, "line")
 }
 
+func TestATableThatTurnsBadKeepsItsRows(t *testing.T) {
+	f := newFixture(t)
+	f.add(50, "before")
+	f.flushed()
+	f.server.ResetStats()
+	f.server.OnRequest(table.Always(table.Fault{Err: &table.Error{Status: 400, Code: "ValidationException", Message: "key schema"}}))
+	f.add(50, "line")
+	for range 5 {
+		if err := f.Flush(context.Background()); err != store.ErrResting {
+			t.Fatalf("flush: %v", err)
+		}
+	}
+	var log bytes.Buffer
+	if n := f.server.Stats().Requests["BatchWriteItem"]; n > 40 {
+		t.Errorf("%d requests to find out", n)
+	}
+	f.server.OnRequest(nil)
+	f.flushed()
+	f.complete(50, "line")
+	// And at the very end: into the log, whole.
+	f.server.OnRequest(table.Always(table.Fault{Err: &table.Error{Status: 400, Code: "ValidationException", Message: "key schema"}}))
+	f.add(50, "end")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	f.FlushLast(ctx)
+	if rest := f.LastResort(&log, 1<<20, false, time.Now().Add(time.Minute)); rest.Lines != 50 || len(rest.Lost) > 0 {
+		t.Errorf("%d last-resort lines of 50, lost %v", rest.Lines, rest.Lost)
+	}
+}
+
 func TestAMissingTableKeepsItsRowsAndSaysWhatToDo(t *testing.T) {
 	f := newFixture(t, func(c *store.Config) { c.ErrorsTable = "not-there-yet" })
 	f.add(100, "line")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -76,7 +77,7 @@ func (h *health) failure(now time.Time, timedOut bool) {
 // table is what the Store knows of one table.
 type table struct {
 	name         string
-	accepted     bool      // has taken a record since the last refusal of all
+	accepted     int       // records taken
 	failures     int       // refusals in a row that are the table's fault
 	refusedAlone int       // records refused alone before any was accepted
 	blockedUntil time.Time // of the next try
@@ -162,6 +163,9 @@ func (s *Store) sleep(d time.Duration) {
 // deliver sends one batch, in pieces where DynamoDB refuses it as a whole,
 // and says how long to pause before the next.
 func (s *Store) deliver(batch []*Record) (pause time.Duration) {
+	if s.resting(batch) {
+		return 0
+	}
 	result, why := s.request(batch)
 	switch result {
 	case stored, again:
@@ -185,6 +189,19 @@ func (s *Store) deliver(batch []*Record) (pause time.Duration) {
 	return 0
 }
 
+// resting puts a batch of one table back if an earlier piece has shown that the
+// table is at fault.
+func (s *Store) resting(batch []*Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := tableOf(batch[0])
+	if tableOf(batch[len(batch)-1]) != t || !s.cfg.Now().Before(s.tables[t].blockedUntil) {
+		return false
+	}
+	s.putBack(batch)
+	return true
+}
+
 // backoff is the pause that the state of health asks for.
 func (s *Store) backoff() time.Duration {
 	s.mu.Lock()
@@ -196,28 +213,31 @@ func (s *Store) backoff() time.Duration {
 	return rand.N(most) + 1
 }
 
-// refused deals with a record that DynamoDB refused when it came alone. If
-// the table has taken others, the record is at fault: a short form of it
-// takes its place, and if that is refused too, it is lost and counted. If the
-// table has not taken any, it may be the table that is wrong: then the record
-// goes to the end of the queue until another one has been tried.
+// refused deals with a record that DynamoDB refused when it came alone. Whose
+// fault that is shows when others have been tried: the record goes to the end of
+// the queue. If it is refused once more and the table has taken another one in
+// between, the record is at fault: a short form of it takes its place, and if
+// that is refused too, it is counted as lost. If several different records are
+// refused in a row, the table is at fault, and all of them are kept.
 func (s *Store) refused(r *Record, why string) time.Duration {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	t := &s.tables[tableOf(r)]
-	guilty := t.accepted || s.force
+	guilty := r.refusedAt > 0 && t.accepted >= r.refusedAt
+	s.onWire--
 	switch {
-	case guilty && !r.reduced:
+	case r.reduced:
+		s.drop(r, "refused by DynamoDB")
+	case guilty:
 		s.bytes -= r.cost()
 		r.reduce(why)
 		s.bytes += r.cost()
-		s.mu.Unlock()
+		s.queues[tableOf(r)].push(r)
 		s.cfg.Report.Fail("row "+t.name, fmt.Sprintf("DynamoDB refused a row for table %s (%s); a short form takes its place", t.name, why), "")
-		return s.deliver([]*Record{r})
-	case guilty:
-		s.onWire--
-		s.drop(r, "refused by DynamoDB")
 	default:
-		s.onWire--
+		if r.refusedAt == 0 {
+			r.refusedAt = t.accepted + 1
+		}
 		if !s.inSpill(r) {
 			s.queues[tableOf(r)].push(r)
 		}
@@ -229,7 +249,6 @@ func (s *Store) refused(r *Record, why string) time.Duration {
 		}
 	}
 	s.notify()
-	s.mu.Unlock()
 	return 0
 }
 
@@ -266,11 +285,11 @@ func (s *Store) request(batch []*Record) (outcome, string) {
 		s.health.failure(s.cfg.Now(), timedOut)
 		s.notify()
 		s.mu.Unlock()
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice)
+		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(names))
 	case tableFault:
 		if len(splitByTable(batch)) == 1 {
 			s.cfg.Report.Fail("table "+names, fmt.Sprintf("cannot write to table %s (%s); messages are kept", names, why),
-				fmt.Sprintf(advice, names))
+				advice(names))
 		}
 	}
 	return result, why
@@ -329,7 +348,8 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 		s.settle(r)
 		s.written++
 		t := &s.tables[tableOf(r)]
-		t.accepted, t.failures, t.refusedAlone = true, 0, 0
+		t.accepted++
+		t.failures, t.refusedAlone = 0, 0
 		t.blockedUntil = time.Time{}
 	}
 	s.putBack(back)
@@ -343,7 +363,7 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 		s.health.success(took)
 	}
 	for t := range s.tables {
-		if s.tables[t].accepted {
+		if s.tables[t].failures == 0 && s.tables[t].accepted > 0 {
 			s.cfg.Report.Recover("table "+s.tables[t].name, "writing to table "+s.tables[t].name+" works again")
 		}
 	}
@@ -376,9 +396,16 @@ func unprocessedKeys(tables map[string][]types.WriteRequest) map[itemKey]bool {
 	return keys
 }
 
+// An adviser says what to do, given the table's name or ARN.
+type adviser func(table string) string
+
+func advise(text string) adviser { return func(string) string { return text } }
+
+const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), AWS_ENDPOINT_URL and HTTPS_PROXY"
+
 // classify says what an error means, in words without anybody's data, and
-// what to do about it. The advice of a tableFault has one %s for the table.
-func classify(err error) (outcome, string, string) {
+// what to do about it.
+func classify(err error) (outcome, string, adviser) {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		if result, advice, ok := classifyCode(api.ErrorCode()); ok {
@@ -386,24 +413,30 @@ func classify(err error) (outcome, string, string) {
 		}
 	}
 	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) && resp.HTTPStatusCode() == 413 {
-		return itemFault, "HTTP 413", ""
-	}
-	if errors.As(err, &resp) && resp.HTTPStatusCode() != 0 {
-		return again, fmt.Sprintf("HTTP %d", resp.HTTPStatusCode()), ""
+	if errors.As(err, &resp) {
+		switch status := resp.HTTPStatusCode(); {
+		case status == 413:
+			return itemFault, "HTTP 413", advise("")
+		case status >= 200 && status < 300:
+			return again, "the answer is none of DynamoDB's", advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")
+		case status != 0:
+			return again, fmt.Sprintf("HTTP %d", status), advise("")
+		}
 	}
 	var roots x509.SystemRootsError
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.Is(err, errNoCredentials):
-		return tableFault, "no credentials", "give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (table %s)"
+		return tableFault, "no credentials", advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
 	case errors.As(err, &roots), errors.As(err, &unknown):
 		return again, "the server's certificate cannot be verified",
-			"the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file"
-	case errors.Is(err, context.DeadlineExceeded):
-		return again, "no answer in time", "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT)"
+			advise("the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return again, "no answer in time", advise(checkRoute)
+	case strings.Contains(err.Error(), "invalid input region"):
+		return again, "AWS_REGION is no region", advise("set AWS_REGION to a region such as eu-central-1")
 	}
-	return again, "no connection: " + networkError(err), "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), AWS_ENDPOINT_URL and HTTPS_PROXY"
+	return again, "no connection: " + networkError(err), advise(checkRoute)
 }
 
 // networkError is the innermost cause in short, which names addresses at the
@@ -411,7 +444,10 @@ func classify(err error) (outcome, string, string) {
 func networkError(err error) string {
 	for {
 		inner := errors.Unwrap(err)
-		if _, ok := err.(*net.OpError); ok || inner == nil {
+		if op, ok := err.(*net.OpError); ok && op.Addr != nil {
+			return cut(fmt.Sprintf("%s %s: %v", op.Op, op.Addr, op.Err), 160) // without our own port
+		}
+		if inner == nil {
 			return cut(err.Error(), 160)
 		}
 		err = inner
@@ -419,25 +455,32 @@ func networkError(err error) string {
 }
 
 // policyLine is the statement that the function's role needs.
-const policyLine = `allow the function's role: {"Effect":"Allow","Action":"dynamodb:BatchWriteItem","Resource":"arn:aws:dynamodb:*:*:table/%s"}`
+func policyLine(table string) string {
+	if !strings.HasPrefix(table, "arn:") {
+		table = "arn:aws:dynamodb:*:*:table/" + table
+	}
+	return `allow the function's role: {"Effect":"Allow","Action":"dynamodb:BatchWriteItem","Resource":"` + table + `"}`
+}
 
-func classifyCode(code string) (result outcome, advice string, ok bool) {
+func classifyCode(code string) (result outcome, advice adviser, ok bool) {
 	switch code {
 	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
-		return itemFault, "", true
+		return itemFault, advise(""), true
 	case "ResourceNotFoundException":
-		return tableFault, "create the table %s with partition key date (String) and sort key stamp_mod (String), or set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE", true
+		return tableFault, func(table string) string {
+			return "create the table " + table + " with partition key date (String) and sort key stamp_mod (String), or set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE"
+		}, true
 	case "AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation":
 		return tableFault, policyLine, true
 	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId", "IncompleteSignature",
 		"IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "SignatureDoesNotMatch":
-		return tableFault, "check the credentials in the function's environment (AWS_ACCESS_KEY_ID and so on must be those of its role); table %s", true
+		return tableFault, advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be those of its role"), true
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling",
 		"TooManyRequestsException", "LimitExceededException":
-		return again, "raise the table's throughput, or log less", true
+		return again, advise("raise the table's throughput, or log less"), true
 	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "InternalServerError", "ServiceUnavailable",
 		"InternalFailure", "TransactionInProgressException":
-		return again, "", true
+		return again, advise(""), true
 	}
-	return again, "", false
+	return again, advise(""), false
 }
