@@ -107,6 +107,7 @@ var secretCases = []textCase{
 	{"the bearer of this letter", ""},
 	{"Bearer authentication/authorization is required", ""},
 	{"bearer token is missing", ""},
+	{"Bearer OAuth2.0 is required", ""},
 	{`WWW-Authenticate: Bearer realm="api", error="invalid_token"`, ""},
 	{"forbearer " + opaque, ""},
 	{"Bearer", ""},
@@ -440,6 +441,7 @@ func TestNewRefuses(t *testing.T) {
 		{`a*`, `"a*": it matches the empty string`, `x+ for x*`},
 		{`\b`, `"\b": it matches the empty string`, `x+ for x*`},
 		{`foo;^|bar`, `"^|bar": it matches the empty string`, `x+ for x*`},
+		{`a{0,3}`, `"a{0,3}": it matches the empty string`, `x+ for x*`},
 		{`(a?){3}`, `"(a?){3}": it matches the empty string`, `x+ for x*`},
 		{`off;secrets`, `cannot combine off`, `write off alone`},
 		{`none`, `"none" is a word`, `write off,`},
@@ -513,8 +515,6 @@ func TestHostile(t *testing.T) {
 	for _, unit := range hostile {
 		checkHostile(t, compile(t, "all"), strings.Repeat(unit, 1<<17/len(unit)))
 	}
-	// The expression is quadratic, but for the bound on its matches.
-	checkHostile(t, compile(t, "a.*z|a|e"), strings.Repeat("a ", 1<<13))
 }
 
 func checkHostile(t *testing.T, r *redact.Redactor, text string) {
@@ -541,7 +541,7 @@ func TestManyMatches(t *testing.T) {
 	if rest := strings.TrimSuffix(strings.ReplaceAll(got, mAny+", ", ""), mAny); rest != "" {
 		t.Errorf("%.100q… is left", rest)
 	}
-	if len(got) > len(text) {
-		t.Errorf("%d of %d matches are told apart", strings.Count(got, mAny), n)
+	if apart := strings.Count(got, mAny); apart < 200 || apart > n/2 {
+		t.Errorf("%d of %d matches are told apart", apart, n)
 	}
 }

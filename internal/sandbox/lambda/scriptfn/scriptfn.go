@@ -52,10 +52,10 @@ type Step struct {
 	Number bool `json:"number"`
 	// Respond answers the invocation; the steps that follow run before the
 	// next one. Without Respond or Error the answer is null, at the end.
-	Respond json.RawMessage `json:"respond"`
+	Respond json.RawMessage `json:"respond,omitempty"`
 	// Error answers with an error: a message, or an object with errorType
 	// and errorMessage.
-	Error json.RawMessage `json:"error"`
+	Error json.RawMessage `json:"error,omitempty"`
 	// Exit ends the process with this code, Kill with SIGKILL, and Hang
 	// never comes to an end.
 	Exit *int `json:"exit"`

@@ -1,0 +1,344 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// A mood is what DynamoDB does wrong, and how it is made to.
+type mood struct {
+	name string
+	set  func(*table.Server)
+}
+
+var moods = []mood{
+	{"30 % throttled", func(s *table.Server) { s.OnRequest(table.Throttle(0.3, 1)) }},
+	{"5xx", func(s *table.Server) { s.OnRequest(table.ServerError(500, 1, 1)) }},
+	{"reset before storing", func(s *table.Server) { s.OnRequest(table.ResetBefore(0.5, 1)) }},
+	{"reset after storing", func(s *table.Server) { s.OnRequest(table.ResetAfter(0.5, 1)) }},
+	{"hanging", func(s *table.Server) { s.Hang() }},
+	{"slow, 300 ms", func(s *table.Server) { s.OnRequest(table.Latency(300 * time.Millisecond)) }},
+	{"slow, 3 s", func(s *table.Server) { s.OnRequest(table.Latency(3 * time.Second)) }},
+	{"down", func(s *table.Server) { s.Refuse() }},
+	{"one partition at its limit", func(s *table.Server) { s.LimitWrites(20) }},
+	{"table missing", func(s *table.Server) { s.OnRequest(table.MissingTable()) }},
+	{"access denied", func(s *table.Server) { s.OnRequest(table.AccessDenied()) }},
+	{"credentials expired", func(s *table.Server) { s.OnRequest(table.ExpiredToken()) }},
+	{"refuses every row", func(s *table.Server) { s.OnRequest(table.Poison("date")) }},
+}
+
+// heal ends every mood.
+func heal(t *testing.T, s *table.Server) {
+	t.Helper()
+	s.OnRequest(nil)
+	s.LimitWrites(0)
+	if err := s.Restore(); err != nil {
+		t.Error(err)
+	}
+}
+
+// phases are the moments at which a mood begins; each ends when the next
+// begins.
+var phases = []string{"init", "invoke", "after runtime done", "frozen", "thawed", "SHUTDOWN"}
+
+// flushTimeout is the bound of a hold in these tests, and slack what a busy
+// machine may add before it is a failure of ours.
+const (
+	flushTimeout = 500 * time.Millisecond
+	slack        = 1500 * time.Millisecond
+)
+
+// TestFaultMatrix plays every fault of DynamoDB in every phase. In each cell
+// the process lives to SHUTDOWN, and then: lines printed = rows stored +
+// last-resort lines + losses counted, nothing twice, no invocation held past
+// its bound, a clean exit.
+func TestFaultMatrix(t *testing.T) {
+	for _, m := range moods {
+		for _, phase := range phases {
+			t.Run(m.name+"/"+phase, func(t *testing.T) {
+				t.Parallel()
+				playCell(t, m, phase)
+			})
+		}
+	}
+}
+
+func playCell(t *testing.T, m mood, phase string) {
+	var server *table.Server
+	var atDone atomic.Bool // the mood begins when a runtime is done
+	begin := func(now string) {
+		if now == phase {
+			m.set(server)
+		}
+	}
+	var printed []string
+	say := func(n int, level string) scriptfn.Step {
+		text := fmt.Sprintf(`{"locator":"1","level":"%s","text":"line {n} of %d"}`, level, len(printed))
+		for i := range n {
+			printed = append(printed, strings.Replace(fmt.Sprintf("%s: (1) line {n} of %d", strings.ToUpper(level), len(printed)-i), "{n}", strconv.Itoa(i+1), 1))
+		}
+		return scriptfn.Step{Print: &text, Times: n, Number: true}
+	}
+	init := say(3, "info")
+	script, err := json.Marshal([]scriptfn.Step{init})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, server := start(t, func(c *lambda.Config) {
+		c.Freeze = true
+		c.Env["LOGTABLE_FLUSH_TIMEOUT"] = flushTimeout.String()
+		c.FunctionEnv[scriptfn.Init] = string(script)
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			if atDone.Load() && e.Type == "platform.runtimeDone" {
+				m.set(server)
+			}
+			return true
+		}
+	})
+	if phase == "init" {
+		m.set(server) // nothing is sent before the first invocation
+	}
+	call := func(steps ...scriptfn.Step) {
+		if r := invoke(t, env, steps...); r.Held > flushTimeout+slack {
+			t.Errorf("held for %v", r.Held)
+		}
+	}
+	call(say(30, "info"), say(5, "error"))
+	heal(t, server)
+	begin("invoke")
+	atDone.Store(phase == "after runtime done")
+	call(say(30, "info"), say(5, "error"))
+	atDone.Store(false)
+	heal(t, server)
+	begin("frozen") // connections die while the environment is frozen
+	heal(t, server)
+	begin("thawed")
+	call(say(30, "info"), say(5, "error"))
+	if phase != "thawed" {
+		heal(t, server)
+	}
+	call(say(30, "info"), say(5, "error"))
+	begin("SHUTDOWN")
+	if phase == "thawed" {
+		heal(t, server)
+	}
+	shutDown(t, env)
+	audit(t, env, server, printed)
+}
+
+// audit is the great reckoning: every printed line is stored once, or stands in
+// the log as a last-resort line, or is counted as lost.
+func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed []string) {
+	t.Helper()
+	stored := map[string]int{}
+	for _, name := range []string{"logtable-info", "logtable-errors"} {
+		for _, item := range server.Items(name) {
+			stored[item.Str("message")]++
+		}
+	}
+	inLog, lost := map[string]bool{}, 0
+	for line := range strings.Lines(env.ExtensionOutput()) {
+		if r, found, err := store.ReadLastResort([]byte(line)); found {
+			if err != nil {
+				t.Errorf("last-resort line: %v", err)
+				continue
+			}
+			inLog[r.Message] = true
+		}
+		var summary map[string]any
+		if json.Unmarshal([]byte(line), &summary) == nil {
+			for name, n := range summary {
+				if n, ok := n.(float64); ok && strings.HasPrefix(name, "lost ") {
+					lost += int(n)
+				}
+			}
+		}
+	}
+	missing := 0
+	for _, message := range printed {
+		switch {
+		case stored[message] > 1:
+			t.Errorf("%q is stored %d times", message, stored[message])
+		case stored[message] == 0 && !inLog[message]:
+			missing++
+		}
+	}
+	if missing != lost {
+		t.Errorf("%d of %d lines are neither stored nor in the log; %d are counted as lost", missing, len(printed), lost)
+	}
+	if s := server.Stats(); s.Overwritten != s.OverwrittenEqual {
+		t.Errorf("%d rows were overwritten by others", s.Overwritten-s.OverwrittenEqual)
+	}
+}
+
+// many reads how often a test is to do a thing: more by hand than in CI.
+func many(t *testing.T, variable string, usually int) int {
+	t.Helper()
+	if v := os.Getenv(variable); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	return usually
+}
+
+// TestKilledAtRandomInstants kills the extension's process at random instants
+// of an invocation, while DynamoDB comes and goes. What had been stored or
+// spilled before the kill is stored, once; the unclean end is recorded.
+func TestKilledAtRandomInstants(t *testing.T) {
+	kills := many(t, "LOGTABLE_TEST_KILLS", 60)
+	seed := uint64(many(t, "LOGTABLE_TEST_SEED", 1))
+	t.Logf("%d kills, seed %d", kills, seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_FLUSH_TIMEOUT"] = "50ms" })
+	var safely []int // rounds whose first invocation ended well
+	for i := range kills {
+		if r.IntN(3) == 0 {
+			server.Refuse()
+		}
+		// An invocation that ends well: all its lines are stored or spilled.
+		text := fmt.Sprintf(`{"locator":"1","level":"info","text":"line {n} before kill %d"}`, i)
+		safe := invokeAny(t, env, scriptfn.Step{Print: &text, Times: 20, Number: true})
+		delay := time.Duration(r.IntN(40_000)) * time.Microsecond
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			time.Sleep(delay) // the random instant
+			if pid := env.ExtensionPID(); pid > 0 {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}()
+		invokeAny(t, env, scriptfn.Step{Print: &text, Times: 200, Number: true}, scriptfn.Step{SleepMs: 10})
+		<-done
+		heal(t, server)
+		if safe.Status == lambda.StatusSuccess {
+			safely = append(safely, i) // otherwise the kill of the round before came late
+		}
+	}
+	last := "x"
+	for range 100 { // the spill is replayed beside these
+		invokeAny(t, env, scriptfn.Step{Print: &last})
+	}
+	if _, err := env.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	seen, unclean := map[string]int{}, 0
+	for _, item := range server.Items("logtable-info") {
+		if item.Str("locator") == "logtable.unclean" {
+			unclean++
+			continue
+		}
+		seen[item.Str("request_id")+item.Str("message")]++
+	}
+	if len(safely) < kills/2 {
+		t.Fatalf("only %d of %d rounds began with a good end", len(safely), kills)
+	}
+	for _, i := range safely {
+		for n := range 20 {
+			suffix := fmt.Sprintf("INFO: (1) line %d before kill %d", n+1, i)
+			found := false
+			for key := range seen {
+				if strings.HasSuffix(key, suffix) {
+					found = true
+					break
+				}
+			}
+			if !found {
+				t.Errorf("round %d: line %d had been stored or spilled, and is gone", i, n+1)
+			}
+		}
+	}
+	for key, n := range seen {
+		if n > 1 {
+			t.Errorf("%q is stored %d times", key, n)
+		}
+	}
+	if unclean < kills/2 {
+		t.Errorf("%d unclean ends recorded of about %d kills", unclean, kills)
+	}
+	t.Logf("%d rounds, %d rows, %d unclean ends recorded", len(safely), len(seen), unclean)
+}
+
+// invokeAny invokes, whatever becomes of it.
+func invokeAny(t *testing.T, env *lambda.Environment, steps ...scriptfn.Step) lambda.Result {
+	t.Helper()
+	payload, err := json.Marshal(map[string]any{"steps": steps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := env.Invoke(context.Background(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestSoak invokes for long while DynamoDB and the function have random faults
+// from a seed. Memory stays flat, no invocation is held past its bound, and the
+// reckoning at the end comes out even.
+func TestSoak(t *testing.T) {
+	invocations := many(t, "LOGTABLE_TEST_SOAK", 400)
+	seed := uint64(many(t, "LOGTABLE_TEST_SEED", 1))
+	t.Logf("%d invocations, seed %d", invocations, seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	env, server := start(t, func(c *lambda.Config) {
+		c.Env["LOGTABLE_FLUSH_TIMEOUT"] = "200ms"
+		c.Timeout = 10 * time.Second
+	})
+	var printed []string
+	peak, calm := 0, 0
+	for i := range invocations {
+		switch r.IntN(60) {
+		case 0:
+			moods[r.IntN(len(moods))].set(server)
+		case 1, 2, 3, 4:
+			heal(t, server)
+		}
+		n := 1 + r.IntN(20)
+		text := fmt.Sprintf(`{"locator":"1","level":"info","text":"line {n} of %d"}`, i)
+		for k := range n {
+			printed = append(printed, fmt.Sprintf("INFO: (1) line %d of %d", k+1, i))
+		}
+		steps := []scriptfn.Step{{Print: &text, Times: n, Number: true}}
+		if r.IntN(200) == 0 {
+			one := 1
+			steps = append(steps, scriptfn.Step{Exit: &one})
+		}
+		res := invokeAny(t, env, steps...)
+		if res.Status == lambda.StatusSuccess && res.Held > 200*time.Millisecond+slack {
+			t.Errorf("invocation %d was held for %v", i, res.Held)
+		}
+		if i == invocations/10 {
+			calm = peakMemory(env.ExtensionPID())
+		}
+		if i%100 == 0 {
+			peak = max(peak, peakMemory(env.ExtensionPID()))
+		}
+	}
+	heal(t, server)
+	for range 100 {
+		invokeAny(t, env, scriptfn.Step{SleepMs: 5})
+	}
+	shutDown(t, env)
+	audit(t, env, server, printed)
+	t.Logf("%d lines; peak memory %d MiB after a tenth, %d MiB in all", len(printed), calm, peak)
+	if len(raceFlag) == 0 && peak > 40 {
+		t.Errorf("peak memory of %d MiB", peak)
+	}
+}

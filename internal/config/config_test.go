@@ -1,0 +1,152 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/config"
+)
+
+func load(t *testing.T, env map[string]string) (config.Config, []config.Problem) {
+	t.Helper()
+	var environ []string
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
+	return config.Load(func(name string) string { return env[name] }, environ)
+}
+
+func TestDefaults(t *testing.T) {
+	c, problems := load(t, map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "PATH": "/bin"})
+	if len(problems) > 0 {
+		t.Errorf("problems with nothing set: %v", problems)
+	}
+	if c.InfoTable != "logtable-info" || c.ErrorsTable != "logtable-errors" || c.TTL != 60*24*time.Hour || c.Zone != time.UTC ||
+		c.FlushTimeout != 2*time.Second || c.BufferBytes != 8<<20 || c.MaxLines != 0 || c.Plain != "" || c.MinLevel.Name != "" ||
+		c.SpillDir != "/tmp/logtable" || c.SpillBytes != -1 || c.LastResortBytes != 1<<20 || c.Platform != "errors" || c.Strict {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	offset := func(c config.Config) int { _, s := time.Unix(1_795_300_000, 0).In(c.Zone).Zone(); return s }
+	for _, tc := range []struct {
+		name, value string
+		good        bool
+		holds       func(config.Config) bool
+	}{
+		{"LOGTABLE_INFO_TABLE", "my.table_1-x", true, func(c config.Config) bool { return c.InfoTable == "my.table_1-x" }},
+		{"LOGTABLE_INFO_TABLE", "arn:aws:dynamodb:eu-west-1:123456789012:table/shared", true, func(c config.Config) bool { return strings.HasSuffix(c.InfoTable, "/shared") }},
+		{"LOGTABLE_INFO_TABLE", "ab", false, func(c config.Config) bool { return c.InfoTable == "logtable-info" }},
+		{"LOGTABLE_ERRORS_TABLE", "größe", false, func(c config.Config) bool { return c.ErrorsTable == "logtable-errors" }},
+		{"LOGTABLE_ERRORS_TABLE", strings.Repeat("x", 256), false, func(c config.Config) bool { return c.ErrorsTable == "logtable-errors" }},
+		{"LOGTABLE_TTL", "12h", true, func(c config.Config) bool { return c.TTL == 12*time.Hour }},
+		{"LOGTABLE_TTL", "5184000", true, func(c config.Config) bool { return c.TTL == 60*24*time.Hour }},
+		{"LOGTABLE_TTL", "2w", true, func(c config.Config) bool { return c.TTL == 14*24*time.Hour }},
+		{"LOGTABLE_TTL", "0", false, func(c config.Config) bool { return c.TTL == 60*24*time.Hour }},
+		{"LOGTABLE_TTL", "-1d", false, func(c config.Config) bool { return c.TTL == 60*24*time.Hour }},
+		{"LOGTABLE_TTL", "99999999999999999999d", false, func(c config.Config) bool { return c.TTL == 60*24*time.Hour }},
+		{"LOGTABLE_TTL", "9223372036854775807d", false, func(c config.Config) bool { return c.TTL == 60*24*time.Hour }},
+		{"LOGTABLE_TTL", "two months", false, func(c config.Config) bool { return c.TTL == 60*24*time.Hour }},
+		{"LOGTABLE_TTL", "60", false /* said, but it holds */, func(c config.Config) bool { return c.TTL == time.Minute }},
+		{"LOGTABLE_TIMEZONE", "Europe/Berlin", true, func(c config.Config) bool { return offset(c) == 3600 }},
+		{"LOGTABLE_TIMEZONE", "+05:30", true, func(c config.Config) bool { return offset(c) == 19800 }},
+		{"LOGTABLE_TIMEZONE", "-0330", true, func(c config.Config) bool { return offset(c) == -12600 }},
+		{"LOGTABLE_TIMEZONE", "UTC+2", true, func(c config.Config) bool { return offset(c) == 7200 }},
+		{"LOGTABLE_TIMEZONE", "+25", false, func(c config.Config) bool { return offset(c) == 0 }},
+		{"LOGTABLE_TIMEZONE", "Local", false, func(c config.Config) bool { return c.Zone == time.UTC }},
+		{"LOGTABLE_TIMEZONE", "../../etc/passwd", false, func(c config.Config) bool { return c.Zone == time.UTC }},
+		{"LOGTABLE_TZ_OFFSET", "6", true, func(c config.Config) bool { return offset(c) == -6*3600 }},
+		{"LOGTABLE_TZ_OFFSET", "-2", true, func(c config.Config) bool { return offset(c) == 2*3600 }},
+		{"LOGTABLE_TZ_OFFSET", "5.5", false, func(c config.Config) bool { return offset(c) == 0 }},
+		{"LOGTABLE_TZ_OFFSET", "15", false, func(c config.Config) bool { return offset(c) == 0 }},
+		{"LOGTABLE_LEVEL", "warning", true, func(c config.Config) bool { return c.MinLevel.Name == "WARN" }},
+		{"LOGTABLE_LEVEL", "all", true, func(c config.Config) bool { return c.MinLevel.Name == "" }},
+		{"LOGTABLE_LEVEL", "loud", false, func(c config.Config) bool { return c.MinLevel.Name == "" }},
+		{"LOGTABLE_PLAIN", "info", true, func(c config.Config) bool { return c.Plain == "INFO" }},
+		{"LOGTABLE_PLAIN", "off", true, func(c config.Config) bool { return c.Plain == "" }},
+		{"LOGTABLE_PLAIN", "yes", false, func(c config.Config) bool { return c.Plain == "" }},
+		{"LOGTABLE_LEVELS", "LOW=1,ERROR=9", true, func(c config.Config) bool { _, ok := c.Scale.Find("low"); return ok }},
+		{"LOGTABLE_LEVELS", "LOW", false, func(c config.Config) bool { _, ok := c.Scale.Find("ALARM"); return ok }},
+		{"LOGTABLE_ERRORS_FROM", "error", true, func(c config.Config) bool { l, _ := c.Scale.Find("ALARM"); return !l.Error }},
+		{"LOGTABLE_ERRORS_FROM", "nothing", false, func(c config.Config) bool { l, _ := c.Scale.Find("ALARM"); return l.Error }},
+		{"LOGTABLE_MAX_LINES", "100", true, func(c config.Config) bool { return c.MaxLines == 100 }},
+		{"LOGTABLE_MAX_LINES", "-1", false, func(c config.Config) bool { return c.MaxLines == 0 }},
+		{"LOGTABLE_FLUSH_TIMEOUT", "500ms", true, func(c config.Config) bool { return c.FlushTimeout == 500*time.Millisecond }},
+		{"LOGTABLE_FLUSH_TIMEOUT", "500", false, func(c config.Config) bool { return c.FlushTimeout == 2*time.Second }},
+		{"LOGTABLE_FLUSH_TIMEOUT", "1h", false, func(c config.Config) bool { return c.FlushTimeout == 2*time.Second }},
+		{"LOGTABLE_BUFFER_BYTES", "16MB", true, func(c config.Config) bool { return c.BufferBytes == 16<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "2 MiB", true, func(c config.Config) bool { return c.BufferBytes == 2<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "99999999999G", false, func(c config.Config) bool { return c.BufferBytes == 8<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "1", false, func(c config.Config) bool { return c.BufferBytes == 8<<20 }},
+		{"LOGTABLE_SPILL_DIR", "/tmp/here/", true, func(c config.Config) bool { return c.SpillDir == "/tmp/here" }},
+		{"LOGTABLE_SPILL_DIR", "here", false, func(c config.Config) bool { return c.SpillDir == "/tmp/logtable" }},
+		{"LOGTABLE_SPILL_DIR", "/", false, func(c config.Config) bool { return c.SpillDir == "/tmp/logtable" }},
+		{"LOGTABLE_SPILL_BYTES", "0", true, func(c config.Config) bool { return c.SpillBytes == 0 }},
+		{"LOGTABLE_LAST_RESORT_BYTES", "0", true, func(c config.Config) bool { return c.LastResortBytes == 0 }},
+		{"LOGTABLE_PLATFORM", "ALL", true, func(c config.Config) bool { return c.Platform == "all" }},
+		{"LOGTABLE_PLATFORM", "some", false, func(c config.Config) bool { return c.Platform == "errors" }},
+		{"LOGTABLE_REDACT", "all", true, func(c config.Config) bool { return c.Redact == "all" }},
+		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" }},
+		{"LOGTABLE_STRICT", "TRUE", true, func(c config.Config) bool { return c.Strict }},
+		{"LOGTABLE_STRICT", "maybe", false, func(c config.Config) bool { return !c.Strict }},
+	} {
+		t.Run(tc.name+"="+tc.value[:min(len(tc.value), 30)], func(t *testing.T) {
+			c, problems := load(t, map[string]string{tc.name: tc.value})
+			if tc.good != (len(problems) == 0) || !tc.holds(c) {
+				t.Errorf("problems %+v, %+v", problems, c)
+			}
+			for _, p := range problems {
+				if p.Variable != tc.name || p.Advice == "" || !strings.Contains(p.Message, tc.name) || strings.ContainsAny(p.Message, "\n\r") {
+					t.Errorf("problem %+v", p)
+				}
+			}
+		})
+	}
+}
+
+func TestMisspeltNamesAreFound(t *testing.T) {
+	for name, want := range map[string]string{
+		"LOGTABLE_INFOTABLE": "did you mean LOGTABLE_INFO_TABLE?", "LOGTABLE_TIME_ZONE": "did you mean LOGTABLE_TIMEZONE?",
+		"LOGTABLE_XYZZY": "see the table of settings",
+	} {
+		_, problems := load(t, map[string]string{name: "1"})
+		if len(problems) != 1 || !strings.Contains(problems[0].Advice, want) || !problems[0].Harmless {
+			t.Errorf("%s: %+v", name, problems)
+		}
+	}
+	if _, problems := load(t, map[string]string{"LOGTABLEX": "1", "MY_LOGTABLE_TTL": "x"}); len(problems) > 0 {
+		t.Errorf("others' variables: %+v", problems)
+	}
+}
+
+func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
+	for memory, want := range map[string]int{"128": 8, "512": 32, "10240": 64, "": 8, "x": 8, "-5": 8} {
+		if c, _ := load(t, map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}); c.BufferBytes != want<<20 {
+			t.Errorf("%s MB: buffer of %d bytes", memory, c.BufferBytes)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	names := []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_TTL", "LOGTABLE_TIMEZONE", "LOGTABLE_TZ_OFFSET", "LOGTABLE_LEVELS", "LOGTABLE_ERRORS_FROM",
+		"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_MAX_LINES", "LOGTABLE_FLUSH_TIMEOUT", "LOGTABLE_BUFFER_BYTES", "LOGTABLE_SPILL_DIR",
+		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW"}
+	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x"} {
+		f.Add(uint8(i), value, uint8(i+1), value)
+	}
+	f.Fuzz(func(t *testing.T, a uint8, av string, b uint8, bv string) {
+		env := map[string]string{names[int(a)%len(names)]: av, names[int(b)%len(names)]: bv}
+		c, problems := load(t, env)
+		if c.TTL < time.Second || c.Zone == nil || c.Scale == nil || c.FlushTimeout < 10*time.Millisecond || c.FlushTimeout > 15*time.Minute ||
+			c.BufferBytes < 64<<10 || c.BufferBytes > 1<<30 || c.MaxLines < 0 || c.SpillDir == "" || c.LastResortBytes < 0 || len(c.InfoTable) < 3 {
+			t.Errorf("%q: %+v", env, c)
+		}
+		for _, p := range problems {
+			if p.Message == "" || p.Advice == "" || len(p.Message) > 2000 {
+				t.Errorf("%q: %+v", env, p)
+			}
+		}
+	})
+}
