@@ -29,6 +29,9 @@ type account struct {
 // AWS tool goes by: the environment, the shared config files, the machine's
 // role. It does not call AWS yet.
 func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
+	if u, err := url.Parse(f.endpointURL); f.endpointURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:8000", f.endpointURL)
+	}
 	load := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/read"
 )
 
@@ -63,11 +64,37 @@ Rows from the errors table are marked with "!" in the first column.`,
 			if len(args) > 0 {
 				f.span.day = args[0]
 			}
+			if err := noEmptyFilter(cmd); err != nil {
+				return err
+			}
 			return query(cmd.Context(), sh, f)
 		},
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// noEmptyFilter refuses a filter that was given as "": it is an unset variable
+// of a script, and would print everything.
+func noEmptyFilter(cmd *cobra.Command) error {
+	for _, name := range []string{"level", "locator", "module", "request", "grep", "from", "to", "since"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && (flag.Value.String() == "" || flag.Value.String() == "[]") {
+			return usagef("--%s is empty: give it a value, or leave it out", name)
+		}
+	}
+	return nil
+}
+
+// levelNames returns the names under which the layer stores levels: it takes
+// the usual aliases for a level of the scale, and so does this.
+func levelNames(levels []string) []string {
+	names := slices.Clone(levels)
+	for i, name := range names {
+		if level, ok := parse.DefaultScale().Find(name); ok {
+			names[i] = level.Name
+		}
+	}
+	return names
 }
 
 func (f *queryFlags) register(cmd *cobra.Command) {
@@ -148,7 +175,7 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	o := read.Options{
 		From:        s.from,
 		To:          s.to,
-		Levels:      f.levels,
+		Levels:      levelNames(f.levels),
 		Locator:     f.locator,
 		Module:      f.module,
 		RequestID:   f.request,

@@ -116,6 +116,8 @@ func TestQueryFlagsReachTheTables(t *testing.T) {
 		{"--errors", "refused"},
 		{"--info", "received"},
 		{"--level error,alarm", "refused"},
+		{"--level err", "refused"},
+		{"--level critical", "refused"},
 		{"--locator 1", "received"},
 		{"--module orders --grep ref", "refused"},
 		{"--request 7f3a9c12", "received"},
@@ -214,6 +216,9 @@ func TestUsageErrors(t *testing.T) {
 		"query --timezone Mars":      "no time zone",
 		"query --since 1h yesterday": "--since",
 		"version now":                "unknown command",
+		"query --module=":            "--module is empty",
+		"query --request=":           "--request is empty",
+		"query --endpoint-url bogus": "is no URL",
 	} {
 		got := logtable(t, nil, strings.Fields(args)...)
 		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "--help") {

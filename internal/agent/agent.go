@@ -27,6 +27,8 @@ const (
 	// margin is how long before an invocation's deadline next is called at
 	// the latest: our own share of a slow processor, and Lambda's answer.
 	margin = 200 * time.Millisecond
+	// holdSlack is how much later than it promised a hold is broken off.
+	holdSlack = 50 * time.Millisecond
 	// lastChance is how long before that mark what waits starts leaving,
 	// though the function still runs: it is about to time out.
 	lastChance = time.Second
@@ -123,6 +125,8 @@ type Agent struct {
 	cfg    Config
 	parser *parse.Parser // Intake's
 	silent atomic.Bool   // after a panic
+	// working holds a token while an event is being handled.
+	working chan struct{}
 
 	mu      sync.Mutex // guards what follows; never held during I/O
 	tracker tracker
@@ -150,6 +154,7 @@ func New(cfg Config) *Agent {
 		tracker: tracker{concurrent: cfg.Concurrent},
 		trusted: cfg.Receiver != nil && !cfg.Concurrent,
 		woken:   make(chan struct{}),
+		working: make(chan struct{}, 1),
 	}
 }
 
@@ -179,7 +184,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		case extapi.Fatal(err):
 			a.cfg.Diag.Fail("next", "Lambda answered next with HTTP 500: writing what is there, then exiting", "")
-			a.guarded("shutdown", func() { a.shutdown(ctx, a.cfg.Now().Add(shutdownTime), "failure") })
+			a.handle(ctx, extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "failure"})
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		default:
 			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
@@ -201,14 +206,57 @@ func pause(ctx context.Context, d time.Duration) {
 
 // handle handles one event and reports whether it was the last.
 func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
+	now := a.cfg.Now()
 	switch ev.Type {
 	case extapi.Invoke:
-		a.guarded("invoke", func() { a.invoke(ctx, ev) })
+		deadline := ev.Deadline
+		if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
+			deadline = now.Add(unknownDeadline)
+		}
+		a.bounded(deadline.Add(-margin), func(ended func(time.Time)) {
+			a.guarded("invoke", func() { a.invoke(ctx, ev.RequestID, deadline.Add(-margin), ended) })
+		})
 	case extapi.Shutdown:
-		a.guarded("shutdown", func() { a.shutdown(ctx, ev.Deadline, ev.ShutdownReason) })
+		end := a.shutdownEnd(now, ev.Deadline)
+		a.bounded(end.Add(shutdownMargin/2), func(func(time.Time)) {
+			a.guarded("shutdown", func() { a.shutdown(ctx, end, ev.ShutdownReason) })
+		})
 		return true
 	}
 	return false
+}
+
+// bounded runs work and returns when it is done, but at limit at the latest,
+// and soon after the time that work says itself. Everything that work does is
+// bounded already; this is for what cannot be: a disk that stalls under a lock.
+// While work is still stuck, nothing further is begun.
+func (a *Agent) bounded(limit time.Time, work func(ended func(until time.Time))) {
+	select {
+	case a.working <- struct{}{}:
+	default:
+		return
+	}
+	done, until := make(chan struct{}), make(chan time.Time, 1)
+	go func() {
+		defer func() {
+			<-a.working
+			close(done)
+		}()
+		work(func(t time.Time) { until <- t })
+	}()
+	t := time.NewTimer(limit.Sub(a.cfg.Now()))
+	defer t.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case at := <-until:
+			t.Reset(min(at.Sub(a.cfg.Now())+holdSlack, limit.Sub(a.cfg.Now())))
+		case <-t.C:
+			a.cfg.Diag.Fail("stuck", "writing or /tmp takes longer than it may: the function is not held for it", "")
+			return
+		}
+	}
 }
 
 // guarded runs f; a panic in it makes a silent guest of the agent.
@@ -244,16 +292,16 @@ func (a *Agent) count(n *int, by int) {
 
 // invoke handles one invocation: what was left over leaves beside the running
 // function, and what the function printed before the environment can freeze.
-func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
+func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func(until time.Time)) {
 	if a.silent.Load() {
 		return
 	}
 	now := a.cfg.Now()
-	a.mark(ev.RequestID)
+	a.mark(id)
 	a.cfg.Store.CheckSpill()
 	a.cfg.Store.Start()
 	a.mu.Lock()
-	a.tracker.invoke(ev.RequestID, now)
+	a.tracker.invoke(id, now)
 	trusted, missed := a.trusted, a.missed
 	a.missed = false
 	a.mu.Unlock()
@@ -264,12 +312,7 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 	if !trusted {
 		return
 	}
-	deadline := ev.Deadline
-	if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
-		deadline = now.Add(unknownDeadline)
-	}
-	end := deadline.Add(-margin)
-	hold, ok := a.waitForEnd(ctx, ev.RequestID, end)
+	hold, ok := a.waitForEnd(ctx, id, end)
 	if !ok {
 		a.cfg.Store.Persist()
 		return
@@ -277,6 +320,7 @@ func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent) {
 	if hold.Before(end) {
 		end = hold
 	}
+	ended(end)
 	left := end.Sub(a.cfg.Now())
 	ctx, cancel := context.WithTimeout(ctx, left-a.persistTime(left))
 	defer cancel()

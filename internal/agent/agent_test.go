@@ -137,6 +137,7 @@ func (c *cloud) invoke(id string) time.Time {
 	<-c.asked
 	now := time.Now()
 	c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: id, Deadline: now.Add(10 * time.Second)}
+	synctest.Wait()
 	c.post(event("platform.start", fmt.Sprintf(`{"requestId":%q}`, id)))
 	return now
 }
@@ -256,6 +257,34 @@ func TestNoEndIsWaitedForOnceToTheDeadline(t *testing.T) {
 		c.nextWithin(ended, 0, time.Millisecond)
 		if c.stored() != 2 {
 			t.Errorf("%d of 2 rows", c.stored())
+		}
+	})
+}
+
+// stalling is a /tmp on a disk that does not answer.
+type stalling struct{ release chan struct{} }
+
+func (s stalling) Mark([]byte) error { <-s.release; return nil }
+func (s stalling) Unmark() error     { return nil }
+
+func TestAStalledDiskHoldsNobody(t *testing.T) {
+	var disk stalling
+	play(t, func(cfg *agent.Config) {
+		disk.release = make(chan struct{}) // of the bubble's own
+		cfg.Marker = disk
+	}, func(c *cloud, done <-chan error) {
+		disk.release <- struct{}{} // the mark at the start
+		began := c.invoke("a")
+		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		for _, id := range []string{"b", "c"} {
+			began = c.invoke(id)
+			c.nextWithin(began, 0, 0)
+		}
+		close(disk.release)
+		<-c.asked
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second)}
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -13,18 +13,10 @@ import (
 )
 
 // shutdown takes what telemetry still arrives and writes everything, errors
-// first, within deadline. What DynamoDB does not take goes to the spill if a
+// first, by end. What DynamoDB does not take goes to the spill if a
 // reset follows, which /tmp survives, else to the function's log.
-func (a *Agent) shutdown(ctx context.Context, deadline time.Time, reason string) {
+func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	now := a.cfg.Now()
-	latest := now.Add(shutdownTime)
-	if deadline.IsZero() || deadline.After(latest) || deadline.Before(now.Add(-shutdownTime)) {
-		deadline = latest // the platform's word for it makes no sense
-	}
-	end := deadline.Add(-shutdownMargin)
-	if least := now.Add(leastShutdown); end.Before(least) {
-		end = least
-	}
 	if !a.silent.Load() {
 		a.writeLast(ctx, now, end)
 	}
@@ -34,6 +26,19 @@ func (a *Agent) shutdown(ctx context.Context, deadline time.Time, reason string)
 	if a.cfg.Marker != nil {
 		_ = a.cfg.Marker.Unmark() // a mark that stays says too much, not too little
 	}
+}
+
+// shutdownEnd is when everything must be done that SHUTDOWN asks for.
+func (a *Agent) shutdownEnd(now, deadline time.Time) time.Time {
+	latest := now.Add(shutdownTime)
+	if deadline.IsZero() || deadline.After(latest) || deadline.Before(now.Add(-shutdownTime)) {
+		deadline = latest // the platform's word for it makes no sense
+	}
+	end := deadline.Add(-shutdownMargin)
+	if least := now.Add(leastShutdown); end.Before(least) {
+		return least
+	}
+	return end
 }
 
 // writeLast writes to DynamoDB until everything is written or the time for it

@@ -147,14 +147,13 @@ type loader struct {
 func (l *loader) refuse(variable, value, why, instead, advice string) {
 	l.problems = append(l.problems, Problem{
 		Variable: variable,
-		Message:  fmt.Sprintf("%s=%q %s; using %s", variable, shorten(value), why, instead),
+		Message:  fmt.Sprintf("%s=%q %s; using %s", variable, shorten(value, 80), shorten(why, 400), instead),
 		Advice:   advice,
 	})
 }
 
-// shorten keeps a setting that is far too long from filling a log line.
-func shorten(s string) string {
-	const most = 80
+// shorten keeps what is far too long from filling a log line: most is in bytes.
+func shorten(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
@@ -442,7 +441,7 @@ func (l *loader) choice(variable string, words ...string) string {
 func (l *loader) redact() string {
 	v := strings.TrimSpace(l.getenv(Redact))
 	if _, err := redact.New(v); err != nil {
-		l.refuse(Redact, v, "cannot be used: "+err.Error(), "secrets", "write off, secrets, all, or regular expressions separated by semicolons")
+		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets, all, or regular expressions separated by semicolons")
 		return ""
 	}
 	return v
@@ -475,7 +474,7 @@ func (l *loader) misspelt(environ []string) {
 		}
 		l.problems = append(l.problems, Problem{
 			Variable: name,
-			Message:  shorten(name) + " is not a setting of Logtable and does nothing",
+			Message:  shorten(name, 80) + " is not a setting of Logtable and does nothing",
 			Advice:   advice,
 			Harmless: true,
 		})

@@ -136,6 +136,7 @@ func FuzzLoad(f *testing.F) {
 	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x"} {
 		f.Add(uint8(i), value, uint8(i+1), value)
 	}
+	f.Add(uint8(5), strings.Repeat("\"\xad", 700), uint8(3), "0") // once a message of 4 KB
 	f.Fuzz(func(t *testing.T, a uint8, av string, b uint8, bv string) {
 		env := map[string]string{names[int(a)%len(names)]: av, names[int(b)%len(names)]: bv}
 		c, problems := load(t, env)

@@ -94,7 +94,7 @@ func endpointURL(getenv func(string) string, warn func(message, advice string)) 
 		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
 			return v
 		}
-		warn(fmt.Sprintf("%s is no URL; using DynamoDB's regional endpoint", name),
+		warn(fmt.Sprintf("%s=%q is no URL; using DynamoDB's regional endpoint", name, cut(v, 80)),
 			"write "+name+" as https://host:port or remove it")
 	}
 	return ""
@@ -172,7 +172,7 @@ func (b *bundleTransport) load() {
 	pem, err := os.ReadFile(b.bundle)
 	roots := x509.NewCertPool()
 	if err != nil || !roots.AppendCertsFromPEM(pem) {
-		b.warn("AWS_CA_BUNDLE cannot be read as a file of PEM certificates; using the system's certificates",
+		b.warn(fmt.Sprintf("AWS_CA_BUNDLE=%q cannot be read as a file of PEM certificates; using the system's certificates", cut(b.bundle, 80)),
 			"correct the path, or remove AWS_CA_BUNDLE")
 		return
 	}
