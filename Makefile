@@ -10,7 +10,7 @@ LAYERFLAGS  := -tags $(TAGS) -trimpath -ldflags '-s -w -buildid='
 # A function's settings would be taken for ours.
 unexport AWS_CA_BUNDLE AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_DYNAMODB AWS_REGION AWS_DEFAULT_REGION
 
-.PHONY: help build demo test check unit fuzz layer bench clean
+.PHONY: help build demo test check unit fuzz soak layer bench clean
 
 help:            #: list the targets
 	@sed -n 's/^\([a-z]*\):.*#: /  make \1\t/p' Makefile | expand -t 18
@@ -36,6 +36,9 @@ unit:            #: the tests without the race detector: quicker
 
 fuzz:            #: every fuzz target for FUZZTIME (default 5s)
 	@FUZZTIME=$(FUZZTIME) sh .ci/fuzz
+
+soak:            #: 20,000 invocations with random faults, and 600 kills: 20 minutes
+	LOGTABLE_TEST_SOAK=20000 LOGTABLE_TEST_KILLS=600 $(GO) test -timeout 2h -v -run 'TestSoak|TestKilled' ./cmd/extension
 
 layer:           #: layer/dist/logtable-{arm64,amd64}.zip
 	$(GO) run ./layer/pack

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // memoryBase is what the extension needs beside its buffer, in bytes, with
@@ -55,8 +56,17 @@ var held net.Listener
 // name is an abstract socket (Linux), which disappears with the process however
 // that ends; addr, the address of the environment's API, is unique to it. Where
 // there are no such sockets everybody is the only one.
+//
+// A name in use is tried again for half a second: it may be that of a process
+// that is just ending, in an environment whose address was reused.
 func only(addr string) bool {
-	l, err := net.Listen("unix", "@logtable-"+addr)
-	held = l
-	return !errors.Is(err, syscall.EADDRINUSE)
+	for range 10 {
+		l, err := net.Listen("unix", "@logtable-"+addr)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			held = l
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }

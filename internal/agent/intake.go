@@ -57,10 +57,13 @@ func (a *Agent) event(e logsapi.Event) {
 			a.line(line, a.requestOf(line.RequestID, e.Raw, at), at)
 		}
 	case e.Type == "function":
-		line, ok := a.parser.Record(e.Record)
-		id := a.requestOf(line.RequestID, e.Record, at)
-		if ok {
-			a.line(line, id, at)
+		record := e.Record
+		a.parser.Lines(e.Record, func(line parse.Line) {
+			a.line(line, a.requestOf(line.RequestID, record, at), at)
+			record = nil // remembered once, however many lines it holds
+		})
+		if record != nil {
+			a.requestOf("", record, at) // not ours, but perhaps the last word
 		}
 	case strings.HasPrefix(e.Type, "platform."):
 		a.platform(e.Type, platformRecord(e.Record), at)
@@ -82,7 +85,7 @@ func (a *Agent) requestOf(own string, record []byte, at time.Time) string {
 	if id == "" {
 		id = a.tracker.requestOf(at)
 	}
-	if a.cfg.Platform != PlatformNone {
+	if a.cfg.Platform != PlatformNone && record != nil {
 		a.tracker.remember(id, record)
 	}
 	return id

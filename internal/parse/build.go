@@ -8,8 +8,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxQuoted is how many bytes of a value an issue repeats.
-const maxQuoted = 60
+// How many bytes an issue repeats.
+const (
+	maxQuoted = 60  // of a value
+	maxBeside = 500 // of the text beside an object
+)
 
 // replacement is U+FFFD; it stands for bytes that are no UTF-8.
 var replacement = []byte("\uFFFD")
@@ -25,51 +28,67 @@ type builder struct {
 	broken bool // members may be missing because the object breaks off before
 }
 
-// build makes a line of what was found.
-func (p *Parser) build(s *search) Line {
+// build makes a line, which is empty yet, of the object o of layer n, with
+// which text begins. The Raw of an Invalid line is the caller's to set, who
+// knows what is beside it.
+func (p *Parser) build(line *Line, o *object, text []byte, n int, s *search) {
 	p.arena = p.arena[:0]
-	o := &s.object
 	b := builder{p: p, broken: o.state == broken}
-	b.checkShape(o, s.raw)
+	b.checkShape(o, text)
 	locator := b.locator(o.locator)
 	level, _ := b.level(o.level)
-	text := b.string("text", o.text)
+	said := b.string("text", o.text)
 	exception := b.exception(o.exception)
 	module := b.string("module", o.module)
 	id := b.requestID(o, s)
-	line := Line{Kind: Ours, Level: level, Issues: b.issues}
-	var fields, raw span
+	line.Kind, line.Level, line.Issues = Ours, level, b.issues
+	var fields span
 	if len(b.issues) > 0 {
 		line.Kind, line.Level = Invalid, p.warn
-		raw = b.printed(s.raw)
-		text, exception = span{}, span{} // in the raw text, and not to be stored twice
+		said, exception = span{}, span{} // in the raw text, and not to be stored twice
 	} else {
-		fields = b.fields(s.fields)
+		fields = b.fields(p.layers[n].fields)
 	}
 
 	all := string(p.arena)
 	line.Locator = all[locator.from:locator.to]
-	line.Text = all[text.from:text.to]
+	line.Text = all[said.from:said.to]
 	line.Exception = all[exception.from:exception.to]
 	line.Module = all[module.from:module.to]
 	line.RequestID = all[id.from:id.to]
 	line.Fields = all[fields.from:fields.to]
-	line.Raw = all[raw.from:raw.to]
-	return line
 }
 
-// plainLine makes a line of text that is not ours.
-func (p *Parser) plainLine(text []byte, s *search) (Line, bool) {
+// plainLine adds the line of a text that is not ours, if such are wanted.
+func (p *Parser) plainLine(text []byte, s *search) {
 	text = bytes.TrimRight(text, "\r\n")
 	if !p.plainOn || len(trimSpace(text)) == 0 {
-		return Line{}, false
+		return
 	}
 	p.arena = p.arena[:0]
 	b := builder{p: p}
 	id := b.requestID(&object{}, s)
 	raw := b.printed(text)
 	all := string(p.arena)
-	return Line{Kind: Plain, Level: p.plain, RequestID: all[id.from:id.to], Raw: all[raw.from:raw.to]}, true
+	p.lines = append(p.lines, Line{Kind: Plain, Level: p.plain, RequestID: all[id.from:id.to], Raw: all[raw.from:raw.to]})
+}
+
+// printed returns text that may hold anything as a string.
+func (p *Parser) printed(text []byte) string {
+	p.arena = p.arena[:0]
+	b := builder{p: p}
+	at := b.printed(text)
+	return string(p.arena[at.from:at.to])
+}
+
+// beside is the issue for text beside a line's object. where says on which
+// side.
+func beside(where string, text []byte) string {
+	size := ""
+	if len(text) > maxBeside {
+		size = fmt.Sprintf(" of %d bytes", len(text))
+	}
+	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, quote(text, maxBeside))
 }
 
 func (b *builder) issue(format string, args ...any) {
@@ -90,8 +109,6 @@ func (b *builder) checkShape(o *object, raw []byte) {
 		b.issue("the JSON object breaks off after %d bytes: print a line in one piece, shorter than 64 KiB", len(raw))
 	case o.state == broken:
 		b.issue("the JSON object cannot be read beyond byte %d: write valid JSON, nested at most %d deep", o.end, maxDepth)
-	case o.state == trailed:
-		b.issue("the JSON object is followed by %s: print the object alone", quote(raw[o.end:]))
 	}
 	if o.deep {
 		b.issue("the line is nested more than %d deep: write the inner part as a string", maxDepth)
@@ -107,15 +124,16 @@ func (b *builder) locator(value jsontext.Value) span {
 	case '?':
 		// What is said of the object as a whole covers it.
 	case '"':
-		if len(value) > len(`""`) {
-			return b.unquote(value)
+		at := b.unquote(value)
+		if len(bytes.TrimSpace(b.p.arena[at.from:at.to])) > 0 {
+			return at
 		}
 		b.issue("locator is empty: %s", example)
 	case '0':
 		if isInteger(value) {
 			return b.raw(value)
 		}
-		b.issue("locator %s is not an integer: write it as a string", quote(value))
+		b.issue("locator %s is not an integer: write it as a string", quote(value, maxQuoted))
 	default:
 		b.issue("locator is %s: %s", describe(value), example)
 	}
@@ -131,9 +149,9 @@ func (b *builder) level(value jsontext.Value) (Level, bool) {
 	case '?':
 		return Level{}, false
 	case '"':
-		l, ok := find(b.p.scale, b.p.memberName(value))
+		l, ok := find(b.p.scale, bytes.TrimSpace(b.p.memberName(value)))
 		if !ok {
-			b.issue("level %s is not on the scale: write one of %s", quote(value), b.p.scale)
+			b.issue("level %s is not on the scale: write one of %s", quote(value, maxQuoted), b.p.scale)
 		}
 		return l, ok
 	}
@@ -253,7 +271,7 @@ func describe(value jsontext.Value) string {
 	case 'n':
 		return "null"
 	case '0':
-		return "the number " + quote(value)
+		return "the number " + quote(value, maxQuoted)
 	case 't', 'f':
 		return string(value)
 	case '[':
@@ -261,19 +279,28 @@ func describe(value jsontext.Value) string {
 	case '{':
 		return "an object"
 	}
-	return quote(value)
+	return quote(value, maxQuoted)
 }
 
-// quote repeats a value in an issue, cut short.
-func quote(value []byte) string {
+// quote repeats a value in an issue, cut after at most limit bytes.
+func quote(value []byte, limit int) string {
 	value = trimSpace(value)
-	tail := ""
-	if len(value) > maxQuoted {
-		value, tail = value[:maxQuoted], "…"
-		for len(value) > 0 && !utf8.Valid(value[len(value)-1:]) && len(value) > maxQuoted-utf8.UTFMax {
+	long := len(value) > limit
+	if long {
+		value = value[:limit]
+		for len(value) > limit-utf8.UTFMax && !utf8.Valid(value[len(value)-1:]) {
 			value = value[:len(value)-1]
 		}
 	}
-	value = bytes.ReplaceAll(value, []byte{0}, []byte("\u2400"))
-	return string(bytes.ToValidUTF8(value, replacement)) + tail
+	value = bytes.ToValidUTF8(bytes.ReplaceAll(value, []byte{0}, []byte("\u2400")), replacement)
+	if len(value) > limit { // replacements are longer than what they stand for
+		long = true
+		for value = value[:limit]; !utf8.Valid(value); {
+			value = value[:len(value)-1]
+		}
+	}
+	if long {
+		return string(value) + "…"
+	}
+	return string(value)
 }

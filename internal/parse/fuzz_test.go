@@ -46,6 +46,7 @@ func FuzzRecord(f *testing.F) {
 		if ok {
 			checkLine(t, quiet, record, line)
 		}
+		checkLines(t, quiet, record, line, ok)
 		if text := strings.TrimSpace(string(record)); strings.HasPrefix(text, "{") {
 			checkReference(t, record, line, ok)
 		}
@@ -109,11 +110,78 @@ func FuzzString(f *testing.F) {
 			if ok && want.RequestID == "" && strings.Contains(name, "with id") {
 				expect.RequestID = id
 			}
+			if front := "p { x }"; ok && strings.Contains(name, "node prefix") {
+				if want.Kind == parse.Invalid {
+					expect.Raw = front + " " + want.Raw
+				} else {
+					expect.Issues = []string{"other text stands in front of the JSON object (print the object alone): " + front}
+				}
+			}
 			if gotOK != ok || !cmp.Equal(got, expect) {
 				t.Errorf("%s of %q: got %+v, %v; want %+v, %v", name, text, got, gotOK, expect, ok)
 			}
 		}
 	})
+}
+
+// FuzzLines puts any text between, before and behind two lines of ours. Both
+// must be found, unless the text takes a part in JSON, and what it says must be
+// told.
+func FuzzLines(f *testing.F) {
+	for _, s := range []string{"", ",", "hello", "\r\n", "\x1b[0m", "[INFO] ", "a\nb: ", "]", "\xff", "\x1b[", "x\r", ": x\n", "\x00;", "INFO x\n"} {
+		f.Add(s, byte(0))
+		f.Add(s, byte(1))
+	}
+	const one, two = `{"locator":"1","level":"INFO","text":"first"}`, `{"locator":"2","level":"ERROR","text":"second"}`
+	parser := parse.New(parse.Options{})
+	f.Fuzz(func(t *testing.T, text string, end byte) {
+		if strings.ContainsAny(text, "{[\"") || !utf8.ValidString(text) || len(text) > 400 {
+			return
+		}
+		end = "\n\r"[end%2]
+		record, err := json.Marshal(text + one + string(end) + text + string(end) + two + text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []parse.Line
+		parser.Lines(record, func(l parse.Line) { lines = append(lines, l) })
+		if len(lines) != 2 || lines[0].Text != "first" || lines[1].Text != "second" {
+			t.Fatalf("%q: got %+v, want both lines", record, lines)
+		}
+		for i, line := range lines {
+			checkLine(t, parser, record, line)
+			said := strings.ReplaceAll(strings.Trim(strings.TrimLeft(text, "\x00,; \t\r\n"), " \t\r\n"), "\x00", "\u2400")
+			plain := strings.IndexFunc(said, func(r rune) bool { return r > ' ' && r != 0x7f && r != ',' && r != ';' }) == 0
+			if told := strings.Join(line.Issues, "\n"); plain && !strings.Contains(told, said) {
+				t.Errorf("%q: line %d: issues %q lack %q", record, i, told, said)
+			}
+		}
+	})
+}
+
+// Long records made to be read over and over come to an end, with a line. Were
+// one of them read in a time that grows with its length squared, the test would
+// run for minutes.
+func TestHostileLengths(t *testing.T) {
+	const ours = `{"locator":"1","level":"INFO"}`
+	parser := parse.New(parse.Options{Plain: "INFO"})
+	for _, unit := range []string{
+		`{"a":`, `["{",`, `[{"a":1},`, `[[`, `[`, `{"`, `{"a":1} `, `{"a":"`, "{\"a\":\n" + ours + ",\n\"b\":", ours + "\n",
+		ours + "\n{\"x\":?}\n", `{"locator":"1",` + "\n", "{\"locator\":\"1\",\"te\n", `{"message":"{\"a\":"}` + "\n", ", ", "\x1b[", "[INFO] ",
+	} {
+		long := strings.Repeat(unit, 1<<19/len(unit))
+		for _, text := range []string{long, long + ours, long + "\n" + ours + " x", ours + long + `{"a":1}` + long} {
+			record, err := json.Marshal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			parser.Lines(record, func(parse.Line) { n++ })
+			if n == 0 {
+				t.Errorf("%q repeated: nothing", unit)
+			}
+		}
+	}
 }
 
 // FuzzException renders exceptions made of any type, message and stack: each
@@ -154,6 +222,22 @@ func FuzzException(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkLines is what holds for all lines of a record, of which first is the
+// first.
+func checkLines(t *testing.T, p *parse.Parser, record []byte, first parse.Line, any bool) {
+	t.Helper()
+	n := 0
+	p.Lines(record, func(line parse.Line) {
+		if n++; n == 1 && !cmp.Equal(line, first) {
+			t.Errorf("%q: Record says %+v, Lines %+v", record, first, line)
+		}
+		checkLine(t, p, record, line)
+	})
+	if any != (n > 0) || n > 1_000 {
+		t.Errorf("%q: %d lines, Record says %v", record, n, any)
+	}
 }
 
 // wrapped returns the records in which the forms that runtimes use deliver text.

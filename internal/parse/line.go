@@ -6,7 +6,8 @@ import "strings"
 type Kind uint8
 
 const (
-	// Ours is a valid line: a JSON object with locator and level.
+	// Ours is a valid line: a JSON object with locator and level. It may have
+	// Issues all the same.
 	Ours Kind = iota
 	// Invalid is one of our lines with something wrong in it.
 	Invalid
@@ -45,11 +46,18 @@ type Line struct {
 	// are none. Names and values are the printed text, in the printed order.
 	Fields string
 
-	// Raw is the text of an Invalid line (the object, without what was around
-	// it) or of a Plain one (the whole record), without the line end.
+	// Raw is the text of an Invalid line or of a Plain one, without the line
+	// end. A Plain line's is the whole record. An Invalid line's is the record
+	// without the envelope or prefix around it; if the record holds several
+	// lines, the part from this line's object (the first: from the beginning)
+	// to the next one's.
 	Raw string
 
-	// Issues says what is wrong with an Invalid line and what to write instead.
+	// Issues says what is wrong with the line and what to write instead. An
+	// Invalid line has at least one. An Ours line has one for the text in front
+	// of its object and one for the text behind it that would be lost
+	// otherwise, each repeating up to 500 bytes of it, and its length if there
+	// is more.
 	Issues []string
 }
 

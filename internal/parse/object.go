@@ -22,12 +22,13 @@ const (
 type object struct {
 	locator, level, text, exception, module []byte
 
-	requestID []byte // a string that is not empty
+	requestID []byte // a string that isOwnID takes
 	message   []byte
 	timestamp bool
 
 	state state
 	end   int  // where the object ends, or how far it could be read
+	cost  int  // of a broken object: how many bytes it took to see that
 	short bool // broken because the text ends too early
 	deep  bool // nested deeper than maxDepth
 }
@@ -60,7 +61,7 @@ func (p *Parser) scan(text []byte, n int) (o object) {
 			break
 		}
 		o.deep = o.deep || deeper(value, maxDepth-1)
-		if i >= maxMembers || !o.set(p.memberName(name), value) {
+		if i >= maxMembers || !p.set(&o, p.memberName(name), value) {
 			fields = append(append(append(append(fields, ','), name...), ':'), value...)
 		}
 	}
@@ -72,6 +73,10 @@ func (p *Parser) scan(text []byte, n int) (o object) {
 	switch {
 	case err != nil:
 		o.state, o.short = broken, errors.Is(err, io.ErrUnexpectedEOF)
+		o.cost = len(text)
+		if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+			o.cost = int(syntax.ByteOffset)
+		}
 	case len(trimSpace(text[o.end:])) > 0:
 		o.state = trailed
 	default:
@@ -92,7 +97,7 @@ func (p *Parser) memberName(quoted []byte) []byte {
 
 // set stores a member and says whether that was its place: false means that it
 // belongs into the fields.
-func (o *object) set(name []byte, value jsontext.Value) bool {
+func (p *Parser) set(o *object, name []byte, value jsontext.Value) bool {
 	switch string(name) {
 	case "locator":
 		o.locator = value
@@ -105,7 +110,7 @@ func (o *object) set(name []byte, value jsontext.Value) bool {
 	case "module":
 		o.module = value
 	case "request_id", "requestId", "aws_request_id", "awsRequestId", "AWSRequestId", "function_request_id":
-		if o.requestID != nil || value.Kind() != '"' || len(value) == len(`""`) {
+		if o.requestID != nil || value.Kind() != '"' || !isOwnID(p.memberName(value)) {
 			return false
 		}
 		o.requestID = value

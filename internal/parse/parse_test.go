@@ -3,6 +3,7 @@ package parse_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,6 +44,7 @@ type sample struct {
 	Name   string          `json:"name"`
 	Record json.RawMessage `json:"record"`
 	Want   want            `json:"want"`
+	More   []want          `json:"more"` // of a record with several lines
 }
 
 // samples reads testdata/*.jsonl, where JSON objects follow one another.
@@ -83,6 +85,11 @@ func TestSamples(t *testing.T) {
 			}
 			if diff := cmp.Diff(s.Want, wantOf(line)); diff != "" {
 				t.Errorf("Record(%s): -want +got\n%s", s.Record, diff)
+			}
+			var lines []want
+			parser.Lines(s.Record, func(l parse.Line) { lines = append(lines, wantOf(l)) })
+			if diff := cmp.Diff(append([]want{s.Want}, s.More...), lines); diff != "" {
+				t.Errorf("Lines(%s): -want +got\n%s", s.Record, diff)
 			}
 			if _, ok := quiet.Record(s.Record); ok != (s.Want.Kind != "plain") {
 				t.Errorf("with Plain off: ok is %v", ok)
@@ -126,6 +133,20 @@ func TestRaw(t *testing.T) {
 			kind:          parse.Invalid,
 			locator:       "12",
 			issueContains: "breaks off after 20 bytes",
+		},
+		{
+			name:    "an event that breaks behind the record",
+			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12"},"x":?}`,
+			kind:    parse.Invalid,
+			locator: "12", raw: `{"locator":"12"},"x":?}`,
+			issueContains: "level is missing",
+		},
+		{
+			name:          "text in front that is no event",
+			text:          `"abc {"locator":"12"}`,
+			kind:          parse.Invalid,
+			locator:       "12",
+			issueContains: "level is missing",
 		},
 		{name: "no JSON", text: "Segmentation fault", kind: parse.Plain},
 		{name: "no UTF-8 and NUL", text: "a\xffb\x00c\n", kind: parse.Plain, raw: "a\uFFFDb\u2400c"},
@@ -183,6 +204,41 @@ func TestNothing(t *testing.T) {
 		if line, ok := parser.Record([]byte(record)); ok {
 			t.Errorf("Record(%q) = %+v, want nothing", record, line)
 		}
+		parser.Lines([]byte(record), func(line parse.Line) { t.Errorf("Lines(%q): %+v, want nothing", record, line) })
+	}
+}
+
+// Of more than a thousand lines in a record, the rest is told by the last.
+func TestManyLines(t *testing.T) {
+	const limit = 1_000
+	one := `{"locator":"12","level":"INFO"}` + "\n"
+	tests := []struct {
+		n      int
+		issues []string
+	}{
+		{limit, nil},
+		{limit + 1, []string{"other text follows the JSON object (print the object alone): " + strings.TrimSpace(one)}},
+		{limit + 100, []string{fmt.Sprintf("other text of %d bytes follows the JSON object (print the object alone): %.500s…", 100*len(one)-1, strings.Repeat(one, 100))}},
+	}
+	parser := parse.New(parse.Options{})
+	for _, tt := range tests {
+		record, err := json.Marshal(strings.Repeat(one, tt.n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		parser.Lines(record, func(line parse.Line) {
+			want := parse.Line{Level: parse.Level{Name: "INFO", Rank: 1}, Locator: "12"}
+			if n++; n == limit {
+				want.Issues = tt.issues
+			}
+			if diff := cmp.Diff(want, line); diff != "" {
+				t.Errorf("%d lines, the %dth: -want +got\n%s", tt.n, n, diff)
+			}
+		})
+		if n != limit {
+			t.Errorf("%d lines: got %d, want %d", tt.n, n, limit)
+		}
 	}
 }
 
@@ -220,7 +276,7 @@ func TestLineOwnsItsMemory(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	parser := parse.New(parse.Options{})
 	for _, s := range samples(t) {
-		if s.Want.Kind != "ours" || strings.HasPrefix(s.Name, "exceptions/") || strings.Contains(s.Name, "surrogate") {
+		if s.Want.Kind != "ours" || s.Want.Issues != nil || s.More != nil || strings.HasPrefix(s.Name, "exceptions/") || strings.Contains(s.Name, "surrogate") {
 			continue // rare, and text is put together or an error is made on the way
 		}
 		if n := testing.AllocsPerRun(20, func() { parser.Record(s.Record) }); n > 2 {
@@ -241,7 +297,7 @@ func TestInvalidOnReplacedScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	line, ok := parse.New(parse.Options{Scale: scale}).Record([]byte(`{"locator":"1","level":"INFO"}`))
-	if got, _ := line.Message(); !ok || got != `MID: (1) {"locator":"1","level":"INFO"}` {
+	if got, _ := line.Message(); !ok || got != `WARN: (1) {"locator":"1","level":"INFO"}` {
 		t.Errorf("got %q, %v", got, ok)
 	}
 	if want := `level "INFO" is not on the scale: write one of LOW, MID, HIGH`; len(line.Issues) != 1 || line.Issues[0] != want {

@@ -11,6 +11,13 @@
 // In a runtime's envelope (an object with `timestamp` and `message`) `level`
 // and `text` do not count, and of its members only the request id passes into
 // the line.
+//
+// A record may hold several lines of ours, each on a line of its own or with
+// nothing but separators between them; Lines returns them all. Text beside an
+// object does not make its line invalid: it is told in the line's Issues,
+// unless it is a prefix that loggers write (times, levels, names, ids in front)
+// or tells nothing (blanks, control characters, terminal colours, commas and
+// semicolons). A JSON array is never ours, whatever is in it.
 package parse
 
 import (
@@ -30,8 +37,15 @@ const (
 	// maxLayers is how many strings and envelopes around a line are unwrapped.
 	// The runtimes make at most two.
 	maxLayers = 4
-	// maxTries is how many positions of a text are tried for an object.
+	// maxTries is how many times the length of a text (at least minTry) may be
+	// read in vain, in objects and arrays that turn out to be broken, before no
+	// further object is looked for. Each costs at least minTry. What is whole
+	// is read once.
 	maxTries = 8
+	minTry   = 256 // bytes
+	// maxLines is how many lines of ours are taken from one record. What
+	// follows the last of them is told in its Issues.
+	maxLines = 1_000
 )
 
 // lenient makes the decoder take what functions print: of a repeated name the
@@ -61,6 +75,7 @@ type Parser struct {
 	layers  [maxLayers]layer // one each, as an outer one is needed after an inner one
 	arena   []byte           // the strings of the line being built
 	scratch []byte           // an exception's stack being rendered
+	lines   []Line           // what was found in the record being read
 }
 
 // layer holds the buffers of one layer around a line.
@@ -84,36 +99,84 @@ func New(o Options) *Parser {
 
 // Record reads the `record` member of a function's telemetry event: a raw JSON
 // value, be it a string or an object. What is not valid JSON is read like Raw.
-// ok is false for a line that is not ours while Options.Plain is off, and for
-// one without any text.
+// Of a record with several lines of ours it returns the first; see Lines. ok is
+// false for a line that is not ours while Options.Plain is off, and for one
+// without any text.
 func (p *Parser) Record(record []byte) (line Line, ok bool) {
-	text := trimSpace(record)
-	if len(text) > 0 && text[0] == '"' {
-		if text, ok = p.unquote(0, text); !ok {
-			return p.Raw(record)
-		}
+	const thisAndNext = 2 // where the next begins, the first one's tail ends
+	p.read(record, thisAndNext)
+	return p.first()
+}
+
+// Lines is Record for a record that may hold several lines of ours: it calls
+// visit for each, in order, at most 1,000 times. All get the request id that is
+// told around them, unless they tell one themselves. Text between two of them
+// is told in the Issues (or is in the Raw) of the one before. For a record
+// without any line of ours, visit is called once or not at all, as Record says.
+// visit must not use the parser.
+func (p *Parser) Lines(record []byte, visit func(Line)) {
+	p.read(record, maxLines)
+	for i := range p.lines {
+		visit(p.lines[i])
 	}
-	var s search
-	if p.inText(text, 0, 1, &s) {
-		return p.build(&s), true
-	}
-	return p.plainLine(text, &s)
+	p.forget()
 }
 
 // Raw reads text that is no valid JSON value, such as an event that was cut off
 // or is nested too deeply for the decoder. One of our lines that can be made
 // out in it is returned, as Invalid if it is broken too.
 func (p *Parser) Raw(text []byte) (line Line, ok bool) {
-	const eventAndRecord = 2 // in an event, the line's own brace is the second
-	var s search
-	if p.inText(text, 0, eventAndRecord, &s) {
-		return p.build(&s), true
+	const thisAndNext = 2
+	p.lines = p.lines[:0]
+	p.readRaw(text, thisAndNext)
+	return p.first()
+}
+
+// read puts the lines of a record, at most limit, into p.lines.
+func (p *Parser) read(record []byte, limit int) {
+	p.lines = p.lines[:0]
+	text := trimSpace(record)
+	if len(text) > 0 && text[0] == '"' {
+		var ok bool
+		if text, ok = p.unquote(0, text); !ok {
+			p.readRaw(record, limit)
+			return
+		}
 	}
-	var inner search
-	if p.inText(p.cutString(text), 0, 1, &inner) {
-		return p.build(&inner), true
+	s := search{limit: limit, brokenTries: 1}
+	if !p.inText(text, 0, &s) {
+		p.plainLine(text, &s)
 	}
-	return p.plainLine(text, &search{})
+}
+
+// readRaw is read for Raw.
+func (p *Parser) readRaw(text []byte, limit int) {
+	// In an event, the line's own brace is the second.
+	s := search{limit: limit, brokenTries: 2, event: true}
+	if p.inText(text, 0, &s) {
+		return
+	}
+	s = search{limit: limit, brokenTries: 1}
+	if p.inText(p.cutString(text), 0, &s) {
+		return
+	}
+	p.plainLine(text, &search{})
+}
+
+// first returns the first of p.lines, if there is one.
+func (p *Parser) first() (line Line, ok bool) {
+	if len(p.lines) == 0 {
+		return Line{}, false
+	}
+	line = p.lines[0]
+	p.forget()
+	return line, true
+}
+
+// forget lets go of the lines' memory.
+func (p *Parser) forget() {
+	clear(p.lines)
+	p.lines = p.lines[:0]
 }
 
 // cutString returns the contents of an event's `record` string, as far as they
@@ -135,116 +198,4 @@ func (p *Parser) unquote(n int, quoted []byte) ([]byte, bool) {
 	p.layers[n].text = text
 	// Invalid UTF-8 is an error too, but has been replaced by U+FFFD.
 	return text, err == nil || jsontext.Value(quoted).IsValid(lenient...)
-}
-
-// search is the state of looking for a line: what was found, and what the
-// layers around it said.
-type search struct {
-	object object
-	raw    []byte // the object's text, from its brace on
-	fields []byte // the object's further members
-
-	// id is the request id of the innermost layer that has one: a JSON string
-	// if idQuoted, else text.
-	id       []byte
-	idQuoted bool
-}
-
-// inText looks for one of our lines in the text of layer n. A broken object
-// counts if it shows to be ours before it breaks, and is among the first so
-// many objects of the text: what comes later is likelier to be a part of
-// something else.
-func (p *Parser) inText(text []byte, n, brokenTries int, s *search) bool {
-	text, id := splitPrefix(trimSpace(text))
-	if id != nil {
-		s.id, s.idQuoted = id, false
-	}
-	for try, from := 1, 0; try <= maxTries; try++ {
-		start := nextObject(text, from)
-		if start < 0 {
-			return false
-		}
-		o := p.scan(text[start:], n)
-		switch {
-		case o.state == whole:
-			return p.inObject(text[start:], n, &o, s)
-		case o.isOurs() && try <= brokenTries:
-			p.found(text[start:], n, &o, s)
-			return true
-		case o.state == trailed:
-			from = start + o.end
-		default:
-			from = start + 1
-		}
-	}
-	return false
-}
-
-// inObject looks for one of our lines in an object of layer n that has just
-// been scanned: it is the line itself, or an envelope around it.
-func (p *Parser) inObject(text []byte, n int, o *object, s *search) bool {
-	if o.isOurs() && !o.isEnvelope() {
-		p.found(text, n, o, s)
-		return true
-	}
-	if o.requestID != nil {
-		s.id, s.idQuoted = o.requestID, true
-	}
-	if p.inMessage(o.message, n+1, s) {
-		return true
-	}
-	if o.locator != nil { // as an additional key of the runtime's own logger
-		p.found(text, n, o, s)
-		return true
-	}
-	return false
-}
-
-// inMessage looks for one of our lines in an envelope's message.
-func (p *Parser) inMessage(message []byte, n int, s *search) bool {
-	if len(message) == 0 || n == maxLayers {
-		return false
-	}
-	switch message[0] {
-	case '{':
-		o := p.scan(message, n)
-		return p.inObject(message, n, &o, s)
-	case '"':
-		text, _ := p.unquote(n, message) // the decoder has accepted it
-		return p.inText(text, n, 1, s)
-	}
-	return false
-}
-
-// found records that o, whose text is raw, is our line.
-func (p *Parser) found(raw []byte, n int, o *object, s *search) {
-	s.object, s.raw, s.fields = *o, raw, p.layers[n].fields
-}
-
-// nextObject returns the first position from i on where an object with a member
-// may begin, -1 if there is none. It is a cheap test: most braces in log lines
-// that are not JSON end here.
-func nextObject(b []byte, i int) int {
-	for {
-		k := bytes.IndexByte(b[i:], '{')
-		if k < 0 {
-			return -1
-		}
-		i += k + 1
-		for k = i; k < len(b) && isSpace(b[k]); k++ {
-		}
-		if k < len(b) && b[k] == '"' {
-			return i - 1
-		}
-	}
-}
-
-// isSpace says whether c is JSON white space. Runtimes that write a record as
-// several lines may put '\r' for '\n', which JSON takes as well.
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t'
-}
-
-func trimSpace(b []byte) []byte {
-	return bytes.Trim(b, " \t\r\n")
 }

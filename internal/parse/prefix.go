@@ -1,6 +1,11 @@
 package parse
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // maxPrefix is how far into a text a field of a runtime's prefix may reach.
 const maxPrefix = 256
@@ -8,7 +13,7 @@ const maxPrefix = 256
 // splitPrefix takes off the prefix that a runtime's logger puts before what was
 // printed, as far as it tells a request id; id is nil if it does not. The
 // prefixes that tell none (Java's "[INFO] ", Go's "2026/11/22 10:52:42 ") need
-// no knowledge: what is looked for behind them is an object.
+// no knowledge here: isPrefix knows them.
 func splitPrefix(text []byte) (rest, id []byte) {
 	if len(text) == 0 {
 		return text, nil
@@ -22,10 +27,13 @@ func splitPrefix(text []byte) (rest, id []byte) {
 	case c >= 'A' && c <= 'Z':
 		rest, id, ok = splitRuby(text)
 	}
-	if !ok || !isRequestID(id) {
-		return text, nil
+	switch {
+	case ok && isRequestID(id):
+		return rest, id
+	case ok && isNoID(id):
+		return rest, nil
 	}
-	return rest, id
+	return text, nil
 }
 
 // splitTabs reads "TIME\tID\tLEVEL\t…", from Node.js and .NET.
@@ -95,11 +103,7 @@ func isTimestamp(b []byte) bool {
 // "undefined" in its place and Python nothing. The platform's ids are UUIDs,
 // but no document promises it.
 func isRequestID(b []byte) bool {
-	if len(b) == 0 || len(b) > 128 {
-		return false
-	}
-	switch string(b) {
-	case "undefined", "null", "None", "-":
+	if len(b) > 128 || isNoID(b) {
 		return false
 	}
 	for _, c := range b {
@@ -108,4 +112,121 @@ func isRequestID(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// isNoID says whether b is what languages print for an id that there is none of.
+func isNoID(b []byte) bool {
+	switch string(b) {
+	case "", "undefined", "null", "None", "-":
+		return true
+	}
+	return false
+}
+
+// isOwnID says whether b, a line's own member, is a request id: a function may
+// name its requests as it likes, but in one printable word.
+func isOwnID(b []byte) bool {
+	if isNoID(b) {
+		return false
+	}
+	for i, c := range b {
+		if c <= ' ' || c == 0x7f {
+			return false
+		}
+		if c >= utf8.RuneSelf {
+			return bytes.IndexFunc(b[i:], func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) < 0
+		}
+	}
+	return true
+}
+
+// isPrefix says whether text, which stands before an object on its line, is
+// nothing but what loggers put there: times, numbers, levels, request ids,
+// names that end in ':' or hold a '.' or stand before a dash, all of these in
+// brackets, and separators. "INFO:root:", "2026/11/22 10:52:42 main.go:17: " and
+// "[main] WARN app.Orders - " are prefixes; "see " is something that was said.
+func (p *Parser) isPrefix(text []byte) bool {
+	if len(text) > maxPrefix {
+		return false
+	}
+	text, _ = splitPrefix(skipFiller(text))
+	for text = skipFiller(text); len(text) > 0; text = skipFiller(text) {
+		field, rest := cutField(text)
+		if !p.isPrefixField(field, skipFiller(rest)) {
+			return false
+		}
+		text = rest
+	}
+	return true
+}
+
+// cutField cuts off a text's first field, which ends at a blank or a control
+// character or, if it begins with a bracket, where that closes.
+func cutField(text []byte) (field, rest []byte) {
+	if k := strings.IndexByte("[(<", text[0]); k >= 0 {
+		if end := bytes.IndexByte(text, "])>"[k]); end > 0 {
+			return text[:end+1], text[end+1:]
+		}
+	}
+	for i, c := range text {
+		if c <= ' ' || c == 0x7f {
+			return text[:i], text[i:]
+		}
+	}
+	return text, nil
+}
+
+// isPrefixField says whether a field belongs to a logger's prefix. rest is what
+// follows it.
+func (p *Parser) isPrefixField(field, rest []byte) bool {
+	if last := len(field) - 1; last > 0 && strings.IndexByte("])>", field[last]) >= 0 && strings.IndexByte("[(<", field[0]) >= 0 {
+		inner := field[1:last]
+		return isName(inner) || p.isPrefix(inner)
+	}
+	name, colon := bytes.CutSuffix(field, []byte(":"))
+	switch {
+	case isSeparator(field), isStamp(field):
+		return true
+	case len(field) == len("6f0c1b52-2d0e-4b6e-9d3f-0a4b8f3f7c11") && isRequestID(field) && bytes.Count(field, []byte("-")) == 4:
+		return true
+	case len(field) == 2 && field[1] == ',' && field[0] >= 'A' && field[0] <= 'Z': // Ruby's "I,"
+		return true
+	case string(field) == "PHP":
+		return bytes.HasPrefix(rest, []byte("message:"))
+	}
+	next, _, _ := bytes.Cut(rest, []byte(" "))
+	return isName(name) && (colon || bytes.IndexByte(name, '.') > 0 || isSeparator(next) || p.isLevel(name))
+}
+
+// isLevel says whether b is a level's name for any logger.
+func (p *Parser) isLevel(b []byte) bool {
+	if _, ok := find(p.scale, b); ok {
+		return true
+	}
+	name := strings.ToUpper(string(b))
+	_, ok := aliases[name]
+	return ok || name == "UNDEFINED" // Java's LambdaLogger
+}
+
+// isSeparator says whether b stands between the fields of a prefix.
+func isSeparator(b []byte) bool {
+	return len(b) > 0 && len(bytes.Trim(b, "-|:")) == 0
+}
+
+// isStamp says whether b is a time, a date, a zone's offset or a number.
+func isStamp(b []byte) bool {
+	if strings.IndexByte("0123456789#+-", b[0]) < 0 {
+		return false
+	}
+	return len(bytes.Trim(b, "0123456789#+-:./,_TZ")) == 0 && bytes.ContainsAny(b, "0123456789")
+}
+
+// isName says whether b may be the name of a logger, thread, file or program.
+func isName(b []byte) bool {
+	for _, c := range b {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("_-.:$/@", c) < 0 {
+			return false
+		}
+	}
+	return len(b) > 0
 }

@@ -212,17 +212,20 @@ func find[T ~string | ~[]byte](s *Scale, name T) (Level, bool) {
 	return l, ok
 }
 
-// Warn returns the level under which invalid lines are stored: WARN or, on a
-// scale without it, the highest level below the errors, or the lowest level if
-// all are errors.
+// Warn returns the level under which invalid lines are stored. On every scale
+// it is named WARN and is no error: readers find invalid lines in one place.
+// Its rank is that of WARN or of its alias WARNING or, on a scale with neither,
+// of the highest level below the errors (of the lowest level if all are
+// errors).
 func (s *Scale) Warn() Level {
-	if l, ok := s.Find("WARN"); ok && !l.Error {
-		return l
+	warn := Level{Name: "WARN", Rank: s.levels[0].Rank}
+	if l, ok := s.Find("WARN"); ok {
+		warn.Rank = l.Rank
+		return warn
 	}
-	warn := s.levels[0]
 	for _, l := range s.levels {
 		if !l.Error {
-			warn = l
+			warn.Rank = l.Rank
 		}
 	}
 	return warn

@@ -58,34 +58,39 @@ func TestParseScale(t *testing.T) {
 		name, levels, errorsFrom string
 		list                     string            // names in order
 		errors                   string            // those that are errors
-		warn                     string            // Warn
+		warn                     int               // Warn's rank
+		top, info                string            // Top and Info
 		find                     map[string]string // "" for none
 	}{
 		{
 			name: "default with errors from ERROR", errorsFrom: "error",
-			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "ERROR", warn: "WARN",
+			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "ERROR", warn: 2, top: "ERROR", info: "INFO",
 		},
 		{
 			name: "errors from an alias", errorsFrom: "warning",
-			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "WARN ALARM ERROR", warn: "INFO",
+			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "WARN ALARM ERROR", warn: 2, top: "ERROR", info: "INFO",
 		},
 		{
 			name: "replaced, in any order, with spaces", levels: " error=70, info = 10 ,warning=30,critical=80 ",
-			list: "INFO, WARNING, ERROR, CRITICAL", errors: "ERROR CRITICAL", warn: "WARNING",
+			list: "INFO, WARNING, ERROR, CRITICAL", errors: "ERROR CRITICAL", warn: 30, top: "CRITICAL", info: "INFO",
 			find: map[string]string{"WARN": "WARNING", "fatal": "CRITICAL", "DEBUG": "", "TRACE": "", "crit": "CRITICAL"},
 		},
 		{
 			name: "a name on the scale is no alias", levels: "TRACE=-1,DEBUG=0,ERROR=5,FATAL=9",
-			list: "TRACE, DEBUG, ERROR, FATAL", errors: "ERROR FATAL", warn: "DEBUG",
+			list: "TRACE, DEBUG, ERROR, FATAL", errors: "ERROR FATAL", warn: 0, top: "FATAL", info: "TRACE",
 			find: map[string]string{"TRACE": "TRACE", "VERBOSE": "TRACE", "FATAL": "FATAL", "CRITICAL": "FATAL", "INFO": ""},
 		},
 		{
 			name: "own names", levels: "green=1,amber=2,red=3", errorsFrom: "red",
-			list: "GREEN, AMBER, RED", errors: "RED", warn: "AMBER",
+			list: "GREEN, AMBER, RED", errors: "RED", warn: 2, top: "RED", info: "GREEN",
 		},
 		{
 			name: "all are errors", levels: "ALARM=1,ERROR=2",
-			list: "ALARM, ERROR", errors: "ALARM ERROR", warn: "ALARM",
+			list: "ALARM, ERROR", errors: "ALARM ERROR", warn: 1, top: "ERROR", info: "ALARM",
+		},
+		{
+			name: "INFO is an error", levels: "DEBUG=3,INFO=4,ERROR=5", errorsFrom: "INFO",
+			list: "DEBUG, INFO, ERROR", errors: "INFO ERROR", warn: 3, top: "ERROR", info: "DEBUG",
 		},
 	}
 	for _, tt := range tests {
@@ -106,8 +111,13 @@ func TestParseScale(t *testing.T) {
 			if got := strings.Join(errs, " "); got != tt.errors {
 				t.Errorf("errors %s, want %s", got, tt.errors)
 			}
-			if got := s.Warn().Name; got != tt.warn {
-				t.Errorf("Warn() = %s, want %s", got, tt.warn)
+			if got, want := s.Warn(), (parse.Level{Name: "WARN", Rank: tt.warn}); got != want {
+				t.Errorf("Warn() = %+v, want %+v", got, want)
+			}
+			for name, got := range map[string]parse.Level{tt.top: s.Top(), tt.info: s.Info()} {
+				if want, ok := s.Find(name); !ok || got != want {
+					t.Errorf("Top() or Info() = %+v, want %+v", got, want)
+				}
 			}
 			for name, want := range tt.find {
 				if got, _ := s.Find(name); got.Name != want {

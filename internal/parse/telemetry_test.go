@@ -159,12 +159,12 @@ func checkEmitted(t *testing.T, parser *parse.Parser, text string, ours bool) bo
 			}
 			continue
 		}
-		wantKind := parse.Ours
-		if strings.Contains(text, "{ x: 1 }") { // Node.js with a second argument
-			wantKind = parse.Invalid
+		if !ok || line.Kind != parse.Ours || line.Locator != "12" || line.Level.Name != "INFO" {
+			t.Errorf("%s: got %+v, %v; want locator 12, INFO", record, line, ok)
 		}
-		if !ok || line.Kind != wantKind || line.Locator != "12" {
-			t.Errorf("%s: got %+v, %v; want locator 12, %v", record, line, ok, wantKind)
+		second := strings.Contains(text, "{ x: 1 }") // argument of Node.js's console.log
+		if told := strings.Contains(strings.Join(line.Issues, ""), "{ x: 1 }"); told != second {
+			t.Errorf("%s: issues %q; want { x: 1 } in it: %v", record, line.Issues, second)
 		}
 	}
 	return ours

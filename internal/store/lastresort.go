@@ -101,12 +101,14 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 	if s.spill == nil {
 		return
 	}
+	left := s.spilled()
 	for !s.cfg.Now().After(deadline) {
 		segment, err := s.spill.Take()
 		if err != nil || segment == nil {
 			break
 		}
 		s.damaged(segment.Damaged)
+		left -= len(segment.Payloads) + segment.Damaged
 		for _, payload := range segment.Payloads {
 			r, err := ParseRecord(payload)
 			switch {
@@ -122,7 +124,7 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 			}
 		}
 	}
-	for range s.spill.Records() {
+	for range max(0, left) {
 		s.lose(&Record{Level: "?"}, reasonNoTime)
 	}
 }

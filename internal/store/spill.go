@@ -17,8 +17,9 @@ const (
 // A replay is a segment of the spill whose records are in memory again, on
 // their way to DynamoDB. The segment's file is deleted when all are settled.
 type replay struct {
-	segment *spill.Segment
-	left    int
+	segment *spill.Segment // nil once it is done or given back
+	records int            // in the segment
+	left    int            // not settled yet
 }
 
 // UseSpill gives the Store a place to put what does not fit or cannot be
@@ -29,12 +30,13 @@ func (s *Store) UseSpill(sp *spill.Spill) {
 	s.spill = sp
 }
 
-// spilled is how many records wait in the spill. mu must be held.
+// spilled is how many records wait in the spill and nowhere else. mu must be
+// held.
 func (s *Store) spilled() int {
 	if s.spill == nil {
 		return 0
 	}
-	return s.spill.Records()
+	return max(0, s.spill.Records()-s.taken)
 }
 
 // evict moves the newest informational records to the spill, or errors where
@@ -105,6 +107,7 @@ func (s *Store) giveBack(p *replay) {
 		return
 	}
 	s.spill.Return(p.segment)
+	s.taken -= p.records
 	p.segment = nil
 	for t := range s.queues {
 		s.queues[t].remove(s.inSpill)
@@ -135,6 +138,7 @@ func (s *Store) settle(r *Record) {
 		if err := s.spill.Done(p.segment); err != nil {
 			s.cfg.Report.Fail("spill done", "cannot delete a file of the spill; its rows will be written again: "+err.Error(), "")
 		}
+		s.taken -= p.records
 		p.segment = nil
 	}
 }
@@ -198,7 +202,8 @@ func (s *Store) reload() {
 		}
 		return
 	}
-	p := &replay{segment: segment, left: 1} // 1: until all are queued
+	p := &replay{segment: segment, records: len(segment.Payloads), left: 1} // 1: until all are queued
+	s.taken += p.records
 	s.damaged(segment.Damaged)
 	for _, payload := range segment.Payloads {
 		r, err := ParseRecord(payload)

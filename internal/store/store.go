@@ -92,6 +92,7 @@ type Store struct {
 	written int
 	spill   *spill.Spill // nil if there is none
 	replays int          // records in memory that came from the spill
+	taken   int          // records of the spill whose segments are being replayed
 	saidAt  time.Time    // when losses were last made a record
 }
 
