@@ -82,7 +82,12 @@ func guest(ctx context.Context, client *extapi.Client) int {
 func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger, stderr *diag.Async) int {
 	var listener *logsapi.Listener
 	cfg, ok := settings(log)
-	if ok && alone(addr, log) {
+	release, alone := only(addr)
+	defer release()
+	if !alone {
+		log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
+	}
+	if ok && alone {
 		listener = listen(log)
 	}
 	reg, concurrent, err := register(ctx, client)
@@ -118,16 +123,6 @@ func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	}
 	debug.SetMemoryLimit(memoryBase + 2*int64(cfg.BufferBytes))
 	return cfg, ok
-}
-
-// alone reports whether this is the only Logtable of its environment: a
-// container image may hold one in addition to a layer's.
-func alone(addr string, log *diag.Logger) bool {
-	if only(addr) {
-		return true
-	}
-	log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
-	return false
 }
 
 func listen(log *diag.Logger) *logsapi.Listener {

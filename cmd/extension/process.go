@@ -49,24 +49,24 @@ func withoutTracing(value string) (rest string, dropped bool) {
 	return strings.Join(keep, ","), dropped
 }
 
-// held keeps the name that only takes from being collected.
-var held net.Listener
-
-// only reports whether no other process of this environment has called it. The
-// name is an abstract socket (Linux), which disappears with the process however
-// that ends; addr, the address of the environment's API, is unique to it. Where
-// there are no such sockets everybody is the only one.
+// only reports whether no other process of this environment has called it and
+// not released it yet. It takes the name of an abstract socket (Linux), which
+// disappears with the process however that ends; addr, the address of the
+// environment's API, makes it unique. Where there are no such sockets everybody
+// is the only one.
 //
 // A name in use is tried again for half a second: it may be that of a process
 // that is just ending, in an environment whose address was reused.
-func only(addr string) bool {
+func only(addr string) (release func(), ok bool) {
 	for range 10 {
 		l, err := net.Listen("unix", "@logtable-"+addr)
+		if err == nil {
+			return func() { l.Close() }, true
+		}
 		if !errors.Is(err, syscall.EADDRINUSE) {
-			held = l
-			return true
+			return func() {}, true
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return false
+	return func() {}, false
 }

@@ -169,7 +169,7 @@ func TestHostileLengths(t *testing.T) {
 		`{"a":`, `["{",`, `[{"a":1},`, `[[`, `[`, `{"`, `{"a":1} `, `{"a":"`, "{\"a\":\n" + ours + ",\n\"b\":", ours + "\n",
 		ours + "\n{\"x\":?}\n", `{"locator":"1",` + "\n", "{\"locator\":\"1\",\"te\n", `{"message":"{\"a\":"}` + "\n", ", ", "\x1b[", "[INFO] ",
 	} {
-		long := strings.Repeat(unit, 1<<19/len(unit))
+		long := strings.Repeat(unit, 1<<18/len(unit))
 		for _, text := range []string{long, long + ours, long + "\n" + ours + " x", ours + long + `{"a":1}` + long} {
 			record, err := json.Marshal(text)
 			if err != nil {

@@ -30,7 +30,7 @@ type Entry struct {
 	Message     string // "LEVEL: (locator) text exception"
 	ExceptionAt int    // byte offset in Message; negative if there is none
 	Fields      string // JSON object of the remaining members; "" if none
-	Issues      string // what was wrong with an invalid line; "" if nothing
+	Issues      string // what was wrong with a line, or odd; "" if nothing
 }
 
 // A Record is a finished row under its final key: what waits in the queue,

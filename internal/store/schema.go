@@ -11,7 +11,7 @@ package store
 // AttrExpiry (N) is in epoch seconds, informational table only.
 // AttrExceptionAt (N) is the byte offset of the exception within the message.
 // AttrFields (S) is a JSON object of the line's remaining members.
-// AttrIssues (S) says what was wrong with an invalid line.
+// AttrIssues (S) says what was wrong with a line, or odd about it.
 // AttrTruncated (N) says how many bytes were cut to fit DynamoDB's limit.
 const (
 	AttrDate        = "date"
