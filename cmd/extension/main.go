@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"os"
@@ -195,13 +196,13 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	}
 	rows := store.New(store.Config{
 		Client: dynamodb, InfoTable: cfg.InfoTable, ErrorsTable: cfg.ErrorsTable, TTL: cfg.TTL, Zone: cfg.Zone,
-		MaxBytes: cfg.BufferBytes, Report: log, Refresh: refresh, Panicked: silence("writer"),
+		MaxBytes: cfg.BufferBytes, Report: log, Refresh: refresh, Owner: owner(cfg), Panicked: silence("writer"),
 		Losses: func(lost map[store.Loss]int) store.Entry { return a.Losses(lost) },
 	})
 	c := agent.Config{
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout,
-		Concurrent: concurrent, Log: stderr, LastResort: cfg.LastResortBytes,
+		Concurrent: concurrent, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
 	}
 	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
 		c.Redact = r
@@ -242,6 +243,17 @@ func openSpill(cfg config.Config, log *diag.Logger) (*spill.Spill, spill.Found) 
 		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "", "damaged records", found.Damaged, "strange files", found.Refused)
 	}
 	return sp, found
+}
+
+// owner is the same for all processes of a function that write to the same
+// tables, and of no others.
+func owner(cfg config.Config) string {
+	h := fnv.New64a()
+	for _, part := range []string{os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), os.Getenv("AWS_REGION"), cfg.InfoTable, cfg.ErrorsTable,
+		os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), os.Getenv("AWS_ENDPOINT_URL")} {
+		fmt.Fprintf(h, "%s\n", part)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // moduleName is what stands in the key of a line that names no module.

@@ -110,6 +110,8 @@ type Config struct {
 	// Marker keeps the mark of a process that has not ended properly; nil for
 	// none.
 	Marker Marker
+	// Owner says whose process this is, in the mark: see store.Config.
+	Owner string
 	// Log is the function's log, for last-resort lines, at most LastResort bytes.
 	Log        io.Writer
 	LastResort int

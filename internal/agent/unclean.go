@@ -21,7 +21,8 @@ func (a *Agent) mark(request string) {
 	}
 	payload := []byte(`{"request":`)
 	payload, _ = jsontext.AppendQuote(payload, request) // invalid UTF-8 is replaced
-	if err := a.cfg.Marker.Mark(append(payload, '}')); err != nil {
+	payload = append(payload, `,"for":"`+a.cfg.Owner+`"}`...)
+	if err := a.cfg.Marker.Mark(payload); err != nil {
 		a.cfg.Diag.Fail("mark", "cannot leave a mark on /tmp: an unclean end of this process will not be noticed", "", "error", err.Error())
 	}
 }
@@ -30,13 +31,13 @@ func (a *Agent) mark(request string) {
 // properly, given the mark that it left. How many lines died in its memory is
 // not known. It is called before Run.
 func (a *Agent) Unclean(mark []byte) {
-	var request string
+	var request, owner string
 	readScalars(jsontext.NewDecoder(bytes.NewBuffer(mark)), func(name string) (*string, map[string]*string) {
-		if name == "request" {
-			return &request, nil
-		}
-		return nil, nil
+		return map[string]*string{"request": &request, "for": &owner}[name], nil
 	})
+	if owner != a.cfg.Owner && len(mark) > 0 {
+		return // another function's, on a developer's machine
+	}
 	text := "an earlier Logtable process of this environment was killed between invocations; lines that it had in memory only are lost"
 	if request != "" {
 		text = "an earlier Logtable process of this environment was killed during request " + request + "; lines that it had in memory only are lost"

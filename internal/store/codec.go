@@ -16,6 +16,9 @@ import (
 // form; the other members have the names of the row's attributes.
 const attrTable = "table"
 
+// attrOwner is the member that names whose record it is, in the spill only.
+const attrOwner = "for"
+
 const (
 	tableInfo   = "info"
 	tableErrors = "errors"
@@ -78,6 +81,7 @@ func ParseRecord(data []byte) (*Record, error) {
 	texts := map[string]*string{
 		attrTable: &kind, AttrDate: &r.Date, AttrStampMod: &r.StampMod, AttrMessage: &r.Message, AttrLevel: &r.Level,
 		AttrLocator: &r.Locator, AttrRequestID: &r.RequestID, AttrFields: &r.Fields, AttrIssues: &r.Issues,
+		attrOwner: &r.owner,
 	}
 	var exceptionAt, truncated int64 = -1, 0
 	numbers := map[string]*int64{AttrExceptionAt: &exceptionAt, AttrExpiry: &r.Expiry, AttrTruncated: &truncated}

@@ -110,10 +110,11 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 		s.damaged(segment.Damaged)
 		left -= len(segment.Payloads) + segment.Damaged
 		for _, payload := range segment.Payloads {
-			r, err := ParseRecord(payload)
+			r, err := s.fromSpill(payload)
 			switch {
 			case err != nil:
 				s.damaged(1)
+			case r == nil:
 			case r.Error:
 				s.write(l, r)
 			case l.held < l.room:

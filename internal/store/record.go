@@ -55,6 +55,7 @@ type Record struct {
 
 	refusedAt int // count of the table's accepted records, and one, at the first refusal; 0 for none
 
+	owner   string  // of a record from the spill: see Config.Owner
 	replay  *replay // the record came from this segment of the spill
 	spilled bool    // on the wire, and copied into the spill meanwhile
 }

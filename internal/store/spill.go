@@ -75,7 +75,7 @@ func (s *Store) toSpill(records []*Record) (kept []*Record) {
 			continue
 		}
 		fresh = append(fresh, r)
-		payloads = append(payloads, r.AppendJSON(nil))
+		payloads = append(payloads, s.payload(r))
 	}
 	if len(fresh) == 0 {
 		return nil
@@ -181,7 +181,7 @@ func (s *Store) copyWire() bool {
 			if r.replay != nil || r.spilled {
 				continue
 			}
-			n, _ := s.spill.Append(r.AppendJSON(nil))
+			n, _ := s.spill.Append(s.payload(r))
 			r.spilled = n == 1
 			all = all && r.spilled
 		}
@@ -206,9 +206,12 @@ func (s *Store) reload() {
 	s.taken += p.records
 	s.damaged(segment.Damaged)
 	for _, payload := range segment.Payloads {
-		r, err := ParseRecord(payload)
+		r, err := s.fromSpill(payload)
 		if err != nil {
 			s.damaged(1)
+			continue
+		}
+		if r == nil {
 			continue
 		}
 		r.replay = p
@@ -219,6 +222,25 @@ func (s *Store) reload() {
 	}
 	s.replays++ // as for a record, which settle takes it for
 	s.settle(&Record{replay: p})
+}
+
+// payload is a record as the spill keeps it.
+func (s *Store) payload(r *Record) []byte {
+	b := r.AppendJSON(nil)
+	if s.cfg.Owner == "" {
+		return b
+	}
+	return append(b[:len(b)-1], `,"`+attrOwner+`":"`+s.cfg.Owner+`"}`...)
+}
+
+// fromSpill reads a record of the spill; nil for another owner's.
+func (s *Store) fromSpill(payload []byte) (*Record, error) {
+	r, err := ParseRecord(payload)
+	if err == nil && r.owner != s.cfg.Owner {
+		s.cfg.Report.Fail("another owner", "messages of another function, or for other tables, are left on /tmp; they are not written", "give each function on one machine a LOGTABLE_SPILL_DIR of its own")
+		return nil, nil
+	}
+	return r, err
 }
 
 // damaged counts records of the spill that cannot be read.

@@ -82,6 +82,25 @@ func TestASecondProcessReplaysUnderTheSameKeys(t *testing.T) {
 	g.complete(200, "line")
 }
 
+func TestAnotherOwnersRecordsAreNotWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spill")
+	f := newFixture(t, func(c *store.Config) { c.Owner = "a" })
+	sp := f.withSpill(dir)
+	f.server.Refuse()
+	f.add(20, "theirs")
+	f.Persist()
+	sp.Close()
+	f.server.Restore()
+	g := newFixtureOn(t, f.server, f.server.Client(), func(c *store.Config) { c.Owner = "b" })
+	g.withSpill(dir)
+	g.add(20, "ours")
+	g.drained()
+	g.complete(20, "ours")
+	if n := len(g.messages()); n != 20 || !strings.Contains(g.reports.text(), "another function") {
+		t.Errorf("%d rows; %s", n, g.reports.text())
+	}
+}
+
 func TestOnTheWireAndInTheSpillIsStillOneRow(t *testing.T) {
 	f := newFixture(t, func(c *store.Config) { c.Attempt = 0 })
 	f.withSpill(filepath.Join(t.TempDir(), "spill"))

@@ -55,6 +55,10 @@ type Config struct {
 	Zone        *time.Location // decides the day of a row
 	MaxBytes    int            // bound of what waits, in bytes of items plus 256 a record
 	Report      Reporter
+	// Owner says whose records these are. What another owner left in the spill
+	// is not written: on a developer's machine several functions share /tmp.
+	// At most 64 letters and digits.
+	Owner string
 	// Refresh is called when DynamoDB says that the credentials have expired;
 	// nil for nothing.
 	Refresh func()
