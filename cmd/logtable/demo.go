@@ -281,7 +281,14 @@ func (d *demonstration) show(ctx context.Context) error {
 
 // summary says what it was about, and fails if anything was lost.
 func (d *demonstration) summary(keep bool) error {
-	info, errs := len(d.table.Items(infoTableName)), len(d.table.Items(errorsTableName))
+	info, errs, deaths := len(d.table.Items(infoTableName)), 0, 0
+	for _, item := range d.table.Items(errorsTableName) {
+		if strings.HasPrefix(item.Str("locator"), "platform.") {
+			deaths++
+		} else {
+			errs++
+		}
+	}
 	verdict := "nothing lost"
 	if lost := d.printed - info - errs; lost != 0 && !keep {
 		verdict = fmt.Sprintf("%d LOST", lost)
@@ -289,6 +296,9 @@ func (d *demonstration) summary(keep bool) error {
 	}
 	d.say("\n%s %d lines printed, %d rows stored (%d informational, %d errors): %s.\n", d.style.paint(sgrBold, "Summary:"),
 		d.printed, info+errs, info, errs, verdict)
+	if deaths > 0 {
+		d.say("%d more rows tell of the functions' own deaths, with the last lines that they printed.\n", deaths)
+	}
 	if len(d.held) > 0 {
 		slices.Sort(d.held)
 		d.say("Time added after a function's end, so that its rows are stored before the environment can freeze: median %.0f ms, at most %.0f ms.\n",

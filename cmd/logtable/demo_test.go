@@ -40,7 +40,8 @@ func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 		"hello Ada, from Go", "hello Ada, from Python", "hello Ada, from Node.js", "hello Ada, from bash",
 		"KeyError: 'pears'", "TypeError: ", "No such file or directory", `parsing "seven"`,
 		"the last line before the time-out", "the last line before the crash",
-		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost",
+		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost", "2 more rows tell of the functions' own deaths",
+		"platform.timeout", "platform.crash", "Last lines:",
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("the demo does not show %q:\n%s", want, &stdout)

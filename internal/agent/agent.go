@@ -215,7 +215,7 @@ func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
 		if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
 			deadline = now.Add(unknownDeadline)
 		}
-		a.bounded(deadline.Add(-margin), func(ended func(time.Time)) {
+		a.bounded(deadline.Add(holdSlack-margin), func(ended func(time.Time)) {
 			a.guarded("invoke", func() { a.invoke(ctx, ev.RequestID, deadline.Add(-margin), ended) })
 		})
 	case extapi.Shutdown:
@@ -354,7 +354,7 @@ func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (
 	for {
 		now := a.cfg.Now()
 		a.mu.Lock()
-		end, woken := a.tracker.ended(id), a.woken
+		end, woken, trusted := a.tracker.ended(id), a.woken, a.trusted
 		a.mu.Unlock()
 		if end != nil {
 			bound := a.cfg.FlushTimeout
@@ -363,7 +363,7 @@ func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (
 			}
 			return now.Add(bound), true
 		}
-		if a.silent.Load() || ctx.Err() != nil {
+		if !trusted || a.silent.Load() || ctx.Err() != nil {
 			return now, false
 		}
 		until := deadline

@@ -275,7 +275,7 @@ func TestAStalledDiskHoldsNobody(t *testing.T) {
 	}, func(c *cloud, done <-chan error) {
 		disk.release <- struct{}{} // the mark at the start
 		began := c.invoke("a")
-		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		c.nextWithin(began, 9850*time.Millisecond, 9850*time.Millisecond)
 		for _, id := range []string{"b", "c"} {
 			began = c.invoke(id)
 			c.nextWithin(began, 0, 0)
@@ -424,6 +424,25 @@ func TestDroppedLogsAreARow(t *testing.T) {
 		c.nextWithin(ended, 0, time.Millisecond)
 		if len(c.rows) != 1 || !strings.Contains(c.rows[0], "ALARM: (platform.logsDropped) Lambda dropped 123 lines (12345 bytes)") {
 			t.Errorf("rows: %v", c.rows)
+		}
+	})
+}
+
+func TestAfterDroppedLogsTheEndIsNotWaitedFor(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		c.invoke("a")
+		time.Sleep(time.Second)
+		dropped := time.Now()
+		c.post(line("x"), event("platform.logsDropped", `{"droppedRecords":100000}`))
+		c.nextWithin(dropped, 0, 0)
+		c.post(done("a", ""))
+		c.invoke("b")
+		time.Sleep(time.Second)
+		ended := time.Now()
+		c.post(line("y"), done("b", ""))
+		c.nextWithin(ended, 0, time.Millisecond)
+		if c.stored() != 3 {
+			t.Errorf("%d of 3 rows", c.stored())
 		}
 	})
 }

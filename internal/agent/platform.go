@@ -49,6 +49,9 @@ func (a *Agent) platform(kind string, r platform, at time.Time) {
 			a.cfg.Store.Start()
 		}
 	case "platform.logsDropped":
+		// The end of the invocation may be among what was dropped: it is not
+		// waited for, or the function would be held to its deadline.
+		a.trusted = false
 		a.logsDropped(r, at)
 	}
 }
