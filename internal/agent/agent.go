@@ -72,8 +72,8 @@ type Receiver interface {
 	// Idle reports that nothing waits for the intake, and when something
 	// last arrived.
 	Idle() (idle bool, last time.Time)
-	// DoneWaiting returns since when a body waits for the intake that seems
-	// to hold the end of an invocation.
+	// DoneWaiting returns since when a body waits for the intake, or is being
+	// read by it, that seems to hold the end of an invocation.
 	DoneWaiting() (since time.Time, ok bool)
 	// Counts says what was posted and not handed on.
 	Counts() logsapi.Counts
@@ -283,7 +283,7 @@ func (a *Agent) wake() {
 }
 
 // Arrived is for the listener to call when the end of an invocation may be
-// among the bodies that wait.
+// among the bodies that wait, or no longer is.
 func (a *Agent) Arrived() { a.wake() }
 
 func (a *Agent) count(n *int, by int) {
@@ -311,7 +311,7 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 		// Said only now: after a time-out SHUTDOWN follows, and all is well.
 		a.cfg.Diag.Fail("runtimeDone", "no platform.runtimeDone came for an invocation; none is waited for until one comes", "")
 	}
-	if !trusted {
+	if !trusted && !a.trustedSoon(ctx, end) {
 		return
 	}
 	hold, ok := a.waitForEnd(ctx, id, end)
@@ -331,6 +331,33 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 		a.cfg.Store.Persist()
 	}
 	a.mark("")
+}
+
+// trustedSoon reports whether a body that has arrived already, but is not read
+// yet, brings the first platform.runtimeDone after one that never came. Without
+// this, whether the invocation is waited for would be chance.
+func (a *Agent) trustedSoon(ctx context.Context, deadline time.Time) bool {
+	if a.cfg.Receiver == nil {
+		return false
+	}
+	for {
+		a.mu.Lock()
+		trusted, woken := a.trusted, a.woken
+		a.mu.Unlock()
+		since, waits := a.cfg.Receiver.DoneWaiting()
+		left := min(since.Add(a.cfg.FlushTimeout).Sub(a.cfg.Now()), deadline.Sub(a.cfg.Now()))
+		if trusted || !waits || left <= 0 || a.silent.Load() {
+			return trusted
+		}
+		t := time.NewTimer(left)
+		select {
+		case <-woken:
+		case <-t.C:
+		case <-ctx.Done():
+			return false
+		}
+		t.Stop()
+	}
 }
 
 // persistTime is the part of a hold that moving what waits to /tmp would take,

@@ -37,6 +37,7 @@ type cloud struct {
 	broken  error
 	panics  bool
 	arrived time.Time
+	unread  time.Time // since when an end waits to be read; zero for none
 }
 
 func (c *cloud) Next(ctx context.Context) (extapi.NextEvent, error) {
@@ -57,8 +58,12 @@ func (c *cloud) Idle() (bool, time.Time) {
 	defer c.mu.Unlock()
 	return true, c.arrived
 }
-func (c *cloud) DoneWaiting() (time.Time, bool) { return time.Time{}, false }
-func (c *cloud) Counts() logsapi.Counts         { return logsapi.Counts{} }
+func (c *cloud) DoneWaiting() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unread, !c.unread.IsZero()
+}
+func (c *cloud) Counts() logsapi.Counts { return logsapi.Counts{} }
 
 func (c *cloud) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
 	c.mu.Lock()
@@ -258,6 +263,46 @@ func TestNoEndIsWaitedForOnceToTheDeadline(t *testing.T) {
 		if c.stored() != 2 {
 			t.Errorf("%d of 2 rows", c.stored())
 		}
+	})
+}
+
+// The end that comes again may have arrived just before INVOKE, and not be read.
+func TestAnEndThatIsNotReadYetIsTrusted(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		began := c.invoke("a")
+		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		began = c.invoke("b")
+		c.nextWithin(began, 0, 0)
+		c.set(func() { c.unread = time.Now() })
+		c.invoke("c")
+		time.Sleep(100 * time.Millisecond)
+		c.set(func() { c.unread = time.Time{} })
+		c.post(done("b", ""))
+		time.Sleep(time.Second)
+		ended := time.Now()
+		c.post(line("y"), done("c", ""))
+		c.nextWithin(ended, 0, time.Millisecond)
+		if c.stored() != 1 {
+			t.Errorf("%d of 1 rows", c.stored())
+		}
+	})
+}
+
+// What only looked like an end, among a function's texts, holds nobody once it
+// is read; and one that cannot be read, no longer than a flush.
+func TestAnUnreadEndIsNotWaitedForLong(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		began := c.invoke("a")
+		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		c.set(func() { c.unread = time.Now() })
+		began = c.invoke("b")
+		time.Sleep(100 * time.Millisecond)
+		c.set(func() { c.unread = time.Time{} })
+		c.agent.Arrived()
+		c.nextWithin(began, 100*time.Millisecond, 100*time.Millisecond)
+		c.set(func() { c.unread = time.Now() })
+		began = c.invoke("c")
+		c.nextWithin(began, 2*time.Second, 2*time.Second)
 	})
 }
 

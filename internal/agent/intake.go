@@ -28,7 +28,11 @@ func (a *Agent) Intake(body []byte) {
 		a.cfg.Diag.Fail("telemetry body", "Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
 	a.bury()
-	if a.cfg.Store.Waiting() >= startWriting {
+	a.mu.Lock()
+	trusted := a.trusted
+	a.mu.Unlock()
+	// Where no end is waited for, the environment may freeze at any time.
+	if waiting := a.cfg.Store.Waiting(); waiting >= startWriting || waiting > 0 && !trusted && !a.cfg.Concurrent {
 		a.cfg.Store.Start()
 	}
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {

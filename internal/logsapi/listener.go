@@ -39,8 +39,8 @@ type Listener struct {
 	// Handle is called with each body, from one goroutine. The body may not
 	// be kept. Must be set before Serve.
 	Handle func(body []byte)
-	// Arrived is called when a body has been read that seems to hold a
-	// platform.runtimeDone and others still wait before it; may be nil.
+	// Arrived is called when a body that seems to hold a platform.runtimeDone
+	// has arrived behind others, and when it has been handled; may be nil.
 	Arrived func()
 	// Panicked is called with the value of a panic in Handle, after which
 	// bodies are still answered but no longer handled; may be nil.
@@ -65,6 +65,7 @@ type Listener struct {
 	queue   []post
 	pending int // bytes in queue and in hand
 	busy    bool
+	current post      // while busy
 	last    time.Time // when the last post was read
 	closed  bool
 	seed    maphash.Seed
@@ -215,7 +216,7 @@ func (l *Listener) work() {
 		if v := recover(); v != nil {
 			l.dead.Store(true)
 			l.mu.Lock()
-			l.queue, l.pending, l.busy = nil, 0, false
+			l.queue, l.pending, l.busy, l.current = nil, 0, false, post{}
 			l.cond.Broadcast()
 			l.mu.Unlock()
 			if l.Panicked != nil {
@@ -238,16 +239,21 @@ func (l *Listener) work() {
 		if len(l.queue) == 0 {
 			l.queue = nil
 		}
-		l.busy = true
+		l.busy, l.current = true, p
 		repeat := l.repeat(p.body)
 		l.mu.Unlock()
 		if !repeat {
 			l.Handle(p.body)
 		}
 		l.mu.Lock()
-		l.busy = false
+		l.busy, l.current = false, post{}
 		l.pending -= len(p.body)
 		l.cond.Broadcast()
+		if p.done && l.Arrived != nil {
+			l.mu.Unlock()
+			l.Arrived()
+			l.mu.Lock()
+		}
 	}
 }
 
@@ -299,10 +305,13 @@ func (l *Listener) Idle() (idle bool, last time.Time) {
 }
 
 // DoneWaiting returns when the first body arrived that seems to hold a
-// platform.runtimeDone and is not handled yet.
+// platform.runtimeDone and is not handled to its end yet.
 func (l *Listener) DoneWaiting() (since time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.current.done {
+		return l.current.at, true
+	}
 	for _, p := range l.queue {
 		if p.done {
 			return p.at, true
