@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -257,5 +259,86 @@ func TestHungTableAtShutdown(t *testing.T) {
 	r, err := env.Shutdown(context.Background())
 	if err != nil || r.Killed || r.ExitCode != 0 || r.Took > 2*time.Second {
 		t.Errorf("shutdown: %+v, %v", r, err)
+	}
+}
+
+// TestTelemetryBesideSHUTDOWN: lines that arrive while SHUTDOWN is being
+// handled are stored as well.
+func TestTelemetryBesideSHUTDOWN(t *testing.T) {
+	var listener string
+	env, server := start(t, func(c *lambda.Config) {
+		c.Hooks.Subscribe = func(call lambda.Call) *lambda.Answer {
+			var body struct{ Destination struct{ URI string } }
+			if err := json.Unmarshal([]byte(call.Body), &body); err != nil {
+				t.Error(err)
+			}
+			listener = strings.Replace(body.Destination.URI, "sandbox.localdomain", "127.0.0.1", 1)
+			return nil
+		}
+	})
+	post := func(text string) {
+		record := fmt.Sprintf(`{"locator":"1","level":"info","text":%q}`, text)
+		resp, err := http.Post(listener, "application/json", strings.NewReader(fmt.Sprintf(`[{"time":%q,"type":"function","record":%q}]`,
+			time.Now().UTC().Format(time.RFC3339Nano), record)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Error(resp.Status)
+		}
+	}
+	invoke(t, env)
+	post("before")
+	var beside sync.Once
+	server.OnRequest(func(string, int, []byte) table.Fault {
+		beside.Do(func() { post("beside") }) // the first write after the last invocation is SHUTDOWN's
+		return table.Fault{}
+	})
+	shutDown(t, env)
+	items := server.Items("logtable-info")
+	if len(items) != 2 || items[0].Str("message") != "INFO: (1) before" || items[1].Str("message") != "INFO: (1) beside" {
+		t.Errorf("rows: %v", items)
+	}
+}
+
+// TestALineOfAMegabyte arrives in pieces, as Lambda cuts it. What of it can be
+// known is stored, with what is wrong, and its neighbours are unharmed.
+func TestALineOfAMegabyte(t *testing.T) {
+	env, server := start(t)
+	long := `{"locator":"1","level":"info","text":"` + strings.Repeat("x", 1<<20) + `"}`
+	after := `{"locator":"2","level":"info","text":"after"}`
+	invoke(t, env, scriptfn.Step{Print: &long}, scriptfn.Step{Print: &after})
+	items := server.Items("logtable-info")
+	if len(items) != 2 {
+		t.Fatalf("%d rows, want the line's head and its neighbour", len(items))
+	}
+	if m := items[0].Str("message"); len(m) < 200<<10 || !strings.HasPrefix(m, `WARN: (1) {"locator":"1"`) ||
+		!strings.Contains(items[0].Str("issues"), "the JSON object breaks off") {
+		t.Errorf("the long line became %d bytes, %.60q, issues %q", len(m), m, items[0].Str("issues"))
+	}
+	if m := items[1].Str("message"); m != "INFO: (2) after" {
+		t.Errorf("its neighbour became %q", m)
+	}
+}
+
+// TestASecondLogtable: two layers bring one each. One does the work, the other
+// says so once and is a silent guest.
+func TestASecondLogtable(t *testing.T) {
+	second := filepath.Join(t.TempDir(), "logtable-again")
+	if err := os.Link(extension, second); err != nil {
+		t.Fatal(err)
+	}
+	env, server := start(t, func(c *lambda.Config) { c.Others = []string{second} })
+	for range 3 {
+		invoke(t, env, print(line, 2))
+	}
+	shutDown(t, env)
+	if n := len(server.Items("logtable-info")); n != 6 {
+		t.Errorf("%d rows of 6 lines", n)
+	}
+	if log := env.ExtensionOutput(); strings.Count(log, "another Logtable runs in this environment") != 1 || strings.Count(log, "\n") != 1 {
+		t.Errorf("log:\n%s", log)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // peakMemory is the most that a process has had resident, in MiB (VmHWM); 0
@@ -43,12 +44,24 @@ func TestBurstOverAHangingTable(t *testing.T) {
 		c.Env["LOGTABLE_SPILL_BYTES"] = "128MB" // by default, what exceeds 64 MB is counted as lost
 	})
 	invoke(t, env, print(line, 1))
+	pid := env.ExtensionPID()
+	if len(raceFlag) == 0 {
+		// Half of the function's memory, page cache included.
+		if err := testkit.LimitMemory(t, pid, 64<<20); err != nil {
+			t.Logf("not under a cgroup: %v", err)
+		} else {
+			t.Log("under a cgroup of 64 MiB")
+		}
+	}
 	server.Hang()
 	r := invoke(t, env, print(line, lines-1))
 	if r.Held > 2*time.Second+slack {
 		t.Errorf("held for %v", r.Held)
 	}
 	peak := peakMemory(env.ExtensionPID())
+	if now := env.ExtensionPID(); now != pid {
+		t.Errorf("the process was killed: %d is now %d", pid, now)
+	}
 	t.Logf("held %v, peak resident memory %d MiB", r.Held, peak)
 	// Twice the buffer of 8 MiB, 24 MiB for everything else; the race
 	// detector's shadow memory is not ours.

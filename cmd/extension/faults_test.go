@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -183,6 +185,7 @@ func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed 
 	if s := server.Stats(); s.Overwritten != s.OverwrittenEqual {
 		t.Errorf("%d rows were overwritten by others", s.Overwritten-s.OverwrittenEqual)
 	}
+	t.Logf("%d lines: %d in the log, %d counted as lost, the others stored", len(printed), len(inLog), lost)
 }
 
 // many reads how often a test is to do a thing: more by hand than in CI.
@@ -273,6 +276,57 @@ func TestKilledAtRandomInstants(t *testing.T) {
 		t.Errorf("%d unclean ends recorded of about %d kills", unclean, kills)
 	}
 	t.Logf("%d rounds, %d rows, %d unclean ends recorded", len(safely), len(seen), unclean)
+}
+
+// TestASecondKillForgetsNothing: each unclean end is recorded, though the next
+// process is killed before it could write anything.
+func TestASecondKillForgetsNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spill")
+	env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_SPILL_DIR"] = dir })
+	server.Refuse()
+	open := regexp.MustCompile(`"request":"([^"]+)"`)
+	marked := func() string { // the request that the process's mark names
+		marks, err := filepath.Glob(filepath.Join(dir, "mark*"))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, name := range marks {
+			if data, err := os.ReadFile(name); err == nil {
+				if m := open.FindSubmatch(data); m != nil {
+					return string(m[1])
+				}
+			}
+		}
+		return ""
+	}
+	killed := []string{""}
+	for range 3 {
+		go func(last string) {
+			for range 2000 {
+				if id := marked(); id != "" && id != last {
+					syscall.Kill(env.ExtensionPID(), syscall.SIGKILL)
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+			t.Error("no mark was left")
+		}(killed[len(killed)-1])
+		// Killed in the middle of the invocation, before anything is flushed.
+		r := invokeAny(t, env, scriptfn.Step{SleepMs: 2000})
+		killed = append(killed, r.RequestID)
+	}
+	heal(t, server)
+	invoke(t, env)
+	shutDown(t, env)
+	rows := ""
+	for _, item := range server.Items("logtable-info") {
+		rows += item.Str("message") + "\n"
+	}
+	for _, id := range killed[1:] {
+		if strings.Count(rows, "was killed during request "+id) != 1 {
+			t.Errorf("no word of the kill during %s in\n%s", id, rows)
+		}
+	}
 }
 
 // invokeAny invokes, whatever becomes of it.

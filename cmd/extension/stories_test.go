@@ -162,6 +162,24 @@ var options = map[string]func(*lambda.Config){
 			return !swallow
 		}
 	},
+	"-out-of-memory": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			e.Record = json.RawMessage(strings.Replace(string(e.Record), "Runtime.ExitError", "Runtime.OutOfMemory", 1))
+			return true
+		}
+	},
+	"-clock-jumps": func(c *lambda.Config) {
+		starts := 0
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			if e.Type == "platform.start" {
+				starts++
+			}
+			if starts == 2 {
+				e.Time = e.Time.Add(-time.Hour)
+			}
+			return true
+		}
+	},
 	"-late":      func(c *lambda.Config) { c.Hooks.Late = func(lambda.Event) bool { return true } },
 	"-redeliver": func(c *lambda.Config) { c.Hooks.Redeliver = func(lambda.Batch) int { return 2 } },
 	"-past-deadline": func(c *lambda.Config) {

@@ -44,6 +44,9 @@ func (a *Agent) Unclean(mark []byte) {
 	}
 	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: "logtable.unclean", Text: text}
 	a.cfg.Store.Add(a.entry(&line, request, a.cfg.Now()))
+	// The mark that tells of it is about to be replaced by our own: should we
+	// be killed at once as well, the row is on /tmp.
+	a.cfg.Store.Persist()
 }
 
 // Losses is the record that tells of losses, when writing works again.

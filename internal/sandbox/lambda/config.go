@@ -17,6 +17,9 @@ type Config struct {
 	// Extension is the path of the external extension's binary. Its base
 	// name is the name it has to register under. Empty: no extension.
 	Extension string
+	// Others are further extensions, as further layers would bring them. Their
+	// output is kept with the extension's.
+	Others []string
 	// Function is the command that starts the function: a program that
 	// speaks the Runtime API, and its arguments.
 	Function []string
@@ -178,6 +181,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Extension != "" {
 		if err := checkExecutable(c.Extension); err != nil {
 			return c, fmt.Errorf("cannot use the extension: %w", err)
+		}
+	}
+	for _, path := range c.Others {
+		if err := checkExecutable(path); err != nil {
+			return c, fmt.Errorf("cannot use another extension: %w", err)
 		}
 	}
 	if c.LogFormat == "" {

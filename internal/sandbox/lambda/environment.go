@@ -285,14 +285,14 @@ func (e *Environment) Post(ctx context.Context, path, method string, body []byte
 	return post(ctx, in.relay.client, method, target.String(), body)
 }
 
-// ExtensionPID and FunctionPID are the process IDs of the current instance, 0
+// ExtensionPID (of the first extension) and FunctionPID are the process IDs of the current instance, 0
 // if there is none; each is its process group's ID, too.
 func (e *Environment) ExtensionPID() int {
 	in := e.currentInstance()
 	if in == nil {
 		return 0
 	}
-	for _, x := range in.externals() {
+	if x := in.theExternal(); x != nil && x.proc != nil {
 		return x.proc.cmd.Process.Pid
 	}
 	return 0

@@ -218,7 +218,7 @@ func (in *instance) identify(c *call) (*extension, *answer) {
 func (in *instance) eventNext(c *call) answer {
 	x, refusal := in.identify(c)
 	if refusal != nil {
-		in.policeRefusal(in.onlyExternal())
+		in.policeRefusal(in.theExternal())
 		return *refusal
 	}
 	if a, hooked := in.hook(c, "next", in.env.cfg.Hooks.Next); hooked {
@@ -314,9 +314,9 @@ func (in *instance) policeRefusal(x *extension) {
 	}
 }
 
-// onlyExternal is the launched extension, to blame for calls that do not say
-// whose they are.
-func (in *instance) onlyExternal() (x *extension) {
+// theExternal is the first launched extension, to blame for calls that do not
+// say whose they are.
+func (in *instance) theExternal() (x *extension) {
 	in.look(func() { x = in.extensions[in.env.cfg.extensionName()] })
 	return x
 }

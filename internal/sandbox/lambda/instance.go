@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"time"
 )
 
@@ -73,7 +74,7 @@ func newInstance(env *Environment, number int, phase string) (*instance, error) 
 func (in *instance) start(ctx context.Context) error {
 	logStream := in.logStream()
 	in.emitInitStart(logStream)
-	err := in.startExtension()
+	err := in.startExtensions()
 	if err == nil {
 		err = in.awaitInit(ctx, in.allRegistered)
 	}
@@ -135,12 +136,22 @@ func (in *instance) allReady() bool {
 	return true
 }
 
-func (in *instance) startExtension() error {
+func (in *instance) startExtensions() error {
 	cfg := in.env.cfg
 	if cfg.Extension == "" {
 		return nil
 	}
-	x := &extension{name: cfg.extensionName()}
+	for _, path := range append([]string{cfg.Extension}, cfg.Others...) {
+		if err := in.startExtension(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *instance) startExtension(path string) error {
+	cfg := in.env.cfg
+	x := &extension{name: filepath.Base(path)}
 	onLine := func(line []byte) {
 		in.env.extensionOut.line(line)
 		in.env.log.update(func() {}) // wakes Await
@@ -149,7 +160,7 @@ func (in *instance) startExtension() error {
 	var err error
 	in.update(func() {
 		// Started under the lock: the process may register before this returns.
-		x.proc, err = startProcess([]string{cfg.Extension}, "/", cfg.extensionEnv(in.address), cfg.MaxRecord, onLine)
+		x.proc, err = startProcess([]string{path}, "/", cfg.extensionEnv(in.address), cfg.MaxRecord, onLine)
 		if err == nil {
 			in.extensions[x.name] = x
 		}
