@@ -159,7 +159,7 @@ func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed 
 				t.Errorf("last-resort line: %v", err)
 				continue
 			}
-			inLog[r.Message] = true
+			inLog[r.Message()] = true
 		}
 		var summary map[string]any
 		if json.Unmarshal([]byte(line), &summary) == nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
-const lastResortLine = `{"logtable_record":{"table":"%s","date":"2026-11-22","stamp_mod":"1795300002.005%04d+orders+2p4thtomb9","message":"%s: (1) line %d","level":"%s","locator":"1"%s}}`
+const lastResortLine = `{"logtable_record":{"table":"%s","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.005%04d+orders+2p4thtomb9"},"message":{"S":"%s: (1) line %d"},"level":{"S":"%s"},"locator":{"S":"1"}%s}}}`
 
 func lastResortLines() string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "START RequestId: 1")
 	for i := range 60 {
 		b.WriteString("2026-11-22T10:00:00.000Z 2026/11/22/[$LATEST]abc ")
-		fmt.Fprintf(&b, lastResortLine+"\n", "info", i, "INFO", i, "INFO", `,"expiry":1900000000`)
+		fmt.Fprintf(&b, lastResortLine+"\n", "info", i, "INFO", i, "INFO", `,"expiry":{"N":"1900000000"}`)
 	}
 	inString := strings.ReplaceAll(fmt.Sprintf(lastResortLine, "errors", 99, "ERROR", 99, "ERROR", ""), `"`, `\"`)
 	fmt.Fprintf(&b, `{"timestamp":"2026-11-22T10:00:00.000Z","level":"INFO","message":"%s"}`+"\n", inString)
@@ -56,9 +56,9 @@ func TestReplayRefuses(t *testing.T) {
 		{"no tables named", lastResortLines(), "--info-table", nil, 2},
 		{"no such file", "", "cannot read the log", []string{"replay", "/nowhere", "--dry-run"}, 1},
 		{"a line that is cut off", `x {"logtable_record":{"table":"info","da`, "line 1: cannot read the record: the line is cut off", []string{"replay", file, "--dry-run"}, 1},
-		{"a stranger's key", fmt.Sprintf(strings.Replace(lastResortLine, "+orders+", "+or/ders+", 1), "info", 1, "INFO", 1, "INFO", `,"expiry":1900000000`), "stamp_mod is none of ours", []string{"replay", file, "--dry-run"}, 1},
+		{"a stranger's key", fmt.Sprintf(strings.Replace(lastResortLine, "+orders+", "+or/ders+", 1), "info", 1, "INFO", 1, "INFO", `,"expiry":{"N":"1900000000"}`), "stamp_mod is none of ours", []string{"replay", file, "--dry-run"}, 1},
 		{"a stranger's table", fmt.Sprintf(lastResortLine, "users", 1, "INFO", 1, "INFO", ""), "neither info nor errors", []string{"replay", file, "--dry-run"}, 1},
-		{"a stranger's attribute", fmt.Sprintf(lastResortLine, "errors", 1, "INFO", 1, "INFO", `,"admin":"yes"`), "a member that no record has", []string{"replay", file, "--dry-run"}, 1},
+		{"a stranger's attribute", fmt.Sprintf(lastResortLine, "errors", 1, "INFO", 1, "INFO", `,"admin":{"S":"yes"}`), "a member that no record has", []string{"replay", file, "--dry-run"}, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if err := os.WriteFile(file, []byte(tc.log), 0o600); err != nil {

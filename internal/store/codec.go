@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,62 +13,40 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// attrTable is the member that names the kind of table in a record's JSON
-// form; the other members have the names of the row's attributes.
-const attrTable = "table"
-
-// attrOwner is the member that names whose record it is, in the spill only.
-const attrOwner = "for"
-
+// Members of a record's JSON form: the kind of table, whose record it is (in
+// the spill only), and the item as DynamoDB's JSON has it.
 const (
+	memberTable = "table"
+	memberOwner = "for"
+	memberItem  = "item"
+
 	tableInfo   = "info"
 	tableErrors = "errors"
 )
 
 // AppendJSON appends the record as one JSON object without line breaks, as it
-// is kept in the spill and in the last-resort lines.
-func (r *Record) AppendJSON(dst []byte) []byte {
-	kind := tableInfo
-	if r.Error {
-		kind = tableErrors
+// is kept in the spill and in the last-resort lines:
+// {"table":"info","item":{…}}.
+func (r *Record) AppendJSON(dst []byte) []byte { return r.appendJSON(dst, "") }
+
+// appendJSON names an owner of letters and digits, too, unless it is "".
+func (r *Record) appendJSON(dst []byte, owner string) []byte {
+	if r.error {
+		dst = append(dst, `{"`+memberTable+`":"`+tableErrors+`",`...)
+	} else {
+		dst = append(dst, `{"`+memberTable+`":"`+tableInfo+`",`...)
 	}
-	dst = append(dst, `{"table":"`...)
-	dst = append(dst, kind...)
-	dst = append(dst, '"')
-	text := func(name, value string) {
-		if value == "" {
-			return
-		}
-		dst = append(dst, `,"`...)
-		dst = append(dst, name...)
-		dst = append(dst, `":`...)
-		// Invalid UTF-8 is replaced, which AppendQuote reports as an error.
-		dst, _ = jsontext.AppendQuote(dst, value)
+	if owner != "" {
+		dst = append(dst, `"`+memberOwner+`":"`...)
+		dst = append(append(dst, owner...), `",`...)
 	}
-	number := func(name string, set bool, value int64) {
-		if !set {
-			return
-		}
-		dst = append(dst, `,"`...)
-		dst = append(dst, name...)
-		dst = append(dst, `":`...)
-		dst = strconv.AppendInt(dst, value, 10)
-	}
-	text(AttrDate, r.Date)
-	text(AttrStampMod, r.StampMod)
-	text(AttrMessage, r.Message)
-	text(AttrLevel, r.Level)
-	text(AttrLocator, r.Locator)
-	text(AttrRequestID, r.RequestID)
-	text(AttrFields, r.Fields)
-	text(AttrIssues, r.Issues)
-	number(AttrExceptionAt, r.ExceptionAt >= 0, int64(r.ExceptionAt))
-	number(AttrExpiry, r.Expiry != 0, r.Expiry)
-	number(AttrTruncated, r.Truncated != 0, int64(r.Truncated))
+	dst = append(dst, `"`+memberItem+`":`...)
+	dst = append(dst, r.item...)
 	return append(dst, '}')
 }
 
 var (
+	validDate  = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(#[1-9][0-9]{0,3})?$`)
 	validStamp = regexp.MustCompile(`^([0-9]{10})\.[0-9]{7}\+[A-Za-z0-9._-]{0,128}\+[0-9a-v]{10}$`)
 	validLevel = regexp.MustCompile(`^[^\x00-\x20\x7f]{1,64}$`)
 )
@@ -76,62 +55,165 @@ var (
 // bytes come from a directory that the function can write to, or from a log
 // file. What it returns can be stored as it is.
 func ParseRecord(data []byte) (*Record, error) {
-	r := &Record{ExceptionAt: -1}
-	kind := ""
-	texts := map[string]*string{
-		attrTable: &kind, AttrDate: &r.Date, AttrStampMod: &r.StampMod, AttrMessage: &r.Message, AttrLevel: &r.Level,
-		AttrLocator: &r.Locator, AttrRequestID: &r.RequestID, AttrFields: &r.Fields, AttrIssues: &r.Issues,
-		attrOwner: &r.owner,
+	r, _, err := parseRecord(data)
+	return r, err
+}
+
+func parseRecord(data []byte) (rec *Record, owner string, err error) {
+	r, kind, owner, err := readRecord(data)
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot read the record: %w", err)
 	}
-	var exceptionAt, truncated int64 = -1, 0
-	numbers := map[string]*int64{AttrExceptionAt: &exceptionAt, AttrExpiry: &r.Expiry, AttrTruncated: &truncated}
+	r.error = kind == tableErrors
+	if at := r.exceptionAt; at < 0 || at >= int64(len(r.message)) || !utf8.RuneStart(r.message[at]) {
+		r.exceptionAt = -1
+	}
+	r.truncated = max(0, min(r.truncated, 1<<40))
+	if err := r.check(kind); err != nil {
+		return nil, "", fmt.Errorf("cannot accept the record: %w", err)
+	}
+	r.fit()
+	return newRecord(r), owner, nil
+}
+
+// readRecord reads the JSON form. Members that no record has are refused.
+func readRecord(data []byte) (r *row, kind, owner string, err error) {
+	r = emptyRow()
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
-		return nil, errors.New("cannot read the record: it is no JSON object")
+	if !next(dec, '{') {
+		return nil, "", "", errors.New("it is no JSON object")
 	}
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the record: %w", err)
+			return nil, "", "", err
 		}
-		key := name.String()
-		value, err := dec.ReadToken()
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the record: %w", err)
-		}
-		switch {
-		case texts[key] != nil && value.Kind() == '"':
-			*texts[key] = value.String()
-		case numbers[key] != nil && value.Kind() == '0':
-			if *numbers[key], err = strconv.ParseInt(value.String(), 10, 64); err != nil {
-				return nil, fmt.Errorf("cannot read the record: %s is no whole number", key)
-			}
+		switch name.String() {
+		case memberTable:
+			kind, err = readString(dec)
+		case memberOwner:
+			owner, err = readString(dec)
+		case memberItem:
+			err = r.readItem(dec)
 		default:
-			return nil, errors.New("cannot read the record: it has a member that no record has")
+			err = errUnknownMember
+		}
+		if err != nil {
+			return nil, "", "", err
 		}
 	}
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '}' || len(bytes.TrimSpace(data[dec.InputOffset():])) > 0 {
-		return nil, errors.New("cannot read the record: it does not end as a JSON object")
+	if !next(dec, '}') || len(bytes.TrimSpace(data[dec.InputOffset():])) > 0 {
+		return nil, "", "", errors.New("it does not end as a JSON object")
 	}
-	r.Error = kind == tableErrors
-	if exceptionAt >= 0 && exceptionAt < int64(len(r.Message)) && utf8.RuneStart(r.Message[exceptionAt]) {
-		r.ExceptionAt = int(exceptionAt)
+	return r, kind, owner, nil
+}
+
+var errUnknownMember = errors.New("it has a member that no record has")
+
+// next reads a token and reports whether it is of the kind.
+func next(dec *jsontext.Decoder, kind jsontext.Kind) bool {
+	tok, err := dec.ReadToken()
+	return err == nil && tok.Kind() == kind
+}
+
+func readString(dec *jsontext.Decoder) (string, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return "", err
 	}
-	r.Truncated = int(max(0, min(truncated, 1<<40)))
-	if err := r.check(kind); err != nil {
-		return nil, fmt.Errorf("cannot accept the record: %w", err)
+	if tok.Kind() != '"' {
+		return "", errUnknownMember
 	}
-	r.fit()
-	return r, nil
+	return tok.String(), nil
+}
+
+func emptyRow() *row {
+	r := new(row)
+	for i := range attributes {
+		if a := &attributes[i]; a.number != nil {
+			*a.number(r) = a.none
+		}
+	}
+	return r
+}
+
+// readItem reads an item in DynamoDB's JSON into an empty row.
+func (r *row) readItem(dec *jsontext.Decoder) error {
+	if !next(dec, '{') {
+		return errors.New("its item is no JSON object")
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		a := findAttribute(name.String())
+		if a == nil {
+			return errUnknownMember
+		}
+		if err := a.read(r, dec); err != nil {
+			return err
+		}
+	}
+	if !next(dec, '}') {
+		return errors.New("its item does not end as a JSON object")
+	}
+	return nil
+}
+
+func findAttribute(name string) *attribute {
+	for i := range attributes {
+		if attributes[i].name == name {
+			return &attributes[i]
+		}
+	}
+	return nil
+}
+
+// read reads the attribute's value, {"S":"…"}.
+func (a *attribute) read(r *row, dec *jsontext.Decoder) error {
+	if !next(dec, '{') {
+		return fmt.Errorf("the value of %s is no JSON object", a.name)
+	}
+	kind, err := readString(dec)
+	if err != nil || kind != a.kind() {
+		return fmt.Errorf("the value of %s is of another type", a.name)
+	}
+	value, err := readString(dec)
+	if err != nil {
+		return fmt.Errorf("the value of %s cannot be read", a.name)
+	}
+	switch {
+	case a.text != nil:
+		*a.text(r) = value
+	case a.binary != nil:
+		raw, err := base64.StdEncoding.DecodeString(value)
+		if err != nil {
+			return fmt.Errorf("the value of %s is no base 64", a.name)
+		}
+		*a.binary(r) = string(raw)
+	default:
+		if *a.number(r), err = strconv.ParseInt(value, 10, 64); err != nil {
+			return fmt.Errorf("%s is no whole number", a.name)
+		}
+	}
+	if !next(dec, '}') {
+		return fmt.Errorf("the value of %s does not end", a.name)
+	}
+	return nil
 }
 
 // check refuses what no Store has made.
-func (r *Record) check(kind string) error {
-	stamp := validStamp.FindStringSubmatch(r.StampMod)
+func (r *row) check(kind string) error {
+	stamp := validStamp.FindStringSubmatch(r.stampMod)
 	if stamp == nil {
 		return errors.New("its stamp_mod is none of ours")
 	}
-	day, err := time.Parse(time.DateOnly, r.Date)
+	date := validDate.FindStringSubmatch(r.date)
+	if date == nil || date[2] != "" && kind == tableErrors {
+		return errors.New("its date is no day")
+	}
+	day, err := time.Parse(time.DateOnly, date[1])
 	if err != nil {
 		return errors.New("its date is no day")
 	}
@@ -143,14 +225,16 @@ func (r *Record) check(kind string) error {
 	switch {
 	case kind != tableInfo && kind != tableErrors:
 		return errors.New("its table is neither info nor errors")
-	case !validLevel.MatchString(r.Level):
-		return errors.New("its level is no name")
-	case r.Message == "":
+	case r.message == "":
 		return errors.New("it has no message")
-	case r.Error && r.Expiry != 0, !r.Error && r.Expiry < minTime.Unix():
+	case r.error && r.expiry != 0, !r.error && r.expiry < minTime.Unix():
 		return errors.New("its expiry does not suit its table")
-	case r.Fields != "" && !jsontext.Value(r.Fields).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
+	case r.fields != "" && !jsontext.Value(r.fields).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
 		return errors.New("its fields are no JSON")
+	case r.packed != "" || r.lines != 0:
+		return r.checkPack()
+	case !validLevel.MatchString(r.level):
+		return errors.New("its level is no name")
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type keys struct {
 	ms   int64  // last stamp, epoch milliseconds
 	seq  int    // sequence number within ms
 	day  string // YYYY-MM-DD of ms
+	buf  []byte // of the last stamp_mod
 	next int64  // epoch milliseconds at which day may change
 }
 
@@ -94,27 +95,29 @@ func (k *keys) setDay() {
 	k.next = at.Truncate(time.Minute).Add(time.Minute).UnixMilli()
 }
 
-// make returns the keys of a record of module at t.
-func (k *keys) make(t time.Time, module string) (date, stampMod string) {
+// make returns the keys of a record of module at t. stampMod is good until the
+// next call.
+func (k *keys) make(t time.Time, module string) (date string, stampMod []byte) {
 	k.stamp(t)
-	b := make([]byte, 0, 20+len(module)+len(k.env))
-	b = strconv.AppendInt(b, k.ms/1000, 10)
+	b := strconv.AppendInt(k.buf[:0], k.ms/1000, 10)
 	b = append(b, '.')
 	b = appendPadded(b, int(k.ms%1000), 3)
 	b = appendPadded(b, k.seq, 4)
 	b = append(b, '+')
 	b = append(b, module...)
 	b = append(b, '+')
-	b = append(b, k.env...)
-	return k.day, string(b)
+	k.buf = append(b, k.env...)
+	return k.day, k.buf
 }
 
 func appendPadded(b []byte, n, width int) []byte {
-	s := strconv.Itoa(n)
-	for range width - len(s) {
-		b = append(b, '0')
+	for least := 10; width > 1; width-- {
+		if n < least {
+			b = append(b, '0')
+		}
+		least *= 10
 	}
-	return append(b, s...)
+	return strconv.AppendInt(b, int64(n), 10)
 }
 
 // Module makes a module name fit for a sort key: every character outside

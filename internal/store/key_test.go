@@ -17,7 +17,7 @@ func TestStampIsWhatReadersSort(t *testing.T) {
 	at := time.UnixMilli(1_795_300_002_005)
 	var got []string
 	for range 8 {
-		_, s := k.make(at, "orders")
+		_, s := makeKey(k, at, "orders")
 		got = append(got, s)
 	}
 	if want := "1795300002.0050007+orders+" + k.env; got[7] != want {
@@ -41,19 +41,19 @@ func TestClockOfKeys(t *testing.T) {
 	base := time.UnixMilli(1_795_300_002_500)
 	t.Run("a little back is clamped", func(t *testing.T) {
 		k := testKeys(t, time.UTC)
-		_, first := k.make(base, "m")
+		_, first := makeKey(k, base, "m")
 		env := k.env
 		for _, back := range []time.Duration{time.Millisecond, time.Second, 2 * time.Second} {
-			if _, s := k.make(base.Add(-back), "m"); s <= first || k.env != env {
+			if _, s := makeKey(k, base.Add(-back), "m"); s <= first || k.env != env {
 				t.Errorf("%v back: %q after %q, environment %q", back, s, first, k.env)
 			}
 		}
 	})
 	t.Run("a jump back starts a new environment ID", func(t *testing.T) {
 		k := testKeys(t, time.UTC)
-		k.make(base, "m")
+		makeKey(k, base, "m")
 		env := k.env
-		_, s := k.make(base.Add(-2001*time.Millisecond), "m")
+		_, s := makeKey(k, base.Add(-2001*time.Millisecond), "m")
 		if k.env == env || !strings.HasPrefix(s, "1795300000.4990000+") {
 			t.Errorf("stamp %q in environment %q (before: %q)", s, k.env, env)
 		}
@@ -63,7 +63,7 @@ func TestClockOfKeys(t *testing.T) {
 		seen := map[string]bool{}
 		last := ""
 		for range 25_000 {
-			_, s := k.make(base, "m")
+			_, s := makeKey(k, base, "m")
 			if seen[s] || s <= last {
 				t.Fatalf("key %q repeats or goes back", s)
 			}
@@ -76,7 +76,7 @@ func TestClockOfKeys(t *testing.T) {
 	t.Run("an absurd time is replaced by ours", func(t *testing.T) {
 		for _, odd := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0), time.Unix(1<<40, 0)} {
 			k := testKeys(t, time.UTC)
-			if _, s := k.make(odd, "m"); !strings.HasPrefix(s, "1795300000.0000000+") {
+			if _, s := makeKey(k, odd, "m"); !strings.HasPrefix(s, "1795300000.0000000+") {
 				t.Errorf("%v became %q", odd, s)
 			}
 		}
@@ -110,7 +110,7 @@ func TestDayIsThatOfTheStampInItsZone(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := testKeys(t, zone)
-		if day, _ := k.make(at, "m"); day != tc.want {
+		if day, _ := makeKey(k, at, "m"); day != tc.want {
 			t.Errorf("%s in %s is %s, want %s", tc.at, tc.zone, day, tc.want)
 		}
 	}
@@ -118,15 +118,15 @@ func TestDayIsThatOfTheStampInItsZone(t *testing.T) {
 	// or a query by day would miss it.
 	k := testKeys(t, time.UTC)
 	midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-	k.make(midnight, "m")
-	if day, s := k.make(midnight.Add(-time.Second), "m"); day != "2026-11-23" {
+	makeKey(k, midnight, "m")
+	if day, s := makeKey(k, midnight.Add(-time.Second), "m"); day != "2026-11-23" {
 		t.Errorf("clamped stamp %s has the day %s", s, day)
 	}
 	for i := range 20_001 {
-		k.make(midnight.Add(24*time.Hour-time.Millisecond), "m")
+		makeKey(k, midnight.Add(24*time.Hour-time.Millisecond), "m")
 		_ = i
 	}
-	if day, s := k.make(midnight.Add(24*time.Hour-time.Millisecond), "m"); day != "2026-11-24" {
+	if day, s := makeKey(k, midnight.Add(24*time.Hour-time.Millisecond), "m"); day != "2026-11-24" {
 		t.Errorf("stamp %s, moved over midnight by its sequence, has the day %s", s, day)
 	}
 }
@@ -157,4 +157,10 @@ func TestEnvironmentsDoNotMeet(t *testing.T) {
 		}
 		seen[id] = true
 	}
+}
+
+// makeKey is make with a sort key that lasts.
+func makeKey(k *keys, t time.Time, module string) (date, stampMod string) {
+	date, b := k.make(t, module)
+	return date, string(b)
 }

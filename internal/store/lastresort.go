@@ -44,7 +44,7 @@ func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) 
 	defer s.mu.Unlock()
 	l := lastResort{w: w, room: max}
 	for _, r := range s.remains() {
-		if r.Error {
+		if r.error {
 			s.write(&l, r)
 		} else {
 			l.later = append(l.later, r)
@@ -115,7 +115,7 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 			case err != nil:
 				s.damaged(1)
 			case r == nil:
-			case r.Error:
+			case r.error:
 				s.write(l, r)
 			case l.held < l.room:
 				l.later = append(l.later, r)
@@ -126,7 +126,7 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 		}
 	}
 	for range max(0, left) {
-		s.lose(&Record{Level: "?"}, reasonNoTime)
+		s.loseLevel(unknownLevel, reasonNoTime)
 	}
 }
 

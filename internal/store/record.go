@@ -1,11 +1,10 @@
 package store
 
 import (
-	"strconv"
+	"bytes"
+	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -19,7 +18,8 @@ const (
 	maxShort = 2 << 10
 )
 
-// An Entry is what somebody wants stored: a Record without its keys.
+// An Entry is what somebody wants stored: a row without its keys. Its strings
+// are read during Add only.
 type Entry struct {
 	Time        time.Time // of the event; decides stamp and day
 	Error       bool      // errors table; otherwise informational
@@ -33,189 +33,106 @@ type Entry struct {
 	Issues      string // what was wrong with a line, or odd; "" if nothing
 }
 
-// A Record is a finished row under its final key: what waits in the queue,
-// what is written, and what is written again after a failure.
+// A Record is a row under its final key, encoded: what waits in the queue, what
+// is written, and what is written again after a failure. It is encoded once;
+// the request, the spill and the last resort carry the same bytes.
 type Record struct {
-	Error       bool
-	Date        string
-	StampMod    string
-	Level       string
-	Locator     string
-	RequestID   string
-	Message     string
-	ExceptionAt int
-	Fields      string
-	Issues      string
-	Expiry      int64 // epoch seconds; 0 for none
-	Truncated   int   // bytes that were cut
+	item  []byte // the row as DynamoDB's JSON; replaced, never changed
+	size  int32  // of the item, as DynamoDB counts, or a little more
+	lines int32  // that it holds: 1, or those of a pack
 
-	size    int32 // of the item, as DynamoDB counts
-	wire    int32 // of the item in a request, at most
-	reduced bool  // this is the short form of a row that DynamoDB refused
+	error   bool // of the errors table
+	reduced bool // this is the short form of a row that DynamoDB refused
+	spilled bool // on the wire, and copied into the spill meanwhile
 
-	refusedAt int // count of the table's accepted records, and one, at the first refusal; 0 for none
-
-	owner   string  // of a record from the spill: see Config.Owner
-	replay  *replay // the record came from this segment of the spill
-	spilled bool    // on the wire, and copied into the spill meanwhile
+	refusedAt int     // count of the table's accepted records, and one, at the first refusal; 0 for none
+	replay    *replay // the record came from this segment of the spill
 }
 
-// overhead is what a queued Record costs beside its strings, in bytes.
-const overhead = 256
+// newRecord encodes a row that fits.
+func newRecord(r *row) *Record {
+	return &Record{item: r.appendItem(nil), size: int32(r.size()), lines: int32(max(r.lines, 1)), error: r.error}
+}
+
+// overhead is what a queued Record costs beside its item, in bytes: itself, its
+// place in the queue, and what the arena leaves unused.
+const overhead = 112
 
 // cost is what the record counts against the queue's bound.
-func (r *Record) cost() int { return overhead + int(r.size) }
+func (r *Record) cost() int { return overhead + len(r.item) }
 
-// fit cuts what is too long for an item and sets the sizes.
-func (r *Record) fit() {
-	// The locator stands in the message as well: nothing is gone with its end.
-	r.Locator, r.Level = cut(r.Locator, maxShort), cut(r.Level, maxShort)
-	for _, s := range []*string{&r.RequestID, &r.Issues} {
-		if short := cut(*s, maxShort); len(short) < len(*s) {
-			r.Truncated += len(*s) - len(short)
-			*s = short
-		}
-	}
-	r.measure()
-	if over := int(r.size) - maxItem; over > 0 {
-		r.shorten(over + 32) // for the truncated attribute itself
-		r.measure()
-	}
+// Beginnings of an item, as appendItem writes them. No key needs escaping.
+const (
+	beforeDate  = `{"` + AttrDate + `":{"` + typeText + `":"`
+	beforeStamp = `"},"` + AttrStampMod + `":{"` + typeText + `":"`
+	beforeLevel = `"},"` + AttrLevel + `":{"` + typeText + `":`
+)
+
+// key is the item's key.
+func (r *Record) key() (date, stampMod []byte) {
+	date, rest := untilQuote(r.item[len(beforeDate):])
+	stampMod, _ = untilQuote(rest[len(beforeStamp):])
+	return date, stampMod
 }
 
-// shorten takes at least over bytes from the message and the fields. The
-// message's head is kept first: it names level and locator. Of fields that no
-// longer fit, the head is kept as a string under _truncated, so that the
-// attribute stays JSON.
-func (r *Record) shorten(over int) {
-	budget := len(r.Message) + len(r.Fields) - over
-	message := min(len(r.Message), max(budget-len(r.Fields), budget/2))
-	if short := cut(r.Message, message); len(short) < len(r.Message) {
-		r.Truncated += len(r.Message) - len(short)
-		r.Message = short
-		if r.ExceptionAt >= len(r.Message) {
-			r.ExceptionAt = -1
+// level is the row's level, "?" for one that has none.
+func (r *Record) level() string {
+	if len(r.item) == 0 {
+		return unknownLevel
+	}
+	_, rest := untilQuote(r.item[len(beforeDate):])
+	_, rest = untilQuote(rest[len(beforeStamp):])
+	if !bytes.HasPrefix(rest, []byte(beforeLevel)) {
+		return unknownLevel
+	}
+	rest = rest[len(beforeLevel):]
+	for i := 1; i < len(rest); i++ {
+		switch rest[i] {
+		case '\\':
+			i++
+		case '"':
+			level, _ := jsontext.AppendUnquote(nil, rest[:i+1])
+			return string(level)
 		}
 	}
-	if room := budget - len(r.Message); len(r.Fields) > room {
-		head := quotedHead(r.Fields, room-len(`{"_truncated":}`))
-		r.Truncated += len(r.Fields) - head.kept
-		r.Fields = `{"_truncated":` + head.quoted + `}`
-	}
+	return unknownLevel
 }
 
-type quoted struct {
-	quoted string
-	kept   int // bytes of the original
+// unknownLevel stands for the level of what cannot be read.
+const unknownLevel = "?"
+
+// untilQuote returns what is before the next quotation mark, and the rest from
+// there on.
+func untilQuote(b []byte) (before, rest []byte) {
+	i := bytes.IndexByte(b, '"')
+	return b[:i], b[i:]
 }
 
-// quotedHead returns a head of s whose JSON string is no longer than room, and
-// nearly as long.
-func quotedHead(s string, room int) quoted {
-	best := quoted{`""`, 0}
-	for low, high := 0, min(len(s), room); high-low > room/64; {
-		head := cut(s, (low+high+1)/2)
-		q, err := jsontext.AppendQuote(nil, head)
-		if err == nil && len(q) <= room {
-			best, low = quoted{string(q), len(head)}, (low+high+1)/2
-		} else {
-			high = (low + high + 1) / 2
-		}
-	}
-	return best
+// row takes the record apart.
+func (r *Record) row() (*row, error) {
+	decoded := emptyRow()
+	decoded.error = r.error
+	err := decoded.readItem(jsontext.NewDecoder(bytes.NewBuffer(r.item)))
+	return decoded, err
 }
 
-// cut returns the first n bytes of s or a little less, without splitting a
-// character.
-func cut(s string, n int) string {
-	if n >= len(s) {
-		return s
+// Message is the row's message; "" if the record cannot be read.
+func (r *Record) Message() string {
+	decoded, err := r.row()
+	if err != nil {
+		return ""
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
-
-// measure sets the item's size, as DynamoDB counts it, and an upper bound of
-// its size in a request, where each byte of text may become six (\u0000).
-func (r *Record) measure() {
-	size, wire := 0, 2
-	text := func(name, value string) {
-		if value != "" {
-			size += len(name) + len(value)
-			wire += len(name) + len(`"":{"S":""},`) + escaped(value)
-		}
-	}
-	number := func(name string, set bool) {
-		if set {
-			size += len(name) + 12
-			wire += len(name) + len(`"":{"N":""},`) + 20
-		}
-	}
-	text(AttrDate, r.Date)
-	text(AttrStampMod, r.StampMod)
-	text(AttrMessage, r.Message)
-	text(AttrLevel, r.Level)
-	text(AttrLocator, r.Locator)
-	text(AttrRequestID, r.RequestID)
-	text(AttrFields, r.Fields)
-	text(AttrIssues, r.Issues)
-	number(AttrExceptionAt, r.ExceptionAt >= 0)
-	number(AttrExpiry, r.Expiry != 0)
-	number(AttrTruncated, r.Truncated != 0)
-	r.size, r.wire = int32(size), int32(wire)
-}
-
-// escaped is the length of s inside a JSON string, at most.
-func escaped(s string) int {
-	n := len(s)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"', c == '\\':
-			n++
-		case c < ' ', c == '<', c == '>', c == '&':
-			n += 5
-		}
-	}
-	return n
+	return strings.Clone(decoded.message)
 }
 
 // reduce turns the record into the short form that takes the place of a row
-// which DynamoDB refused: the same key, the head of the message, and why.
+// which DynamoDB refused.
 func (r *Record) reduce(why string) {
-	gone := len(r.Message) + len(r.Fields)
-	r.Message = cut(r.Message, 1<<10)
-	r.Truncated += gone - len(r.Message)
-	r.Fields, r.ExceptionAt = "", -1
-	r.Issues = cut("DynamoDB refused the whole row: "+why, maxShort)
 	r.reduced = true
-	r.measure()
-}
-
-// item is the row as the SDK wants it.
-func (r *Record) item() map[string]types.AttributeValue {
-	item := make(map[string]types.AttributeValue, 10)
-	text := func(name, value string) {
-		if value != "" {
-			item[name] = &types.AttributeValueMemberS{Value: value}
-		}
+	decoded, err := r.row()
+	if err != nil {
+		return // it will be refused again, and counted
 	}
-	number := func(name string, set bool, value int64) {
-		if set {
-			item[name] = &types.AttributeValueMemberN{Value: strconv.FormatInt(value, 10)}
-		}
-	}
-	text(AttrDate, r.Date)
-	text(AttrStampMod, r.StampMod)
-	text(AttrMessage, r.Message)
-	text(AttrLevel, r.Level)
-	text(AttrLocator, r.Locator)
-	text(AttrRequestID, r.RequestID)
-	text(AttrFields, r.Fields)
-	text(AttrIssues, r.Issues)
-	number(AttrExceptionAt, r.ExceptionAt >= 0, int64(r.ExceptionAt))
-	number(AttrExpiry, r.Expiry != 0, r.Expiry)
-	number(AttrTruncated, r.Truncated != 0, int64(r.Truncated))
-	return item
+	decoded.reduce(why)
+	r.item, r.size = decoded.appendItem(nil), int32(decoded.size())
 }

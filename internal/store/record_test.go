@@ -42,7 +42,7 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 	for _, tc := range []struct {
 		name            string
 		message, fields string
-		exceptionAt     int
+		exceptionAt     int64
 	}{
 		{"long text", "INFO: (1) " + strings.Repeat("x", 500_000), "", -1},
 		{"long text in two-byte characters", "INFO: (1) " + strings.Repeat("é", 300_000), "", -1},
@@ -55,11 +55,11 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 		{"just over", "INFO: (1) " + strings.Repeat("x", limit), "", -1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := Record{Date: "2026-11-22", StampMod: "1795300002.0050007+orders+2p4thtomb9", Level: "INFO", Locator: "1",
-				Message: tc.message, Fields: tc.fields, ExceptionAt: tc.exceptionAt, Expiry: 1_795_300_002}
-			before := len(r.Message) + len(r.Fields)
+			r := row{date: "2026-11-22", stampMod: "1795300002.0050007+orders+2p4thtomb9", level: "INFO", locator: "1",
+				message: tc.message, fields: tc.fields, exceptionAt: tc.exceptionAt, expiry: 1_795_300_002}
+			before := len(r.message) + len(r.fields)
 			r.fit()
-			item := r.item()
+			item := r.values()
 			if n := itemSize(item); n > limit {
 				t.Errorf("item of %d bytes", n)
 			} else if n < limit*9/10 && tc.name != "fields full of quotes" {
@@ -91,24 +91,10 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 	}
 }
 
-func TestWireSizeIsAnUpperBound(t *testing.T) {
-	r := Record{Date: "2026-11-22", StampMod: "1795300002.0050007+m+2p4thtomb9", Level: "INFO", Locator: "1", ExceptionAt: 3,
-		Message: "INFO: (1) \"\\\x01\x1f<>&é🙂", Fields: `{"a":"\"\""}`, Issues: "x", RequestID: "r", Expiry: 1 << 40, Truncated: 5}
-	r.fit()
-	b, err := json.Marshal(r.item())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// encoding/json writes {"Value":"…"} where DynamoDB wants {"S":"…"}.
-	if wire := strings.ReplaceAll(string(b), `"Value"`, `"S"`); len(wire) > int(r.wire) {
-		t.Errorf("%d bytes on the wire, at most %d expected: %s", len(wire), r.wire, wire)
-	}
-}
-
 func TestNothingIsStoredThatIsNotThere(t *testing.T) {
-	r := Record{Error: true, Date: "d", StampMod: "s", Message: "ERROR: (1)", Level: "ERROR", Locator: "1", ExceptionAt: -1}
+	r := row{error: true, date: "d", stampMod: "s", message: "ERROR: (1)", level: "ERROR", locator: "1", exceptionAt: -1}
 	r.fit()
-	item := r.item()
+	item := r.values()
 	for _, name := range []string{AttrExpiry, AttrRequestID, AttrExceptionAt, AttrFields, AttrIssues, AttrTruncated} {
 		if _, there := item[name]; there {
 			t.Errorf("attribute %s is stored empty", name)
@@ -120,12 +106,12 @@ func TestNothingIsStoredThatIsNotThere(t *testing.T) {
 }
 
 func TestShortAttributesStayShort(t *testing.T) {
-	r := Record{Date: "d", StampMod: "s", Message: "INFO: (x)", Locator: strings.Repeat("é", 100_000), RequestID: strings.Repeat("r", 100_000), ExceptionAt: -1}
+	r := row{date: "d", stampMod: "s", message: "INFO: (x)", locator: strings.Repeat("é", 100_000), requestID: strings.Repeat("r", 100_000), exceptionAt: -1}
 	r.fit()
-	if len(r.Locator) > maxShort || len(r.RequestID) > maxShort || !utf8.ValidString(r.Locator) {
-		t.Errorf("locator of %d bytes, request ID of %d", len(r.Locator), len(r.RequestID))
+	if len(r.locator) > maxShort || len(r.requestID) > maxShort || !utf8.ValidString(r.locator) {
+		t.Errorf("locator of %d bytes, request ID of %d", len(r.locator), len(r.requestID))
 	}
-	if r.Truncated != 100_000-len(r.RequestID) { // the locator stands in the message as well
-		t.Errorf("truncated says %d", r.Truncated)
+	if r.truncated != int64(100_000-len(r.requestID)) { // the locator stands in the message as well
+		t.Errorf("truncated says %d", r.truncated)
 	}
 }

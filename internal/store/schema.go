@@ -13,6 +13,8 @@ package store
 // AttrFields (S) is a JSON object of the line's remaining members.
 // AttrIssues (S) says what was wrong with a line, or odd about it.
 // AttrTruncated (N) says how many bytes were cut to fit DynamoDB's limit.
+// AttrPacked (B) holds several lines, compressed, and AttrLines (N) says how
+// many: see Unpack.
 const (
 	AttrDate        = "date"
 	AttrStampMod    = "stamp_mod"
@@ -25,4 +27,6 @@ const (
 	AttrFields      = "fields"
 	AttrIssues      = "issues"
 	AttrTruncated   = "truncated"
+	AttrPacked      = "packed"
+	AttrLines       = "lines"
 )

@@ -67,7 +67,6 @@ func (s *Store) evict() bool {
 // returns, which found no room. mu must be held; the records must be out of the
 // queues.
 func (s *Store) toSpill(records []*Record) (kept []*Record) {
-	var payloads [][]byte
 	var fresh []*Record
 	for _, r := range records {
 		if r.replay != nil || r.spilled {
@@ -75,14 +74,13 @@ func (s *Store) toSpill(records []*Record) (kept []*Record) {
 			continue
 		}
 		fresh = append(fresh, r)
-		payloads = append(payloads, s.payload(r))
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	n, err := s.spill.Append(payloads...)
+	n, err := s.appendToSpill(fresh)
 	for _, r := range fresh[:n] {
-		s.bytes -= r.cost()
+		s.forget(r)
 	}
 	if err != nil {
 		s.cfg.Report.Fail("spill", "cannot keep messages on /tmp: "+err.Error(), "they wait in memory as far as there is room; LOGTABLE_SPILL_BYTES and the function's ephemeral storage bound what /tmp takes")
@@ -90,9 +88,29 @@ func (s *Store) toSpill(records []*Record) (kept []*Record) {
 	return fresh[n:]
 }
 
+// appendToSpill writes records to the spill; the first n of them are safe. mu
+// must be held.
+func (s *Store) appendToSpill(records []*Record) (n int, err error) {
+	size := 0
+	for _, r := range records {
+		size += len(r.item) + payloadOverhead + len(s.cfg.Owner)
+	}
+	buf, payloads := make([]byte, 0, size), make([][]byte, len(records))
+	for i, r := range records {
+		begin := len(buf)
+		buf = r.appendJSON(buf, s.cfg.Owner)
+		payloads[i] = buf[begin:]
+	}
+	return s.spill.Append(payloads...)
+}
+
+// payloadOverhead is more than a record's JSON form has beside its item and
+// owner, in bytes.
+const payloadOverhead = 64
+
 // leave forgets a record that is in the spill as well. mu must be held.
 func (s *Store) leave(r *Record) {
-	s.bytes -= r.cost()
+	s.forget(r)
 	if r.replay != nil {
 		s.replays--
 	}
@@ -118,7 +136,7 @@ func (s *Store) giveBack(p *replay) {
 // or lies in a queue, and forgets it then. mu must be held.
 func (s *Store) inSpill(r *Record) bool {
 	if r.spilled || r.replay != nil && r.replay.segment == nil {
-		s.bytes -= r.cost()
+		s.forget(r)
 		if r.replay != nil {
 			s.replays--
 		}
@@ -177,14 +195,20 @@ func (s *Store) Persist() bool {
 func (s *Store) copyWire() bool {
 	all := true
 	for c := range s.calls {
+		var fresh []*Record
 		for _, r := range c.batch {
-			if r.replay != nil || r.spilled {
-				continue
+			if r.replay == nil && !r.spilled {
+				fresh = append(fresh, r)
 			}
-			n, _ := s.spill.Append(s.payload(r))
-			r.spilled = n == 1
-			all = all && r.spilled
 		}
+		if len(fresh) == 0 {
+			continue
+		}
+		n, _ := s.appendToSpill(fresh) // what is not safe stays in hand
+		for _, r := range fresh[:n] {
+			r.spilled = true
+		}
+		all = all && n == len(fresh)
 	}
 	return all
 }
@@ -224,19 +248,10 @@ func (s *Store) reload() {
 	s.settle(&Record{replay: p})
 }
 
-// payload is a record as the spill keeps it.
-func (s *Store) payload(r *Record) []byte {
-	b := r.AppendJSON(nil)
-	if s.cfg.Owner == "" {
-		return b
-	}
-	return append(b[:len(b)-1], `,"`+attrOwner+`":"`+s.cfg.Owner+`"}`...)
-}
-
 // fromSpill reads a record of the spill; nil for another owner's.
 func (s *Store) fromSpill(payload []byte) (*Record, error) {
-	r, err := ParseRecord(payload)
-	if err == nil && r.owner != s.cfg.Owner {
+	r, owner, err := parseRecord(payload)
+	if err == nil && owner != s.cfg.Owner {
 		s.cfg.Report.Fail("another owner", "messages of another function, or for other tables, are left on /tmp; they are not written", "give each function on one machine a LOGTABLE_SPILL_DIR of its own")
 		return nil, nil
 	}
@@ -246,7 +261,7 @@ func (s *Store) fromSpill(payload []byte) (*Record, error) {
 // damaged counts records of the spill that cannot be read.
 func (s *Store) damaged(n int) {
 	for range n {
-		s.lose(&Record{Level: "?"}, reasonDamaged)
+		s.loseLevel(unknownLevel, reasonDamaged)
 	}
 }
 
@@ -259,6 +274,6 @@ func (s *Store) CheckSpill() {
 		return
 	}
 	for range s.spill.Vanished() {
-		s.lose(&Record{Level: "?"}, reasonRemoved)
+		s.loseLevel(unknownLevel, reasonRemoved)
 	}
 }

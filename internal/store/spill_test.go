@@ -240,12 +240,12 @@ func TestTheLastResortHoldsWhatIsInTheSpill(t *testing.T) {
 }
 
 func FuzzParseRecord(f *testing.F) {
-	r, err := store.ParseRecord([]byte(`{"table":"info","date":"2026-11-22","stamp_mod":"1795300002.0050007+orders+2p4thtomb9","message":"INFO: (1) x","level":"INFO","locator":"1","request_id":"r","fields":"{\"a\":1}","issues":"i","exception_at":10,"expiry":1800000000,"truncated":3}`))
+	r, err := store.ParseRecord([]byte(`{"table":"info","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+orders+2p4thtomb9"},"message":{"S":"INFO: (1) x"},"level":{"S":"INFO"},"locator":{"S":"1"},"request_id":{"S":"r"},"fields":{"S":"{\"a\":1}"},"issues":{"S":"i"},"exception_at":{"N":"10"},"expiry":{"N":"1800000000"},"truncated":{"N":"3"}}}`))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(r.AppendJSON(nil))
-	f.Add([]byte(`{"table":"errors","date":"2026-11-22","stamp_mod":"1795300002.0050007+m+2p4thtomb9","message":"x","level":"ERROR"}`))
+	f.Add([]byte(`{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}`))
 	f.Add([]byte(`{`))
 	f.Add([]byte(`{"table":"users"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -265,7 +265,7 @@ func FuzzParseRecord(f *testing.F) {
 }
 
 func FuzzReadLastResort(f *testing.F) {
-	f.Add([]byte(`2026 {"logtable_record":{"table":"errors","date":"2026-11-22","stamp_mod":"1795300002.0050007+m+2p4thtomb9","message":"x","level":"ERROR"}} tail`))
+	f.Add([]byte(`2026 {"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}} tail`))
 	f.Add([]byte(`{"message":"{\"logtable_record\":{\"table\":\"errors\"}}"}`))
 	f.Add([]byte(`{"logtable_record":`))
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -53,7 +56,7 @@ type Config struct {
 	ErrorsTable string
 	TTL         time.Duration  // of informational rows; at least a second
 	Zone        *time.Location // decides the day of a row
-	MaxBytes    int            // bound of what waits, in bytes of items plus 256 a record
+	MaxBytes    int            // bound of what waits, in bytes of memory
 	Report      Reporter
 	// Owner says whose records these are. What another owner left in the spill
 	// is not written: on a developer's machine several functions share /tmp.
@@ -71,6 +74,8 @@ type Config struct {
 	// Attempt is the least time limit of one request; 0 (1.5 s, growing with
 	// time-outs) except in tests that must not depend on a machine's speed.
 	Attempt time.Duration
+	// CountUnits asks DynamoDB what each request cost: see Units.
+	CountUnits bool
 	// Now is time.Now except in tests.
 	Now func() time.Time
 }
@@ -82,6 +87,10 @@ type Store struct {
 
 	mu      sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
 	keys    *keys
+	row     row    // what add is encoding; here, because on the stack it would not stay
+	buf     []byte // for one item
+	module  module // of the last record
+	arenas  [2]arena
 	queues  [2]fifo // by table
 	tables  [2]table
 	bytes   int           // cost of all records that wait or are on the wire
@@ -89,23 +98,29 @@ type Store struct {
 	writers int           // goroutines
 	changed chan struct{} // closed and replaced when the above changes
 	health  health
-	force   bool // SHUTDOWN: no more resting
-	calls   map[*call]bool
-	lost    map[Loss]int // in all
-	unsaid  map[Loss]int // not stored as a record yet
+	force   bool           // SHUTDOWN: no more resting
+	calls   map[*call]bool // what writers have in hand
+	seam    sync.Once      // before the first request: sets plain
+	plain   atomic.Bool    // the client does not take encoded rows
+	lost    map[Loss]int   // in all
+	unsaid  map[Loss]int   // not stored as a record yet
 	written int
+	units   float64
 	spill   *spill.Spill // nil if there is none
 	replays int          // records in memory that came from the spill
 	taken   int          // records of the spill whose segments are being replayed
 	saidAt  time.Time    // when losses were last made a record
 }
 
-// A call is a request on the wire.
+// A call is a batch that a writer has in hand, to be sent or on the wire.
 type call struct {
 	batch  []*Record
-	began  time.Time
-	cancel context.CancelFunc
+	began  time.Time          // of the request; zero before
+	cancel context.CancelFunc // of the request; nil before
 }
+
+// A module is a name and what Module made of it.
+type module struct{ name, clean string }
 
 // The indexes of the two tables, in the order in which records leave.
 const (
@@ -128,7 +143,7 @@ func New(cfg Config) *Store {
 	return &Store{
 		cfg:     cfg,
 		keys:    newKeys(cfg.Zone, cfg.Now),
-		tables:  [2]table{{name: cfg.ErrorsTable}, {name: cfg.InfoTable}},
+		tables:  [2]table{newTable(cfg.ErrorsTable), newTable(cfg.InfoTable)},
 		changed: make(chan struct{}),
 		lost:    make(map[Loss]int),
 		unsaid:  make(map[Loss]int),
@@ -149,16 +164,29 @@ func (s *Store) Add(e Entry) {
 
 // add must be called with mu held.
 func (s *Store) add(e Entry) {
-	r := &Record{
-		Error: e.Error, Level: e.Level, Locator: e.Locator, RequestID: e.RequestID, Message: e.Message,
-		ExceptionAt: e.ExceptionAt, Fields: e.Fields, Issues: e.Issues,
+	if e.Module != s.module.name {
+		s.module = module{strings.Clone(e.Module), strings.Clone(Module(e.Module))}
 	}
-	r.Date, r.StampMod = s.keys.make(e.Time, Module(e.Module))
-	if !r.Error {
-		r.Expiry = s.expiry()
+	r := &s.row
+	*r = row{
+		error: e.Error, level: e.Level, locator: e.Locator, requestID: e.RequestID, message: e.Message,
+		exceptionAt: max(int64(e.ExceptionAt), -1), fields: e.Fields, issues: e.Issues,
+	}
+	date, stampMod := s.keys.make(e.Time, s.module.clean)
+	// Good until the next call of make; by then the row is encoded.
+	r.date, r.stampMod = date, unsafe.String(unsafe.SliceData(stampMod), len(stampMod))
+	if !r.error {
+		r.expiry = s.expiry()
 	}
 	r.fit()
-	s.enqueue(r)
+	s.buf = r.appendItem(s.buf[:0])
+	rec := s.arenas[tableIndex(r.error)].record(s.buf)
+	rec.size, rec.error = int32(r.size()), r.error
+	*r = row{} // its strings are the caller's
+	if cap(s.buf) > arenaBytes {
+		s.buf = nil
+	}
+	s.enqueue(rec)
 }
 
 // AddRecord queues a record that has its key already.
@@ -199,7 +227,7 @@ func (s *Store) room(r *Record) bool {
 		if s.spill != nil && len(s.toSpill([]*Record{r})) == 0 {
 			return false
 		}
-		if !r.Error || s.queues[infoTable].len() == 0 {
+		if !r.error || s.queues[infoTable].len() == 0 {
 			s.drop(r, reasonFull)
 			return false
 		}
@@ -208,16 +236,22 @@ func (s *Store) room(r *Record) bool {
 	return true
 }
 
+// forget takes a record out of the account: it is stored, spilled or lost, and
+// leaves memory. Every record comes here once. mu must be held.
+func (s *Store) forget(r *Record) { s.bytes -= r.cost() }
+
 // drop forgets a record that is in no queue and counts it as lost. mu must be
 // held.
 func (s *Store) drop(r *Record, reason string) {
-	s.bytes -= r.cost()
+	s.forget(r)
 	s.settle(r)
 	s.lose(r, reason)
 }
 
-func tableOf(r *Record) int {
-	if r.Error {
+func tableOf(r *Record) int { return tableIndex(r.error) }
+
+func tableIndex(error bool) int {
+	if error {
 		return errorsTable
 	}
 	return infoTable
@@ -225,10 +259,15 @@ func tableOf(r *Record) int {
 
 // lose counts a record that will not be stored. mu must be held.
 func (s *Store) lose(r *Record, reason string) {
-	s.lost[Loss{r.Level, reason}]++
-	s.unsaid[Loss{r.Level, reason}]++
+	s.loseLevel(r.level(), reason)
+}
+
+// loseLevel counts a loss of which only the level is known. mu must be held.
+func (s *Store) loseLevel(level, reason string) {
+	s.lost[Loss{level, reason}]++
+	s.unsaid[Loss{level, reason}]++
 	s.cfg.Report.Fail("lost "+reason, "messages are lost: "+reason,
-		"a row logtable.lost and the end of this environment's log say how many", "level", r.Level)
+		"a row logtable.lost and the end of this environment's log say how many", "level", level)
 }
 
 // sayLosses stores what was lost as a record of its own. mu must be held.
@@ -273,6 +312,14 @@ func (s *Store) Written() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.written
+}
+
+// Units is what DynamoDB said that the writes cost, in write units, if
+// Config.CountUnits asked for it.
+func (s *Store) Units() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.units
 }
 
 // Lost returns the losses so far.
@@ -392,7 +439,7 @@ func (s *Store) unfruitful(began time.Time, written int) {
 // out. Their records are sent once more. mu must be held.
 func (s *Store) restartCalls() {
 	for c := range s.calls {
-		if s.cfg.Now().Sub(c.began) > lastPatience {
+		if c.cancel != nil && s.cfg.Now().Sub(c.began) > lastPatience {
 			c.cancel()
 		}
 	}
@@ -424,8 +471,9 @@ func (s *Store) untroubled(now time.Time) bool {
 	return !now.Before(s.tables[infoTable].blockedUntil) && !now.Before(s.tables[errorsTable].blockedUntil)
 }
 
-// take removes the next batch from the queues, errors first. mu must be held.
-func (s *Store) take() []*Record {
+// take removes the next batch from the queues, errors first; nil if there is
+// none. mu must be held.
+func (s *Store) take() *call {
 	var batch []*Record
 	wire := 0
 	now := s.cfg.Now()
@@ -438,18 +486,31 @@ func (s *Store) take() []*Record {
 		}
 		for s.queues[t].len() > 0 && len(batch) < maxBatch {
 			r := s.queues[t].first()
-			if wire+int(r.wire) > maxBatchWire && len(batch) > 0 {
+			if wire+len(r.item) > maxBatchWire && len(batch) > 0 {
 				break
 			}
-			wire += int(r.wire)
+			wire += len(r.item)
+			if batch == nil {
+				batch = make([]*Record, 0, maxBatch)
+			}
 			batch = append(batch, s.queues[t].pop())
 			if s.tables[t].failures > 0 && !s.force {
 				break // one record is enough to find out
 			}
 		}
 	}
+	if len(batch) == 0 {
+		return nil
+	}
 	s.onWire += len(batch)
-	return batch
+	return s.inHand(batch)
+}
+
+// inHand registers a batch as a writer's. mu must be held.
+func (s *Store) inHand(batch []*Record) *call {
+	c := &call{batch: batch}
+	s.calls[c] = true
+	return c
 }
 
 // putBack returns records that were taken to the front of their queues. mu

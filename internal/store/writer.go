@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -77,10 +78,16 @@ func (h *health) failure(now time.Time, timedOut bool) {
 // table is what the Store knows of one table.
 type table struct {
 	name         string
-	accepted     int       // records taken
-	failures     int       // refusals in a row that are the table's fault
-	refusedAlone int       // records refused alone before any was accepted
-	blockedUntil time.Time // of the next try
+	quoted       []byte                          // the name in JSON
+	only         map[string][]types.WriteRequest // the name, and no items
+	accepted     int                             // records taken
+	failures     int                             // refusals in a row that are the table's fault
+	refusedAlone int                             // records refused alone before any was accepted
+	blockedUntil time.Time                       // of the next try
+}
+
+func newTable(name string) table {
+	return table{name: name, quoted: quotedName(name), only: map[string][]types.WriteRequest{name: nil}}
 }
 
 func (t *table) block(now time.Time) {
@@ -118,13 +125,13 @@ func (s *Store) writer() {
 			s.mu.Unlock()
 			return
 		}
-		batch := s.take()
+		c := s.take()
 		probing := s.health.open && !s.force
 		s.mu.Unlock()
-		if len(batch) == 0 {
+		if c == nil {
 			return
 		}
-		pause := s.deliver(batch)
+		pause := s.deliver(c)
 		if probing {
 			s.mu.Lock()
 			again := !s.health.open
@@ -162,44 +169,59 @@ func (s *Store) sleep(d time.Duration) {
 
 // deliver sends one batch, in pieces where DynamoDB refuses it as a whole,
 // and says how long to pause before the next.
-func (s *Store) deliver(batch []*Record) (pause time.Duration) {
-	if s.resting(batch) {
+func (s *Store) deliver(c *call) (pause time.Duration) {
+	if s.resting(c) {
 		return 0
 	}
-	result, why := s.request(batch)
+	result, why := s.request(c)
 	switch result {
 	case stored, again:
 		return s.backoff()
 	}
-	if parts := splitByTable(batch); len(parts) > 1 {
-		return max(s.deliver(parts[0]), s.deliver(parts[1]))
+	if n := ofOneTable(c.batch); n < len(c.batch) {
+		a, b := s.split(c, n)
+		return max(s.deliver(a), s.deliver(b))
 	}
-	if result == itemFault && len(batch) > 1 {
-		half := len(batch) / 2
-		return max(s.deliver(batch[:half]), s.deliver(batch[half:]))
+	if result == itemFault && len(c.batch) > 1 {
+		a, b := s.split(c, len(c.batch)/2)
+		return max(s.deliver(a), s.deliver(b))
 	}
 	if result == itemFault {
-		return s.refused(batch[0], why)
+		return s.refused(c, why)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.putBack(batch)
-	s.tables[tableOf(batch[0])].block(s.cfg.Now())
+	s.giveUp(c)
+	s.tables[tableOf(c.batch[0])].block(s.cfg.Now())
 	s.notify()
 	return 0
 }
 
 // resting puts a batch of one table back if an earlier piece has shown that the
 // table is at fault.
-func (s *Store) resting(batch []*Record) bool {
+func (s *Store) resting(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := tableOf(batch[0])
-	if tableOf(batch[len(batch)-1]) != t || !s.cfg.Now().Before(s.tables[t].blockedUntil) {
+	t := tableOf(c.batch[0])
+	if tableOf(c.batch[len(c.batch)-1]) != t || !s.cfg.Now().Before(s.tables[t].blockedUntil) {
 		return false
 	}
-	s.putBack(batch)
+	s.giveUp(c)
 	return true
+}
+
+// giveUp puts a batch in hand back. mu must be held.
+func (s *Store) giveUp(c *call) {
+	delete(s.calls, c)
+	s.putBack(c.batch)
+}
+
+// split makes two of a batch in hand, the first with n records.
+func (s *Store) split(c *call, n int) (a, b *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.calls, c)
+	return s.inHand(c.batch[:n]), s.inHand(c.batch[n:])
 }
 
 // backoff is the pause that the state of health asks for.
@@ -219,9 +241,11 @@ func (s *Store) backoff() time.Duration {
 // between, the record is at fault: a short form of it takes its place, and if
 // that is refused too, it is counted as lost. If several different records are
 // refused in a row, the table is at fault, and all of them are kept.
-func (s *Store) refused(r *Record, why string) time.Duration {
+func (s *Store) refused(c *call, why string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.calls, c)
+	r := c.batch[0]
 	t := &s.tables[tableOf(r)]
 	guilty := r.refusedAt > 0 && t.accepted >= r.refusedAt
 	s.onWire--
@@ -229,9 +253,9 @@ func (s *Store) refused(r *Record, why string) time.Duration {
 	case r.reduced:
 		s.drop(r, "refused by DynamoDB")
 	case guilty:
-		s.bytes -= r.cost()
+		before := r.cost()
 		r.reduce(why)
-		s.bytes += r.cost()
+		s.bytes += r.cost() - before
 		s.queues[tableOf(r)].push(r)
 		s.cfg.Report.Fail("row "+t.name, fmt.Sprintf("DynamoDB refused a row for table %s (%s); a short form takes its place", t.name, why), "")
 	default:
@@ -252,101 +276,86 @@ func (s *Store) refused(r *Record, why string) time.Duration {
 	return 0
 }
 
-func splitByTable(batch []*Record) [][]*Record {
+// ofOneTable is how many records at the batch's beginning are of one table.
+func ofOneTable(batch []*Record) int {
 	for i, r := range batch {
 		if tableOf(r) != tableOf(batch[0]) {
-			return [][]*Record{batch[:i], batch[i:]}
+			return i
 		}
 	}
-	return [][]*Record{batch}
+	return len(batch)
 }
 
 // request sends one BatchWriteItem and settles what it can: confirmed records
 // are done, unprocessed and failed ones are back in the queue. For tableFault
 // and itemFault the records are still the caller's.
-func (s *Store) request(batch []*Record) (outcome, string) {
-	c, ctx := s.begin(batch)
-	out, err := s.cfg.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: s.requestItems(batch)})
-	s.settled(c)
+func (s *Store) request(c *call) (outcome, string) {
+	ctx := s.begin(c)
+	defer c.cancel()
+	out, err := s.send(ctx, c.batch)
 	if err == nil {
-		s.confirm(batch, out.UnprocessedItems, s.cfg.Now().Sub(c.began))
+		s.confirm(c, out, s.cfg.Now().Sub(c.began))
 		return stored, ""
 	}
 	result, why, advice := classify(err)
-	names := s.tables[tableOf(batch[0])].name
+	name := s.tables[tableOf(c.batch[0])].name
 	switch result {
 	case again:
 		if why == "ExpiredTokenException" && s.cfg.Refresh != nil {
 			s.cfg.Refresh()
 		}
 		s.mu.Lock()
-		s.putBack(batch)
+		s.giveUp(c)
 		timedOut := errors.Is(err, context.DeadlineExceeded)
 		s.health.failure(s.cfg.Now(), timedOut)
 		s.notify()
 		s.mu.Unlock()
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(names))
+		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(name))
 	case tableFault:
-		if len(splitByTable(batch)) == 1 {
-			s.cfg.Report.Fail("table "+names, fmt.Sprintf("cannot write to table %s (%s); messages are kept", names, why),
-				advice(names))
+		if ofOneTable(c.batch) == len(c.batch) {
+			s.cfg.Report.Fail("table "+name, fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, why),
+				advice(name))
 		}
 	}
 	return result, why
 }
 
 // begin opens a request's time limit.
-func (s *Store) begin(batch []*Record) (*call, context.Context) {
+func (s *Store) begin(c *call) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := max(s.health.attempt, s.cfg.Attempt)
 	if s.force {
 		limit = min(limit, lastAttempt)
 	}
-	for _, r := range batch {
-		limit += time.Duration(r.wire) * perMiB >> 20
+	for _, r := range c.batch {
+		limit += time.Duration(len(r.item)) * perMiB >> 20
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	c := &call{batch: batch, began: s.cfg.Now(), cancel: cancel}
-	s.calls[c] = true
-	return c, ctx
-}
-
-// settled closes a request: its batch is no longer on the wire.
-func (s *Store) settled(c *call) {
-	c.cancel()
-	s.mu.Lock()
-	delete(s.calls, c)
-	s.mu.Unlock()
-}
-
-// requestItems is the batch as BatchWriteItem wants it. Both indexes may name
-// the same table.
-func (s *Store) requestItems(batch []*Record) map[string][]types.WriteRequest {
-	items := make(map[string][]types.WriteRequest, 2)
-	for _, r := range batch {
-		name := s.tables[tableOf(r)].name
-		items[name] = append(items[name], types.WriteRequest{PutRequest: &types.PutRequest{Item: r.item()}})
-	}
-	return items
+	c.began, c.cancel = s.cfg.Now(), cancel
+	return ctx
 }
 
 // confirm settles a request that DynamoDB answered with 200: everything is
 // stored except the unprocessed items, which go back to the queue.
-func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteRequest, took time.Duration) {
-	left := unprocessedKeys(unprocessed)
+func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.Duration) {
+	left := unprocessedKeys(out.UnprocessedItems)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.calls, c)
+	for _, used := range out.ConsumedCapacity {
+		s.units += aws.ToFloat64(used.CapacityUnits)
+	}
 	var back []*Record
-	for _, r := range batch {
-		if left[itemKey{r.Date, r.StampMod}] {
+	for _, r := range c.batch {
+		if left != nil && left.has(r) {
 			back = append(back, r)
 			continue
 		}
 		s.onWire--
-		s.bytes -= r.cost()
+		s.forget(r)
 		s.settle(r)
-		s.written++
+		s.written += int(r.lines)
 		t := &s.tables[tableOf(r)]
 		t.accepted++
 		t.failures, t.refusedAlone = 0, 0
@@ -354,7 +363,7 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 	}
 	s.putBack(back)
 	switch {
-	case len(back) == len(batch):
+	case len(back) == len(c.batch):
 		s.health.failure(s.cfg.Now(), false)
 	case len(back) > 0:
 		s.health.success(took)
@@ -367,7 +376,7 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 			s.cfg.Report.Recover("table "+s.tables[t].name, "writing to table "+s.tables[t].name+" works again")
 		}
 	}
-	if len(back) < len(batch) {
+	if len(back) < len(c.batch) {
 		s.cfg.Report.Recover("dynamodb", "writing to DynamoDB works again")
 		s.sayLosses()
 	}
@@ -376,11 +385,18 @@ func (s *Store) confirm(batch []*Record, unprocessed map[string][]types.WriteReq
 
 type itemKey struct{ date, stampMod string }
 
-func unprocessedKeys(tables map[string][]types.WriteRequest) map[itemKey]bool {
+type itemKeys map[itemKey]bool
+
+func (k itemKeys) has(r *Record) bool {
+	date, stampMod := r.key()
+	return k[itemKey{string(date), string(stampMod)}]
+}
+
+func unprocessedKeys(tables map[string][]types.WriteRequest) itemKeys {
 	if len(tables) == 0 {
 		return nil
 	}
-	keys := make(map[itemKey]bool)
+	keys := make(itemKeys)
 	for _, requests := range tables {
 		for _, w := range requests {
 			if w.PutRequest == nil {
