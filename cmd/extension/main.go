@@ -96,7 +96,11 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 		log.Say(slog.LevelError, "Lambda refuses the registration: Logtable exits", "check that the file's name in /opt/extensions is the extension's", "error", err.Error())
 		return 1
 	}
-	if listener != nil && !subscribe(ctx, addr, reg.ID, listener, log) {
+	buffering := logsapi.Smallest
+	if concurrent {
+		buffering = logsapi.Relaxed
+	}
+	if listener != nil && !subscribe(ctx, addr, reg.ID, listener, buffering, log) {
 		listener.Close()
 		listener = nil
 	}
@@ -138,13 +142,16 @@ func listen(log *diag.Logger) *logsapi.Listener {
 const (
 	registerTries = 7 // 50 ms doubled: about 3 s in all
 	registerPause = 50 * time.Millisecond
-	managed       = "lambda-managed-instances" // AWS_LAMBDA_INITIALIZATION_TYPE
+
+	initializationType = "AWS_LAMBDA_INITIALIZATION_TYPE"
+	managed            = "lambda-managed-instances"
+	snapStart          = "snap-start"
 )
 
 // register registers for what the platform offers. concurrent is true on
 // Lambda Managed Instances, which have no INVOKE and refuse to be asked for it.
 func register(ctx context.Context, client *extapi.Client) (reg extapi.Registration, concurrent bool, err error) {
-	concurrent = os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managed
+	concurrent = os.Getenv(initializationType) == managed
 	for try := range registerTries {
 		events := []string{extapi.Invoke, extapi.Shutdown}
 		if concurrent {
@@ -165,8 +172,8 @@ func register(ctx context.Context, client *extapi.Client) (reg extapi.Registrati
 
 // subscribe asks for telemetry and reports whether any will come. Without it
 // nothing is ever waited for.
-func subscribe(ctx context.Context, addr, id string, l *logsapi.Listener, log *diag.Logger) bool {
-	err := logsapi.Subscribe(ctx, addr, id, l.URI(), logsapi.Smallest)
+func subscribe(ctx context.Context, addr, id string, l *logsapi.Listener, buffering logsapi.Buffering, log *diag.Logger) bool {
+	err := logsapi.Subscribe(ctx, addr, id, l.URI(), buffering)
 	switch {
 	case err == nil:
 		return true
@@ -202,7 +209,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	c := agent.Config{
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout,
-		Concurrent: concurrent, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
+		Concurrent: concurrent, Snapshot: os.Getenv(initializationType) == snapStart, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
 	}
 	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
 		c.Redact = r

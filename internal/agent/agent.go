@@ -119,10 +119,14 @@ type Config struct {
 	// ever frozen (Lambda Managed Instances): there is no INVOKE, and writing
 	// follows platform.report.
 	Concurrent bool
-	Now        func() time.Time
+	// Snapshot says that the process is cloned between its init and the first
+	// INVOKE (SnapStart): until then nothing is sent.
+	Snapshot bool
+	Now      func() time.Time
 }
 
-// An Agent runs in two goroutines: Run in one, Intake in another.
+// An Agent runs in two goroutines: Run in one, Intake in another. Run has a
+// third where Config.Concurrent is set.
 type Agent struct {
 	cfg    Config
 	parser *parse.Parser // Intake's
@@ -134,6 +138,7 @@ type Agent struct {
 	tracker tracker
 	trusted bool          // a runtimeDone may be waited for
 	missed  bool          // the last one did not come
+	renewed bool          // see restored
 	deaths  []death       // told of by the body that is being read
 	woken   chan struct{} // closed and replaced when the above may have changed
 	counts  counts
@@ -169,6 +174,11 @@ var ErrLost = errors.New("this environment is lost by Lambda's own word (HTTP 50
 func (a *Agent) Run(ctx context.Context) error {
 	refusals := 0
 	a.mark("")
+	if a.cfg.Concurrent {
+		meanwhile, stop := context.WithCancel(ctx)
+		defer stop()
+		go a.guarded("timer", func() { a.writeMeanwhile(meanwhile) })
+	}
 	for {
 		ev, err := a.cfg.Events.Next(ctx)
 		switch {
@@ -190,7 +200,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		default:
 			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
-			a.cfg.Store.Start()
+			a.startWriting()
 			pause(ctx, min(backoffFirst<<min(refusals, 10), backoffMost))
 			refusals++
 		}
@@ -297,6 +307,9 @@ func (a *Agent) count(n *int, by int) {
 func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func(until time.Time)) {
 	if a.silent.Load() {
 		return
+	}
+	if a.cfg.Snapshot {
+		a.restored()
 	}
 	now := a.cfg.Now()
 	a.mark(id)

@@ -9,9 +9,9 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
-// startWriting is how many waiting records are worth a request while the
+// worthWriting is how many waiting records are worth a request while the
 // function still runs: four full ones.
-const startWriting = 100
+const worthWriting = 100
 
 // persistBytes is how much may wait in memory while DynamoDB is down.
 const persistBytes = 1 << 20
@@ -32,8 +32,8 @@ func (a *Agent) Intake(body []byte) {
 	trusted := a.trusted
 	a.mu.Unlock()
 	// Where no end is waited for, the environment may freeze at any time.
-	if waiting := a.cfg.Store.Waiting(); waiting >= startWriting || waiting > 0 && !trusted && !a.cfg.Concurrent {
-		a.cfg.Store.Start()
+	if waiting := a.cfg.Store.Waiting(); waiting >= worthWriting || waiting > 0 && !trusted && !a.cfg.Concurrent {
+		a.startWriting()
 	}
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
 		// It would have to be done at the invocation's end, which is billed.

@@ -35,6 +35,8 @@ func (a *Agent) platform(kind string, r platform, at time.Time) {
 		if r.requestID != "" {
 			a.tracker.start(r.requestID, at)
 		}
+	case "platform.restoreStart":
+		a.renew()
 	case "platform.runtimeDone":
 		a.trusted = a.cfg.Receiver != nil && !a.cfg.Concurrent
 		a.cfg.Diag.Recover("runtimeDone", "platform.runtimeDone comes again")
@@ -76,6 +78,7 @@ func (a *Agent) ended(r platform, at time.Time) {
 		return
 	}
 	tail := a.tracker.tailOf(r.requestID)
+	a.tracker.parts(r.requestID, at)
 	a.tracker.end(r.requestID, r.trouble())
 	if locator := r.death(); locator != "" {
 		a.die(death{id: r.requestID, locator: locator, record: r, at: at, tail: tail})

@@ -38,6 +38,8 @@ type tracker struct {
 
 	before tail // what was printed when nothing was open: init, and late lines
 
+	lastEnd time.Time // concurrent invocations' latest end, by event time
+
 	lines map[string]int // informational lines by request, for LOGTABLE_MAX_LINES
 }
 
@@ -45,6 +47,9 @@ type invocation struct {
 	id    string
 	start time.Time // event time; zero if it had none
 	tail  *tail     // what it printed last
+	// parted is when the last invocation ended that ran beside it (concurrent
+	// invocations only).
+	parted time.Time
 }
 
 type ended struct {
@@ -59,10 +64,14 @@ func (t *tracker) start(id string, at time.Time) {
 	if t.find(id) != nil {
 		return
 	}
+	o := invocation{id: id, start: at, tail: new(tail)}
+	if t.concurrent {
+		t.begins(&o)
+	}
 	if len(t.open) >= maxOpen {
 		t.open = append(t.open[:0], t.open[1:]...)
 	}
-	t.open = append(t.open, invocation{id: id, start: at, tail: new(tail)})
+	t.open = append(t.open, o)
 	if !t.concurrent {
 		clear(t.lines)
 	}
@@ -136,6 +145,9 @@ func (t *tracker) requestOf(at time.Time) string {
 		}
 		o := &t.open[0]
 		if before := o.start.Sub(at); !o.start.IsZero() && before > 0 && before < longestInvocation {
+			return ""
+		}
+		if o.shared(at) {
 			return ""
 		}
 		return o.id

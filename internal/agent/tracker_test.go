@@ -58,7 +58,8 @@ func TestWhoseLineIsIt(t *testing.T) {
 	t.Run("concurrent invocations", func(t *testing.T) {
 		tr := tracker{concurrent: true}
 		play(t, &tr, []step{
-			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 12}, {"line", "", 13}, {"end", "a", 14}, {"line", "b", 15}, {"end", "b", 16}, {"line", "", 17},
+			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 12}, {"line", "", 13}, {"end", "a", 14}, {"line", "", 15},
+			{"line", "b", 14 + 1000}, {"end", "b", 1016}, {"line", "", 1017},
 		})
 	})
 }
@@ -73,6 +74,7 @@ func play(t *testing.T, tr *tracker, steps []step) {
 		case "start":
 			tr.start(s.id, at)
 		case "end":
+			tr.parts(s.id, at)
 			tr.end(s.id, false)
 		case "init-end":
 			tr.initEnd = at

@@ -28,6 +28,10 @@ type Buffering struct {
 // bytes. Many small lines may share one body: fewer posts cost less.
 var Smallest = Buffering{MaxItems: 10_000, MaxBytes: 262_144, Timeout: 25 * time.Millisecond}
 
+// Relaxed is for managed instances, where no invocation waits for a delivery:
+// Lambda's own default delay, which makes the fewest posts.
+var Relaxed = Buffering{MaxItems: 10_000, MaxBytes: 262_144, Timeout: time.Second}
+
 // schemas are the versions of the record format, best first. From 2022-12-13
 // on, a JSON line is an object. An older platform answers 400 to a newer one.
 var schemas = []string{"2025-01-29", "2022-12-13", "2022-07-01"}

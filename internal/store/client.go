@@ -28,8 +28,10 @@ var ErrNoRegion = errors.New("cannot write to DynamoDB without a region: set AWS
 //
 //   - AWS_REGION, else AWS_DEFAULT_REGION;
 //   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, else
-//     AWS_CONTAINER_CREDENTIALS_FULL_URI with AWS_CONTAINER_AUTHORIZATION_TOKEN
-//     (as under SnapStart);
+//     AWS_CONTAINER_CREDENTIALS_FULL_URI with
+//     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or else
+//     AWS_CONTAINER_AUTHORIZATION_TOKEN (as under SnapStart); asked for with the
+//     first request, and again with the first one in the minute before they expire;
 //   - AWS_ENDPOINT_URL_DYNAMODB, else AWS_ENDPOINT_URL, unless
 //     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true;
 //   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_CA_BUNDLE;
@@ -108,6 +110,9 @@ func credentials(getenv func(string) string) (provider aws.CredentialsProvider, 
 	if uri := getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"); uri != "" && getenv("AWS_ACCESS_KEY_ID") == "" {
 		cache := aws.NewCredentialsCache(endpointcreds.New(uri, func(o *endpointcreds.Options) {
 			o.AuthorizationToken = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+			if path := getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); path != "" {
+				o.AuthorizationTokenProvider = tokenFile(path)
+			}
 			o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{Proxy: nil}}
 		}), func(o *aws.CredentialsCacheOptions) {
 			o.ExpiryWindow = time.Minute
@@ -126,6 +131,19 @@ func credentials(getenv func(string) string) (provider aws.CredentialsProvider, 
 		}
 		return c, nil
 	}), func() {} // fixed for the life of the environment
+}
+
+// A tokenFile is a file whose content authorises the request for credentials. It
+// is read each time, because the token is exchanged like the credentials.
+type tokenFile string
+
+// GetToken implements endpointcreds.AuthTokenProvider.
+func (f tokenFile) GetToken() (string, error) {
+	token, err := os.ReadFile(string(f))
+	if err != nil {
+		return "", fmt.Errorf("cannot read the token that AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names: %w", err)
+	}
+	return strings.TrimSpace(string(token)), nil
 }
 
 // newHTTPClient is tuned for a process that is frozen between requests:

@@ -1,0 +1,34 @@
+package agent
+
+// Under SnapStart the process is part of a snapshot that is taken after init,
+// and every environment is a clone of it. What was received before has its keys
+// by then, so that all clones write the same rows. What comes after needs an
+// environment ID of each clone's own. crypto/rand gives one: the kernel's
+// generator is reseeded when a virtual machine is restored.
+
+// restored is called when the process is known to run in a clone, or never to
+// become one. Only the first call has an effect. mu must not be held.
+func (a *Agent) restored() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.renew()
+}
+
+// renew is restored with mu held.
+func (a *Agent) renew() {
+	if !a.renewed {
+		a.renewed = true
+		a.cfg.Store.Renew()
+	}
+}
+
+// startWriting lets what waits leave, except while a snapshot is still to
+// come: a connection in it would be dead in every clone.
+func (a *Agent) startWriting() {
+	a.mu.Lock()
+	sealed := a.cfg.Snapshot && !a.renewed
+	a.mu.Unlock()
+	if !sealed {
+		a.cfg.Store.Start()
+	}
+}
