@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,6 +74,8 @@ func TestStories(t *testing.T) {
 			"lambda":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).lambda(ts, args) },
 			"dynamodb":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).dynamodb(ts, args) },
 			"invoke":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).invoke(ts, args) },
+			"together":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).together(ts, args) },
+			"calls":      func(ts *testscript.TestScript, neg bool, args []string) { of(ts).calls(ts, args) },
 			"post":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).post(ts, args) },
 			"shutdown":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).shutdown(ts, args) },
 			"delivered":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts).delivered(ts) },
@@ -115,6 +120,13 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 		case option == "-timeout":
 			cfg.Timeout, err = time.ParseDuration(value)
 			ts.Check(err)
+		case option == "-managed":
+			cfg.Concurrency = number(ts, value)
+		case option == "-mode":
+			cfg.InitializationType = value
+		case option == "-credentials":
+			cfg.CredentialsLife, err = time.ParseDuration(value)
+			ts.Check(err)
 		case option == "-init":
 			cfg.FunctionEnv[scriptfn.Init] = steps(ts, ts.ReadFile(value))
 		case assigned && value == "-":
@@ -132,6 +144,11 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 
 // options are the oddities that a story can ask for.
 var options = map[string]func(*lambda.Config){
+	// The variable does not say that it is a managed instance: the refusal does.
+	"-unnamed-mode": func(c *lambda.Config) {
+		c.ExtensionEnv = maps.Clone(c.ExtensionEnv)
+		c.ExtensionEnv["AWS_LAMBDA_INITIALIZATION_TYPE"] = ""
+	},
 	"-json":          func(c *lambda.Config) { c.LogFormat = "JSON" },
 	"-freeze":        func(c *lambda.Config) { c.Freeze = true },
 	"-no-telemetry":  func(c *lambda.Config) { c.TelemetryUnsupported = true },
@@ -301,6 +318,38 @@ func (w *world) invoke(ts *testscript.TestScript, args []string) {
 		if r.Status != want {
 			ts.Fatalf("invocation ended with %s %s, want %s", r.Status, r.FunctionError, want)
 		}
+	}
+}
+
+// together runs an invocation for each of the files, all at once: together FILE….
+// Their numbers are in the order of the files.
+func (w *world) together(ts *testscript.TestScript, files []string) {
+	results, errs := make([]lambda.Result, len(files)), make([]error, len(files))
+	var all sync.WaitGroup
+	for i, file := range files {
+		payload := `{"steps":` + steps(ts, ts.ReadFile(file)) + `}`
+		all.Go(func() { results[i], errs[i] = w.env.Invoke(context.Background(), []byte(payload)) })
+	}
+	all.Wait()
+	ts.Check(errors.Join(errs...))
+	w.results = append(w.results, results...)
+}
+
+// calls checks how often the platform's API was called with a path that ends in
+// a text: calls [-more] N TEXT. -more allows more.
+func (w *world) calls(ts *testscript.TestScript, args []string) {
+	more := args[0] == "-more"
+	if more {
+		args = args[1:]
+	}
+	n, want := 0, number(ts, args[0])
+	for _, r := range w.env.Requests() {
+		if strings.HasSuffix(r.Path, args[1]) {
+			n++
+		}
+	}
+	if n < want || n > want && !more {
+		ts.Fatalf("%d calls of %s, want %d", n, args[1], want)
 	}
 }
 

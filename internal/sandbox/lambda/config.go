@@ -52,8 +52,22 @@ type Config struct {
 	// Default 2 s, as Lambda's with an external extension.
 	ShutdownBudget time.Duration
 
-	// LogFormat is "Text" (default) or "JSON", as in the function's logging
-	// configuration.
+	// InitializationType is what Lambda calls the mode: "on-demand" (default),
+	// "provisioned-concurrency", "snap-start" or "lambda-managed-instances"
+	// (the default where Concurrency is set). Under SnapStart all processes
+	// are stopped after init and go on with the first invocation.
+	InitializationType string
+	// Concurrency makes a managed instance of the environment: so many
+	// invocations run at a time, each in a worker of the one function process.
+	Concurrency int
+	// CredentialsLife has the processes ask for credentials, which live that
+	// long, at an endpoint (AWS_CONTAINER_CREDENTIALS_FULL_URI) instead of
+	// having them in their environment. 0: the latter, except under SnapStart,
+	// where it is an hour.
+	CredentialsLife time.Duration
+
+	// LogFormat is "Text" (default) or "JSON" (the default and the only one of
+	// managed instances), as in the function's logging configuration.
 	LogFormat string
 	// MaxRecord is the length in bytes at which an output line is cut, the
 	// rest following as a record of its own. Default 262,118 (256 KiB less
@@ -113,7 +127,8 @@ type Hooks struct {
 	Emit func(*Event) bool
 
 	// Late picks function events that are held back until the
-	// platform.runtimeDone of their invocation has been emitted.
+	// platform.runtimeDone of their invocation has been emitted, on managed
+	// instances the next platform.report.
 	Late func(Event) bool
 
 	// Deliver is called before each attempt to deliver a batch (1 for the
@@ -188,9 +203,18 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("cannot use another extension: %w", err)
 		}
 	}
-	if c.LogFormat == "" {
-		c.LogFormat = "Text"
+	if c.managed() {
+		setDefault(&c.InitializationType, typeManaged)
+		c.LogFormat = "JSON"
 	}
+	setDefault(&c.InitializationType, typeOnDemand)
+	if c.InitializationType == typeSnapStart {
+		setDefault(&c.CredentialsLife, time.Hour)
+	}
+	if err := c.checkMode(); err != nil {
+		return c, err
+	}
+	setDefault(&c.LogFormat, "Text")
 	if c.LogFormat != "Text" && c.LogFormat != "JSON" {
 		return c, fmt.Errorf("cannot use LogFormat %q: write Text or JSON", c.LogFormat)
 	}

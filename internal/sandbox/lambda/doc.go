@@ -12,15 +12,16 @@
 // API", "Telemetry schema reference") and, where those are silent, from the
 // source of AWS's Runtime Interface Emulator.
 //
-// One [Environment] is one on-demand environment, from its first init to
+// One [Environment] is one environment, on-demand unless Config says otherwise, from its first init to
 // [Environment.Shutdown] or [Environment.Kill]. Between a reset (time-out,
 // crash) and the next invocation it has no processes. What lives from an init
 // to its reset is an instance: processes, registrations, subscriptions and
 // the listener of the APIs. What is peculiar to on-demand mode, one
-// invocation at a time and the freeze after it, is in invoke.go alone, so
-// that another mode is another driver of the same instance.
+// invocation at a time and the freeze after it, is in invoke.go alone; managed
+// instances have a driver of the same instance in managed.go, and what precedes
+// the first invocation under SnapStart is in snapstart.go.
 //
 // Not imitated: TCP destinations of the Telemetry API (refused), the framed
 // log channel that AWS's managed runtimes use (functions write to stdout and
-// stderr), provisioned concurrency, SnapStart, and any limit on CPU or memory.
+// stderr), runtime hooks and clones of SnapStart, and any limit on CPU or memory.
 package lambda

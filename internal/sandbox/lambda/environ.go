@@ -63,7 +63,7 @@ func (c Config) commonEnv(runtimeAPI string) map[string]string {
 		"AWS_LAMBDA_FUNCTION_NAME":        c.FunctionName,
 		"AWS_LAMBDA_FUNCTION_VERSION":     c.FunctionVersion,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(c.MemoryMB),
-		"AWS_LAMBDA_INITIALIZATION_TYPE":  initializationType,
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  c.InitializationType,
 		"AWS_LAMBDA_RUNTIME_API":          runtimeAPI,
 		"AWS_ACCESS_KEY_ID":               "SANDBOXACCESSKEY0000",
 		"AWS_SECRET_ACCESS_KEY":           "sandbox-secret-key-not-a-real-one-000000",
@@ -76,17 +76,24 @@ func (c Config) commonEnv(runtimeAPI string) map[string]string {
 }
 
 // extensionEnv is the extension's environment. Handler, log group and stream,
-// task root, trace ID and log format are the runtime's only.
-func (c Config) extensionEnv(runtimeAPI string) []string {
-	env := c.commonEnv(runtimeAPI)
+// task root, trace ID, log format and concurrency are the runtime's only.
+func (in *instance) extensionEnv() []string {
+	c := in.env.cfg
+	env := c.commonEnv(in.address)
+	in.credentialsEnv(env)
 	for name, value := range c.ExtensionEnv {
 		env[name] = value
 	}
 	return environList(env)
 }
 
-func (c Config) functionEnv(runtimeAPI, logStream string) []string {
-	env := c.commonEnv(runtimeAPI)
+func (in *instance) functionEnv(logStream string) []string {
+	c := in.env.cfg
+	env := c.commonEnv(in.address)
+	in.credentialsEnv(env)
+	if c.managed() {
+		env["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(c.Concurrency)
+	}
 	env["_HANDLER"] = c.Handler
 	env["LAMBDA_TASK_ROOT"] = c.Dir
 	env["AWS_EXECUTION_ENV"] = "AWS_Lambda_sandbox"

@@ -18,13 +18,15 @@ var (
 )
 
 // Environment is one Lambda execution environment. Its methods may be called
-// from several goroutines; invocations run one after the other.
+// from several goroutines; invocations run one after the other, on a managed
+// instance up to Config.Concurrency at a time.
 type Environment struct {
 	cfg          Config
 	log          refereeLog
 	extensionOut collector
 	functionOut  collector
-	turn         chan struct{} // holds one token: the right to invoke or shut down
+	turn         chan struct{} // holds a token per invocation that may run; all are the right to shut down
+	leaving      chan struct{} // holds one token: the right to collect those
 
 	mu        sync.Mutex
 	instance  *instance // nil after a reset
@@ -93,7 +95,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Environment{cfg: cfg, turn: make(chan struct{}, 1)}
+	e := &Environment{cfg: cfg, turn: make(chan struct{}, max(cfg.Concurrency, 1)), leaving: make(chan struct{}, 1)}
 	e.extensionOut.onto, e.functionOut.onto = cfg.Stderr, cfg.FunctionOutput
 	limit, cancel := context.WithTimeout(ctx, cfg.InitTimeout)
 	defer cancel()
@@ -104,6 +106,9 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	var f *fault
 	switch {
 	case err == nil:
+		if cfg.InitializationType == typeSnapStart {
+			in.snapshot(ctx)
+		}
 		return e, nil
 	case ctx.Err() != nil || !errors.As(err, &f):
 		in.kill()
@@ -189,18 +194,23 @@ func (e *Environment) setInstance(in *instance) {
 
 // Invoke runs the function with payload (JSON, at most 6 MB in Lambda; not
 // checked) and returns when the invocation is over: runtime and extension
-// have called next, or the reset is done. What goes wrong in the function or
+// have called next, or the reset is done; on a managed instance, when the
+// function has answered. What goes wrong in the function or
 // the extension is in the Result. An error means that ctx ended, which costs
 // the instance its life, or that the environment is gone.
 //
 // The first Invoke after a reset starts function and extension again, within
-// the function's time-out.
+// the function's time-out. A managed instance is not reset but gone.
 func (e *Environment) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	if err := e.enter(ctx); err != nil {
 		return Result{}, fmt.Errorf("cannot invoke: %w", err)
 	}
 	defer e.leave()
-	r, err := e.invoke(ctx, payload)
+	invoke := e.invoke
+	if e.cfg.managed() {
+		invoke = e.invokeManaged
+	}
+	r, err := invoke(ctx, payload)
 	if err != nil {
 		return r, fmt.Errorf("cannot invoke: %w", err)
 	}
@@ -230,10 +240,10 @@ func (e *Environment) leave() { <-e.turn }
 // there is nothing to end, and the result is zero. If ctx ends first,
 // everything is killed at once.
 func (e *Environment) Shutdown(ctx context.Context) (ShutdownResult, error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.enterAlone(ctx); err != nil {
 		return ShutdownResult{}, fmt.Errorf("cannot shut down: %w", err)
 	}
-	defer e.leave()
+	defer e.leaveAlone()
 	e.mu.Lock()
 	in := e.instance
 	e.instance, e.closed = nil, true

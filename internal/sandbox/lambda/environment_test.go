@@ -457,8 +457,9 @@ func TestEnvironmentVariables(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Fields(line)); diff != "" {
 		t.Errorf("the extension's variables (-want +got):\n%s", diff)
 	}
-	fn := e.cfg.functionEnv("127.0.0.1:1", "stream")
-	for _, v := range []string{"_HANDLER=index.handler", "AWS_LAMBDA_LOG_FORMAT=Text", "SHARED=1", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"} {
+	in := e.currentInstance()
+	fn := in.functionEnv("stream")
+	for _, v := range []string{"_HANDLER=index.handler", "AWS_LAMBDA_LOG_FORMAT=Text", "SHARED=1", "AWS_LAMBDA_RUNTIME_API=" + in.address} {
 		if !slices.Contains(fn, v) {
 			t.Errorf("the function lacks %s: %q", v, fn)
 		}

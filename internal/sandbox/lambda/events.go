@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// The telemetry schema's only initialization type of this mode.
-const initializationType = "on-demand"
-
 // Event types of the Telemetry API.
 const (
 	typeInitStart       = "platform.initStart"

@@ -126,7 +126,7 @@ func (in *instance) register(c *call) answer {
 		return in.refuse(c, http.StatusForbidden, errInvalidRequestFormat, "configurationKeys are not allowed")
 	}
 	for _, ev := range reg.Events {
-		if ev != eventInvoke && ev != eventShutdown {
+		if ev != eventInvoke && ev != eventShutdown || ev == eventInvoke && in.env.cfg.managed() {
 			return in.refuse(c, http.StatusForbidden, errInvalidEventType, "%s: ErrorInvalidEventType", ev)
 		}
 	}

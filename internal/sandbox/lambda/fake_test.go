@@ -66,9 +66,15 @@ func (f *fake) run() int {
 	if f.modes["invoke-only"] {
 		events = []string{"INVOKE"}
 	}
+	if f.modes["shutdown-only"] {
+		events = []string{"SHUTDOWN"}
+	}
 	body, _ := json.Marshal(map[string]any{"events": events})
 	for status := 0; status != 200; {
 		var resp *http.Response
+		if status == 403 {
+			body = []byte(`{"events":["SHUTDOWN"]}`)
+		}
 		resp, _ = f.call("POST", "/2020-01-01/extension/register", string(body), "Lambda-Extension-Name", fakeName)
 		status = resp.StatusCode
 		f.id = resp.Header.Get("Lambda-Extension-Identifier")

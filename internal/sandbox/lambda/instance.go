@@ -28,17 +28,20 @@ type instance struct {
 	server  *http.Server
 	relay   *relay
 	address string // of the APIs: host:port
+	token   string // for credentials
 
 	board
 	// Under the board:
-	extensions map[string]*extension // by name
-	byID       map[string]*extension
-	runtime    runtime
-	current    *invocation
-	initDone   bool   // registration and subscription are closed
-	ending     bool   // a shutdown or reset has begun: the runtime may exit
-	killed     bool   // by Environment.Kill
-	fault      *fault // the first thing that went wrong
+	extensions  map[string]*extension // by name
+	byID        map[string]*extension
+	runtime     runtime
+	current     *invocation
+	workers     managed
+	snapshotted bool   // stopped after init, not restored yet
+	initDone    bool   // registration and subscription are closed
+	ending      bool   // a shutdown or reset has begun: the runtime may exit
+	killed      bool   // by Environment.Kill
+	fault       *fault // the first thing that went wrong
 }
 
 // fault is why an init or an invocation failed.
@@ -59,7 +62,8 @@ func newInstance(env *Environment, number int, phase string) (*instance, error) 
 	}
 	in := &instance{
 		env: env, number: number, phase: phase, started: time.Now(),
-		address:    l.Addr().String(),
+		address: l.Addr().String(), token: newUUID(),
+		workers:    managed{open: map[string]*invocation{}},
 		extensions: map[string]*extension{}, byID: map[string]*extension{},
 	}
 	in.ctx, in.cancel = context.WithCancel(context.Background())
@@ -160,7 +164,7 @@ func (in *instance) startExtension(path string) error {
 	var err error
 	in.update(func() {
 		// Started under the lock: the process may register before this returns.
-		x.proc, err = startProcess([]string{path}, "/", cfg.extensionEnv(in.address), cfg.MaxRecord, onLine)
+		x.proc, err = startProcess([]string{path}, "/", in.extensionEnv(), cfg.MaxRecord, onLine)
 		if err == nil {
 			in.extensions[x.name] = x
 		}
@@ -178,7 +182,7 @@ func (in *instance) startRuntime(logStream string) error {
 		in.env.functionOut.line(line)
 		in.relay.line(typeFunctionLine, line, cfg.LogFormat)
 	}
-	p, err := startProcess(cfg.Function, cfg.Dir, cfg.functionEnv(in.address, logStream), cfg.MaxRecord, onLine)
+	p, err := startProcess(cfg.Function, cfg.Dir, in.functionEnv(logStream), cfg.MaxRecord, onLine)
 	if err != nil {
 		return &fault{errorType: "Runtime.InvalidEntrypoint", message: err.Error()}
 	}
@@ -282,10 +286,17 @@ func (in *instance) stopRuntime(grace bool) {
 	}
 	if grace && len(in.shutdownListeners()) > 0 {
 		p.signal(sigTerm)
-		p.awaitExit(runtimeShare)
+		p.awaitExit(in.runtimeShare())
 	}
 	p.kill()
 	p.closeStreams()
+}
+
+func (in *instance) runtimeShare() time.Duration {
+	if in.env.cfg.managed() {
+		return managedRuntimeShare
+	}
+	return runtimeShare
 }
 
 // shutdownListeners are the external extensions that SHUTDOWN can reach.
@@ -424,7 +435,7 @@ func (in *instance) logStream() string {
 func (in *instance) emitInitStart(logStream string) {
 	cfg := in.env.cfg
 	in.relay.emit(typeInitStart, initStartRecord{
-		InitializationType: initializationType, Phase: in.phase,
+		InitializationType: cfg.InitializationType, Phase: in.phase,
 		FunctionName: cfg.FunctionName, FunctionVersion: cfg.FunctionVersion,
 		RuntimeVersion:    "sandbox.v1",
 		RuntimeVersionARN: "arn:aws:lambda:" + cfg.Region + "::runtime:sandbox",
@@ -434,7 +445,7 @@ func (in *instance) emitInitStart(logStream string) {
 
 func (in *instance) emitInitRuntimeDone(err error) {
 	status, errorType := describe(err)
-	in.relay.emit(typeInitRuntimeDone, initRuntimeDoneRecord{initializationType, in.phase, status, errorType})
+	in.relay.emit(typeInitRuntimeDone, initRuntimeDoneRecord{in.env.cfg.InitializationType, in.phase, status, errorType})
 }
 
 func (in *instance) emitReady() {
@@ -454,7 +465,7 @@ func (in *instance) emitReady() {
 func (in *instance) emitInitReport(err error) {
 	status, errorType := describe(err)
 	in.relay.emit(typeInitReport, initReportRecord{
-		InitializationType: initializationType, Phase: in.phase, Status: status, ErrorType: errorType,
+		InitializationType: in.env.cfg.InitializationType, Phase: in.phase, Status: status, ErrorType: errorType,
 		Metrics: metrics{DurationMs: millis(time.Since(in.started))},
 	})
 }

@@ -29,6 +29,7 @@ func (e *Environment) invoke(ctx context.Context, payload []byte) (Result, error
 	if err != nil {
 		return r.result, err
 	}
+	r.in.restore()
 	r.in.thaw()
 	r.begin(initErr == nil)
 	fail := initErr

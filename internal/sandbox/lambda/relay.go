@@ -26,6 +26,7 @@ type relay struct {
 	keepHistory bool
 	late        []Event // held back by Hooks.Late
 	open        string  // the open invocation's request ID
+	busy        int     // open invocations of a managed instance, whose lines are nobody's
 	subscribers []*subscriber
 
 	traffic board
@@ -61,12 +62,25 @@ func (r *relay) invocation(requestID string) {
 	r.open = requestID
 }
 
-// emit makes an event of record and buffers it for everyone it concerns.
-func (r *relay) emit(kind string, record any) {
+// opened counts a managed instance's invocations.
+func (r *relay) opened(by int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.publish(Event{Time: time.Now(), Type: kind, Record: encode(record), RequestID: r.open})
-	if kind == typeRuntimeDone {
+	r.busy += by
+}
+
+// emit makes an event of record and buffers it for everyone it concerns.
+func (r *relay) emit(kind string, record any) { r.emitOf("", kind, record) }
+
+// emitOf is emit for an event of an invocation, by default of the open one.
+func (r *relay) emitOf(requestID, kind string, record any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if requestID == "" {
+		requestID = r.open
+	}
+	r.publish(Event{Time: time.Now(), Type: kind, Record: encode(record), RequestID: requestID})
+	if kind == typeRuntimeDone || kind == typeReport && r.busy > 0 {
 		r.releaseLate()
 	}
 }
@@ -79,7 +93,7 @@ func (r *relay) line(kind string, line []byte, logFormat string) {
 	defer r.mu.Unlock()
 	ev := Event{Time: now, Type: kind, Record: record, RequestID: r.open}
 	hold := r.env.cfg.Hooks.Late
-	if kind == typeFunctionLine && hold != nil && r.open != "" && hold(ev) {
+	if kind == typeFunctionLine && hold != nil && (r.open != "" || r.busy > 0) && hold(ev) {
 		r.late = append(r.late, ev)
 		return
 	}
@@ -195,6 +209,7 @@ func (r *relay) deliver(s *subscriber, events []Event) bool {
 		ok, alive := r.attempt(s, b, attempt)
 		if ok {
 			s.delivered()
+			r.traffic.update(func() {}) // wakes settled
 			return alive && r.redeliver(s, b)
 		}
 		if !alive {

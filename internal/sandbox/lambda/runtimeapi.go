@@ -40,10 +40,14 @@ type invocation struct {
 	firstByte time.Time // of the answer
 	lastByte  time.Time
 	doneAt    time.Time // when the runtime called next after it
+	over      bool      // on a managed instance: its report has been emitted
 }
 
 // invocationNext blocks until there is an invocation.
 func (in *instance) invocationNext(c *call) answer {
+	if in.env.cfg.managed() {
+		return in.workerNext(c)
+	}
 	refusal := ""
 	in.update(func() {
 		if in.runtime.waiting {
@@ -119,9 +123,13 @@ func (in *instance) invocationError(c *call, id string) answer {
 func (in *instance) finish(c *call, id string, body []byte, errorType string) answer {
 	var refusal func() answer
 	in.update(func() {
-		inv := in.current
+		inv := in.invocation(id)
 		switch {
-		case inv == nil || inv.id != id || !inv.delivered:
+		case inv != nil && inv.over: // timed out; the code runs on
+			refusal = func() answer {
+				return errorAnswer(http.StatusBadRequest, errInvalidRequestID, "the invocation has timed out")
+			}
+		case inv == nil || !inv.delivered:
 			refusal = func() answer {
 				return in.refuse(c, http.StatusBadRequest, errInvalidRequestID, "no invocation %s is open", id)
 			}

@@ -167,6 +167,8 @@ func (in *instance) route(c *call) answer {
 		return in.extensionError(c, "exit")
 	case "PUT " + pathTelemetry:
 		return in.subscribe(c)
+	case "GET " + pathCredentials:
+		return in.credentials(c)
 	case "GET " + pathInvocation + "next":
 		return in.invocationNext(c)
 	case "POST " + pathRuntime + "init/error":

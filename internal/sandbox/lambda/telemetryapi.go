@@ -109,6 +109,9 @@ func (in *instance) parseSubscription(c *call) (*subscriber, []string, error) {
 	if !slices.Contains([]string{schema2022July, schema2022December, schema2025}, sub.SchemaVersion) {
 		return nil, nil, fmt.Errorf("schemaVersion %q is unknown", sub.SchemaVersion)
 	}
+	if in.env.cfg.managed() && sub.SchemaVersion != schema2025 {
+		return nil, nil, fmt.Errorf("schemaVersion %q is not for managed instances", sub.SchemaVersion)
+	}
 	s := &subscriber{schema: sub.SchemaVersion, types: map[string]bool{}}
 	for _, t := range sub.Types {
 		if !slices.Contains([]string{"platform", "function", "extension"}, t) {

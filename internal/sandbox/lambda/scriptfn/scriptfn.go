@@ -87,6 +87,15 @@ func Main() {
 		client: &http.Client{Transport: &http.Transport{}}, // no proxy, no time-out
 	}
 	f.init()
+	// On a managed instance several invocations run at a time.
+	workers, _ := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY"))
+	for range workers - 1 {
+		go f.work()
+	}
+	f.work()
+}
+
+func (f *function) work() {
 	for {
 		f.serve()
 	}
