@@ -41,12 +41,13 @@ func counted(t *testing.T, server string) (url string, connections *atomic.Int64
 }
 
 // TestNoConnectionBeforeASnapshot: one in the snapshot would be dead in every
-// clone. Init prints more than what is otherwise sent at once.
+// clone. Init prints more than what is otherwise sent at once, and goes on for
+// as long as sending it would take.
 func TestNoConnectionBeforeASnapshot(t *testing.T) {
 	var connections *atomic.Int64
 	env, server := start(t, func(c *lambda.Config) {
 		c.InitializationType = "snap-start"
-		c.FunctionEnv[scriptfn.Init] = fmt.Sprintf(`[{"print":%q,"times":1000,"number":true}]`, line)
+		c.FunctionEnv[scriptfn.Init] = fmt.Sprintf(`[{"print":%q,"times":1000,"number":true},{"sleep_ms":500}]`, line)
 		c.Env["AWS_ENDPOINT_URL_DYNAMODB"], connections = counted(t, c.Env["AWS_ENDPOINT_URL_DYNAMODB"])
 	})
 	if n := connections.Load(); n != 0 {
