@@ -208,7 +208,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	})
 	c := agent.Config{
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
-		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), FlushTimeout: cfg.FlushTimeout,
+		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), Flush: flushes[cfg.Flush], FlushTimeout: cfg.FlushTimeout,
 		Concurrent: concurrent, Snapshot: os.Getenv(initializationType) == snapStart, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
 	}
 	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
@@ -232,6 +232,8 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	go listener.Serve()
 	return a
 }
+
+var flushes = map[string]agent.Flush{"end": agent.FlushEnd, "adaptive": agent.FlushAdaptive, "background": agent.FlushBackground}
 
 var platformRows = map[string]agent.Platform{"errors": agent.PlatformErrors, "all": agent.PlatformAll, "none": agent.PlatformNone}
 

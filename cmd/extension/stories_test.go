@@ -82,6 +82,7 @@ func TestStories(t *testing.T) {
 			"rows":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).rows(ts, args) },
 			"log":        func(ts *testscript.TestScript, neg bool, args []string) { of(ts).log(ts, neg, args) },
 			"held":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).held(ts, args) },
+			"lull":       func(ts *testscript.TestScript, neg bool, args []string) { lull() },
 			"violations": func(ts *testscript.TestScript, neg bool, args []string) { of(ts).violations(ts, args) },
 		},
 	})
@@ -473,6 +474,9 @@ func (w *world) held(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("held for %v, want %s %v", held, args[0], bound)
 	}
 }
+
+// lull lets the time pass after which traffic is thin again.
+func lull() { time.Sleep(1200 * time.Millisecond) }
 
 // violations says what the referee may have seen: violations TEXT….
 func (w *world) violations(_ *testscript.TestScript, args []string) { w.allowed = args }

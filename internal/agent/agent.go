@@ -106,6 +106,7 @@ type Config struct {
 	MaxLines     int    // 0 for no limit
 	Platform     Platform
 	Redact       Redactor // nil for none
+	Flush        Flush
 	FlushTimeout time.Duration
 	// Marker keeps the mark of a process that has not ended properly; nil for
 	// none.
@@ -130,15 +131,18 @@ type Config struct {
 type Agent struct {
 	cfg    Config
 	parser *parse.Parser // Intake's
+	urgent bool          // Intake's: an error has been queued, or an invocation is complete
 	silent atomic.Bool   // after a panic
 	// working holds a token while an event is being handled.
 	working chan struct{}
 
 	mu      sync.Mutex // guards what follows; never held during I/O
 	tracker tracker
-	trusted bool          // a runtimeDone may be waited for
-	missed  bool          // the last one did not come
-	renewed bool          // see restored
+	trusted bool // a runtimeDone may be waited for
+	missed  bool // the last one did not come
+	renewed bool // see restored
+	traffic traffic
+	later   bool          // a timer will start writing
 	deaths  []death       // told of by the body that is being read
 	woken   chan struct{} // closed and replaced when the above may have changed
 	counts  counts
@@ -317,6 +321,7 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 	a.cfg.Store.Start()
 	a.mu.Lock()
 	a.tracker.invoke(id, now)
+	a.traffic.invoke(id, now)
 	trusted, missed := a.trusted, a.missed
 	a.missed = false
 	a.mu.Unlock()
@@ -327,9 +332,15 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 	if !trusted && !a.trustedSoon(ctx, end) {
 		return
 	}
+	if a.overlaps() {
+		a.overlap()
+		return
+	}
 	hold, ok := a.waitForEnd(ctx, id, end)
 	if !ok {
-		a.cfg.Store.Persist()
+		if !a.overlaps() {
+			a.cfg.Store.Persist()
+		}
 		return
 	}
 	if hold.Before(end) {
@@ -403,7 +414,7 @@ func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (
 			}
 			return now.Add(bound), true
 		}
-		if !trusted || a.silent.Load() || ctx.Err() != nil {
+		if !trusted || a.silent.Load() || ctx.Err() != nil || a.overlaps() {
 			return now, false
 		}
 		until := deadline

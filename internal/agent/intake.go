@@ -28,18 +28,35 @@ func (a *Agent) Intake(body []byte) {
 		a.cfg.Diag.Fail("telemetry body", "Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
 	a.bury()
-	a.mu.Lock()
-	trusted := a.trusted
-	a.mu.Unlock()
-	// Where no end is waited for, the environment may freeze at any time.
-	if waiting := a.cfg.Store.Waiting(); waiting >= worthWriting || waiting > 0 && !trusted && !a.cfg.Concurrent {
-		a.startWriting()
-	}
+	a.sendAhead()
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
 		// It would have to be done at the invocation's end, which is billed.
 		a.cfg.Store.Persist()
 	}
 	a.wake()
+}
+
+// sendAhead lets leave what need not wait for an event.
+func (a *Agent) sendAhead() {
+	urgent := a.urgent
+	a.urgent = false
+	a.mu.Lock()
+	trusted := a.trusted
+	a.mu.Unlock()
+	switch waiting := a.cfg.Store.Waiting(); {
+	case waiting == 0:
+	case waiting >= worthWriting:
+		a.startWriting()
+	case a.cfg.Concurrent: // see writeMeanwhile
+	case !trusted, a.cfg.Flush == FlushBackground:
+		// No end is waited for: the environment may freeze at any time.
+		a.startWriting()
+	case !a.overlaps(): // invoke will
+	case urgent:
+		a.startWriting()
+	default:
+		a.writeLater()
+	}
 }
 
 // event handles one event. A panic over one event costs that event only.
@@ -70,6 +87,7 @@ func (a *Agent) event(e logsapi.Event) {
 			a.requestOf("", record, at) // not ours, but perhaps the last word
 		}
 	case strings.HasPrefix(e.Type, "platform."):
+		a.urgent = a.urgent || e.Type == "platform.runtimeDone"
 		a.platform(e.Type, platformRecord(e.Record), at)
 	}
 }
@@ -116,6 +134,7 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	if line.Kind == parse.Invalid {
 		a.count(&a.counts.invalid, 1)
 	}
+	a.urgent = a.urgent || line.Level.Error
 	a.redact(&line)
 	c.Store.Add(a.entry(&line, id, at))
 }

@@ -77,6 +77,7 @@ func (a *Agent) ended(r platform, at time.Time) {
 	if r.requestID == "" {
 		return
 	}
+	a.traffic.ended(r.requestID, at)
 	tail := a.tracker.tailOf(r.requestID)
 	a.tracker.parts(r.requestID, at)
 	a.tracker.end(r.requestID, r.trouble())
@@ -125,6 +126,7 @@ func (a *Agent) bury() {
 	a.deaths = nil
 	a.mu.Unlock()
 	for _, d := range deaths {
+		a.urgent = true
 		a.cfg.Store.Add(a.deathEntry(d))
 	}
 }

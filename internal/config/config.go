@@ -33,6 +33,7 @@ const (
 	Level        = "LOGTABLE_LEVEL"
 	Plain        = "LOGTABLE_PLAIN"
 	MaxLines     = "LOGTABLE_MAX_LINES"
+	Flush        = "LOGTABLE_FLUSH"
 	FlushTimeout = "LOGTABLE_FLUSH_TIMEOUT"
 	BufferBytes  = "LOGTABLE_BUFFER_BYTES"
 	SpillDir     = "LOGTABLE_SPILL_DIR"
@@ -46,7 +47,7 @@ const (
 // variables is what a misspelt name is compared with.
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, MaxLines,
-	FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Strict,
+	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Strict,
 }
 
 // A Config is everything a user can set, with defaults filled in.
@@ -75,6 +76,9 @@ type Config struct {
 	// MaxLines is how many informational lines of one invocation are stored;
 	// 0 (default) means all. Errors are exempt.
 	MaxLines int
+	// Flush says when an invocation's lines are written: LOGTABLE_FLUSH as end
+	// (default), adaptive or background.
+	Flush string
 	// FlushTimeout bounds the time that an invocation is held after its end
 	// for writing; default 2 s.
 	FlushTimeout time.Duration
@@ -128,6 +132,7 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	if plain, ok := l.level(Plain, "off", c.Scale); ok {
 		c.Plain = plain.Name
 	}
+	c.Flush = l.choice(Flush, "end", "adaptive", "background")
 	c.FlushTimeout = l.flushTimeout()
 	c.BufferBytes = l.bytes(BufferBytes, defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), 64<<10, 1<<30)
 	c.SpillDir = l.directory(SpillDir, "/tmp/logtable")

@@ -85,6 +85,8 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_SPILL_DIR", "/", false, func(c config.Config) bool { return c.SpillDir == "/tmp/logtable" }},
 		{"LOGTABLE_SPILL_BYTES", "0", true, func(c config.Config) bool { return c.SpillBytes == 0 }},
 		{"LOGTABLE_LAST_RESORT_BYTES", "0", true, func(c config.Config) bool { return c.LastResortBytes == 0 }},
+		{"LOGTABLE_FLUSH", " Adaptive", true, func(c config.Config) bool { return c.Flush == "adaptive" }},
+		{"LOGTABLE_FLUSH", "never", false, func(c config.Config) bool { return c.Flush == "end" }},
 		{"LOGTABLE_PLATFORM", "ALL", true, func(c config.Config) bool { return c.Platform == "all" }},
 		{"LOGTABLE_PLATFORM", "some", false, func(c config.Config) bool { return c.Platform == "errors" }},
 		{"LOGTABLE_REDACT", "all", true, func(c config.Config) bool { return c.Redact == "all" }},
@@ -132,7 +134,7 @@ func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	names := []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_TTL", "LOGTABLE_TIMEZONE", "LOGTABLE_TZ_OFFSET", "LOGTABLE_LEVELS", "LOGTABLE_ERRORS_FROM",
 		"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_MAX_LINES", "LOGTABLE_FLUSH_TIMEOUT", "LOGTABLE_BUFFER_BYTES", "LOGTABLE_SPILL_DIR",
-		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW"}
+		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW"}
 	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x"} {
 		f.Add(uint8(i), value, uint8(i+1), value)
 	}

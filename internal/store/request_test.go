@@ -58,6 +58,9 @@ func (c *captured) client() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: "eu-central-1", HTTPClient: c, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "token"),
+		// As NewClient has it. Otherwise the host follows whichever of two
+		// tables a map's random order names first.
+		AccountIDEndpointMode: aws.AccountIDEndpointModeDisabled,
 	})
 }
 

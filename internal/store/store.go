@@ -116,6 +116,7 @@ type Store struct {
 type call struct {
 	batch  []*Record
 	began  time.Time          // of the request; zero before
+	until  time.Time          // when the request's time limit ends
 	cancel context.CancelFunc // of the request; nil before
 }
 

@@ -52,6 +52,23 @@ type health struct {
 	open     bool
 	until    time.Time // of the next probe, while open
 	rested   int       // times opened since the last success
+	cut      bool      // a freeze cut a request since the last success
+}
+
+// frozenFor is by how much a time limit must be overrun before the process is
+// taken to have been frozen meanwhile.
+const frozenFor = time.Second
+
+// cutByFreeze reports whether a request's time limit, which ended so long ago,
+// has only run out because the environment was frozen with the request on the
+// wire. That says nothing of DynamoDB: the request is sent again, and nobody is
+// told. A second one before any success is a failure as any other.
+func (h *health) cutByFreeze(ago time.Duration) bool {
+	if h.cut || ago < frozenFor {
+		return false
+	}
+	h.cut = true
+	return true
 }
 
 func (h *health) rest(now time.Time) {
@@ -61,7 +78,7 @@ func (h *health) rest(now time.Time) {
 }
 
 func (h *health) success(took time.Duration) {
-	h.failures, h.open, h.rested = 0, false, 0
+	h.failures, h.open, h.rested, h.cut = 0, false, 0, false
 	h.attempt = min(max(4*took, firstAttempt), maxAttempt)
 }
 
@@ -307,9 +324,15 @@ func (s *Store) request(c *call) (outcome, string) {
 		s.mu.Lock()
 		s.giveUp(c)
 		timedOut := errors.Is(err, context.DeadlineExceeded)
-		s.health.failure(s.cfg.Now(), timedOut)
+		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until))
+		if !cut {
+			s.health.failure(s.cfg.Now(), timedOut)
+		}
 		s.notify()
 		s.mu.Unlock()
+		if cut {
+			return again, why
+		}
 		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(name))
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
@@ -333,6 +356,7 @@ func (s *Store) begin(c *call) context.Context {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	c.began, c.cancel = s.cfg.Now(), cancel
+	c.until = c.began.Add(limit)
 	return ctx
 }
 
