@@ -157,6 +157,9 @@ func newHTTPClient(bundle string, warn func(message, advice string)) *http.Clien
 		TLSHandshakeTimeout: 2 * time.Second,
 		IdleConnTimeout:     5 * time.Second,
 		MaxIdleConnsPerHost: maxWriters,
+		// A request of 25 usual lines (15 KB) is one write and needs no buffer to
+		// copy through: a tenth less processor time than with the default of 4 KiB.
+		WriteBufferSize: 32 << 10,
 	}
 	c := &http.Client{
 		Transport: t,

@@ -73,7 +73,7 @@ func (s *Store) send(ctx context.Context, batch []*Record) (*dynamodb.BatchWrite
 // sendEncoded reports ok false if the SDK did not ask for the body: then what it
 // has sent holds no item.
 func (s *Store) sendEncoded(ctx context.Context, batch []*Record) (out *dynamodb.BatchWriteItemOutput, err error, ok bool) {
-	p := encoded{body: s.appendBody(nil, batch)}
+	p := encoded{body: s.appendBody(s.body(), batch)}
 	in := &dynamodb.BatchWriteItemInput{RequestItems: s.names(batch)}
 	out, err = s.cfg.Client.BatchWriteItem(ctx, in, func(o *dynamodb.Options) {
 		if o.Protocol == nil {
@@ -82,9 +82,37 @@ func (s *Store) sendEncoded(ctx context.Context, batch []*Record) (out *dynamodb
 		p.ClientProtocol = o.Protocol
 		o.Protocol = &p
 	})
+	if err == nil && p.used {
+		s.bodyDone(p.body)
+	}
 	// An error from before the serialiser's turn (no credentials, say) is an
 	// error like any other.
 	return out, err, p.used || err != nil && p.ClientProtocol != nil
+}
+
+// keptBody bounds a body whose memory is used again, in bytes.
+const keptBody = 64 << 10
+
+// body returns memory for a request's body, for bodyDone to take back. It does
+// so only after a confirmation, which DynamoDB gives when it has read the whole
+// body; after an error the transport may still be reading it.
+func (s *Store) body() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.bodies); n > 0 {
+		b := s.bodies[n-1]
+		s.bodies = s.bodies[:n-1]
+		return b[:0]
+	}
+	return nil
+}
+
+func (s *Store) bodyDone(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cap(b) <= keptBody && len(s.bodies) < maxWriters {
+		s.bodies = append(s.bodies, b)
+	}
 }
 
 // names is the input for a request whose body is written already: it names the
@@ -116,7 +144,7 @@ func (s *Store) appendBody(dst []byte, batch []*Record) []byte {
 	for _, r := range batch {
 		n += len(beforeItem) + len(r.item) + len(afterItem)
 	}
-	if dst == nil {
+	if cap(dst) < n {
 		dst = make([]byte, 0, n)
 	}
 	dst = append(dst, `{"RequestItems":{`...)

@@ -100,6 +100,7 @@ type Store struct {
 	health  health
 	force   bool           // SHUTDOWN: no more resting
 	calls   map[*call]bool // what writers have in hand
+	bodies  [][]byte       // of earlier requests, to be used again
 	seam    sync.Once      // before the first request: sets plain
 	plain   atomic.Bool    // the client does not take encoded rows
 	lost    map[Loss]int   // in all
