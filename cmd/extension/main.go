@@ -207,7 +207,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 		Losses: func(lost map[store.Loss]int) store.Entry { return a.Losses(lost) },
 	})
 	c := agent.Config{
-		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, MaxLines: cfg.MaxLines,
+		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, Mapping: cfg.Fields, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), Flush: flushes[cfg.Flush], FlushTimeout: cfg.FlushTimeout,
 		Concurrent: concurrent, Snapshot: os.Getenv(initializationType) == snapStart, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
 	}

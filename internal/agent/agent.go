@@ -102,8 +102,9 @@ type Config struct {
 	Scale        *parse.Scale
 	MinLevel     parse.Level // zero for all
 	Plain        string
-	Module       string // of lines that name none
-	MaxLines     int    // 0 for no limit
+	Mapping      *parse.Mapping // nil for our own names only
+	Module       string         // of lines that name none
+	MaxLines     int            // 0 for no limit
 	Platform     Platform
 	Redact       Redactor // nil for none
 	Flush        Flush
@@ -161,7 +162,7 @@ func New(cfg Config) *Agent {
 	}
 	return &Agent{
 		cfg:     cfg,
-		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain}),
+		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain, Mapping: cfg.Mapping}),
 		tracker: tracker{concurrent: cfg.Concurrent},
 		trusted: cfg.Receiver != nil && !cfg.Concurrent,
 		woken:   make(chan struct{}),

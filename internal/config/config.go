@@ -32,6 +32,7 @@ const (
 	ErrorsFrom   = "LOGTABLE_ERRORS_FROM"
 	Level        = "LOGTABLE_LEVEL"
 	Plain        = "LOGTABLE_PLAIN"
+	Fields       = "LOGTABLE_FIELDS"
 	MaxLines     = "LOGTABLE_MAX_LINES"
 	Flush        = "LOGTABLE_FLUSH"
 	FlushTimeout = "LOGTABLE_FLUSH_TIMEOUT"
@@ -46,7 +47,7 @@ const (
 
 // variables is what a misspelt name is compared with.
 var variables = []string{
-	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, MaxLines,
+	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
 	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Strict,
 }
 
@@ -73,6 +74,10 @@ type Config struct {
 	// Plain is the level under which lines that are not ours are stored:
 	// LOGTABLE_PLAIN; "" (default) leaves them to CloudWatch.
 	Plain string
+	// Fields maps the member names of other loggers onto ours:
+	// LOGTABLE_FIELDS, which parse.ParseMapping reads; nil (default) is our
+	// names only.
+	Fields *parse.Mapping
 	// MaxLines is how many informational lines of one invocation are stored;
 	// 0 (default) means all. Errors are exempt.
 	MaxLines int
@@ -133,6 +138,7 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 		c.Plain = plain.Name
 	}
 	c.Flush = l.choice(Flush, "end", "adaptive", "background")
+	c.Fields = l.fields()
 	c.FlushTimeout = l.flushTimeout()
 	c.BufferBytes = l.bytes(BufferBytes, defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), 64<<10, 1<<30)
 	c.SpillDir = l.directory(SpillDir, "/tmp/logtable")
@@ -441,6 +447,16 @@ func (l *loader) choice(variable string, words ...string) string {
 		return words[0]
 	}
 	return v
+}
+
+func (l *loader) fields() *parse.Mapping {
+	v := strings.TrimSpace(l.getenv(Fields))
+	m, err := parse.ParseMapping(v)
+	if err != nil {
+		l.refuse(Fields, v, "is refused: "+err.Error(), "Logtable's own names only",
+			"write a preset such as pino, names such as text=message,msg; locator=caller, or both separated by semicolons")
+	}
+	return m
 }
 
 func (l *loader) redact() string {

@@ -23,7 +23,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("problems with nothing set: %v", problems)
 	}
 	if c.InfoTable != "logtable-info" || c.ErrorsTable != "logtable-errors" || c.TTL != 60*24*time.Hour || c.Zone != time.UTC ||
-		c.FlushTimeout != 2*time.Second || c.BufferBytes != 8<<20 || c.MaxLines != 0 || c.Plain != "" || c.MinLevel.Name != "" ||
+		c.FlushTimeout != 2*time.Second || c.BufferBytes != 8<<20 || c.MaxLines != 0 || c.Plain != "" || c.MinLevel.Name != "" || c.Fields != nil ||
 		c.SpillDir != "/tmp/logtable" || c.SpillBytes != -1 || c.LastResortBytes != 1<<20 || c.Platform != "errors" || c.Strict {
 		t.Errorf("%+v", c)
 	}
@@ -67,6 +67,12 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_PLAIN", "info", true, func(c config.Config) bool { return c.Plain == "INFO" }},
 		{"LOGTABLE_PLAIN", "off", true, func(c config.Config) bool { return c.Plain == "" }},
 		{"LOGTABLE_PLAIN", "yes", false, func(c config.Config) bool { return c.Plain == "" }},
+		{"LOGTABLE_FIELDS", "pino", true, func(c config.Config) bool { return c.Fields != nil }},
+		{"LOGTABLE_FIELDS", " Zap ; text = message, event;", true, func(c config.Config) bool { return c.Fields != nil }},
+		{"LOGTABLE_FIELDS", "off", true, func(c config.Config) bool { return c.Fields == nil }},
+		{"LOGTABLE_FIELDS", "winston", false, func(c config.Config) bool { return c.Fields == nil }},
+		{"LOGTABLE_FIELDS", "pino; txt=msg", false, func(c config.Config) bool { return c.Fields == nil }},
+		{"LOGTABLE_FIELDS", "text=", false, func(c config.Config) bool { return c.Fields == nil }},
 		{"LOGTABLE_LEVELS", "LOW=1,ERROR=9", true, func(c config.Config) bool { _, ok := c.Scale.Find("low"); return ok }},
 		{"LOGTABLE_LEVELS", "LOW", false, func(c config.Config) bool { _, ok := c.Scale.Find("ALARM"); return ok }},
 		{"LOGTABLE_ERRORS_FROM", "error", true, func(c config.Config) bool { l, _ := c.Scale.Find("ALARM"); return !l.Error }},
@@ -134,8 +140,8 @@ func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	names := []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_TTL", "LOGTABLE_TIMEZONE", "LOGTABLE_TZ_OFFSET", "LOGTABLE_LEVELS", "LOGTABLE_ERRORS_FROM",
 		"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_MAX_LINES", "LOGTABLE_FLUSH_TIMEOUT", "LOGTABLE_BUFFER_BYTES", "LOGTABLE_SPILL_DIR",
-		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW"}
-	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x"} {
+		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW", "LOGTABLE_FIELDS"}
+	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x", "pino; text=msg,a.b"} {
 		f.Add(uint8(i), value, uint8(i+1), value)
 	}
 	f.Add(uint8(5), strings.Repeat("\"\xad", 700), uint8(3), "0") // once a message of 4 KB

@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,9 +37,15 @@ func (p *Parser) build(line *Line, o *object, text []byte, n int, s *search) {
 	b := builder{p: p, broken: o.state == broken}
 	b.checkShape(o, text)
 	locator := b.locator(o.locator)
-	level, _ := b.level(o.level)
+	level := o.known
+	if level.Name == "" {
+		level, _ = b.level(o.level)
+	}
 	said := b.string("text", o.text)
 	exception := b.exception(o.exception)
+	for _, more := range o.thrown {
+		exception = b.alsoThrown(exception, more)
+	}
 	module := b.string("module", o.module)
 	id := b.requestID(o, s)
 	line.Kind, line.Level, line.Issues = Ours, level, b.issues
@@ -184,6 +191,26 @@ func (b *builder) exception(value jsontext.Value) span {
 		return span{}
 	}
 	return b.string("exception", value)
+}
+
+// alsoThrown adds a further exception to those of a line, which end the arena.
+// What repeats another one whole, as a stack does its error, stands for both.
+func (b *builder) alsoThrown(before span, value jsontext.Value) span {
+	from := len(b.p.arena)
+	if value == nil || before.to != from {
+		return before
+	}
+	more := b.exception(value)
+	said, says := b.p.arena[before.from:before.to], b.p.arena[more.from:more.to]
+	switch {
+	case bytes.Contains(says, said):
+		b.p.arena = append(b.p.arena[:before.from], says...)
+	case bytes.Contains(said, says):
+		b.p.arena = b.p.arena[:from]
+	default:
+		b.p.arena = slices.Insert(b.p.arena, from, '\n')
+	}
+	return span{before.from, len(b.p.arena)}
 }
 
 // requestID returns the line's own request id, else that of the layers around.

@@ -42,6 +42,7 @@ func (p *Parser) render(dst []byte, value jsontext.Value, depth int) []byte {
 // that an earlier member has taken leaves later ones in rest.
 type thrown struct {
 	typ, message, stack, cause, code jsontext.Value
+	localized                        jsontext.Value // Java's message in another language, mostly the same
 	serviceCode, serviceMessage      jsontext.Value // of an AWS error response
 	rest                             []byte         // `,"name":value` for each further member
 }
@@ -83,6 +84,9 @@ func (p *Parser) thrown(object jsontext.Value) (t thrown) {
 	if t.typ == nil {
 		t.typ, t.code = t.code, nil
 	}
+	if t.localized != nil && string(t.localized) != string(t.message) {
+		t.keep([]byte(`"localizedMessage"`), t.localized)
+	}
 	if t.code != nil {
 		t.keep([]byte(`"code"`), t.code)
 	}
@@ -93,15 +97,19 @@ func (p *Parser) thrown(object jsontext.Value) (t thrown) {
 func (t *thrown) set(name []byte, value jsontext.Value) bool {
 	role, wants := &t.typ, `"`
 	switch string(name) {
-	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type":
-	case "message", "msg", "errorMessage", "Message":
+	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class":
+	case "message", "msg", "errorMessage", "Message", "exception_message":
 		role = &t.message
-	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace":
+	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace", "extendedStackTrace":
 		role, wants = &t.stack, `"[`
 	case "cause", "__cause__", "innerException", "InnerException":
 		role, wants = &t.cause, `"{`
 	case "code":
 		role = &t.code
+	case "localizedMessage":
+		role = &t.localized
+	case "commonElementCount": // Log4j's: of frames that are left out
+		return string(value) == "0"
 	default:
 		return false
 	}

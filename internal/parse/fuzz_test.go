@@ -267,3 +267,77 @@ func wrapped(t *testing.T, text, id string) map[string]string {
 		"envelope as text with id": quote(envelope + quote(text) + `}`),
 	}
 }
+
+// FuzzMapping reads anything as a setting, and anything as a record with it.
+func FuzzMapping(f *testing.F) {
+	for _, s := range mappedSamples(f) {
+		f.Add(s.Setting, []byte(s.Record))
+	}
+	for _, s := range hostile {
+		f.Add("ecs; lambda; level=a.b; text=c.d.e,message; exception=error", []byte(s))
+		f.Add(s, []byte(`{"level":"INFO","message":"m"}`))
+	}
+	f.Fuzz(func(t *testing.T, setting string, record []byte) {
+		m, err := parse.ParseMapping(setting)
+		if err != nil && m != nil {
+			t.Errorf("%q: %v, %v", setting, m, err)
+		}
+		parser := parse.New(parse.Options{Mapping: m})
+		line, ok := parser.Record(record)
+		if ok {
+			checkLine(t, parser, record, line)
+		}
+		checkLines(t, parser, record, line, ok)
+		if raw, ok := parser.Raw(record); ok {
+			checkLine(t, parser, record, raw)
+		}
+	})
+}
+
+// FuzzMapped reads anything as the line of a known logger: whatever is found to
+// be one, nothing that it says is missing from the row.
+func FuzzMapped(f *testing.F) {
+	settings := []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel", "lambda", "text=message,msg; locator=caller,name; exception=error,stack"}
+	for i := range settings {
+		for _, s := range mappedSamples(f) {
+			f.Add(uint8(i), []byte(s.Record))
+		}
+	}
+	var parsers []*parse.Parser
+	for _, setting := range settings {
+		parsers = append(parsers, mapped(f, setting, parse.Options{}))
+	}
+	f.Fuzz(func(t *testing.T, setting uint8, record []byte) {
+		n := int(setting) % len(settings)
+		line, ok := parsers[n].Record(record)
+		all, isObject := members(record)
+		if !ok || !isObject || line.Kind != parse.Ours || strings.HasPrefix(string(record), " ") {
+			return
+		}
+		checkLine(t, parsers[n], record, line)
+		seen := map[string]bool{}
+		for _, m := range all {
+			if seen[m.Name] || m.Name == "message" && unquote(m.Value) != line.Text {
+				return // repeated, or an envelope's
+			}
+			seen[m.Name] = true
+		}
+		rest := map[string]string{}
+		left, _ := members([]byte(line.Fields))
+		for _, m := range left {
+			rest[m.Name] = m.Value
+		}
+		row, _ := line.Message()
+		row += line.Module + "\n" + line.RequestID
+		for _, m := range all {
+			level := strings.ToLower(m.Name)
+			if !isString(m.Value) || !utf8.ValidString(m.Value) || strings.Contains(level, "level") || level == "@l" || strings.HasPrefix(level, "severity") ||
+				strings.Contains(m.Name, ".") || strings.HasPrefix(m.Name, "error") || m.Name == "stackTrace" {
+				continue // a level's own name, or an exception that is put together
+			}
+			if _, left := rest[m.Name]; !left && !strings.Contains(row, unquote(m.Value)) {
+				t.Errorf("%s: %s: %q of %s is in neither %q nor %s", settings[n], record, m.Value, m.Name, row, line.Fields)
+			}
+		}
+	})
+}

@@ -26,6 +26,15 @@ type object struct {
 	message   []byte
 	timestamp bool
 
+	// With a Mapping only: the level where it is known already, the exceptions
+	// beside the first, and whether the line is ours by mapped names.
+	known   Level
+	thrown  [maxThrown][]byte
+	foreign bool
+
+	own        bool // it is ours by our own names
+	ownLocator bool // it has a locator under our own name
+
 	state state
 	end   int  // where the object ends, or how far it could be read
 	cost  int  // of a broken object: how many bytes it took to see that
@@ -33,8 +42,9 @@ type object struct {
 	deep  bool // nested deeper than maxDepth
 }
 
-// isOurs says whether the object is a line of ours, valid or not.
-func (o *object) isOurs() bool {
+// hasOwn says whether the members that have been read make the object a line of
+// ours by our own names, valid or not.
+func (o *object) hasOwn() bool {
 	return o.locator != nil || o.level != nil && o.text != nil
 }
 
@@ -51,17 +61,20 @@ func (p *Parser) scan(text []byte, n int) (o object) {
 	p.buf = *bytes.NewBuffer(text)
 	p.dec.Reset(&p.buf, lenient...)
 	_, err := p.dec.ReadToken() // the brace
+	p.members, p.names = p.members[:0], p.names[:0]
 	for i := 0; err == nil && p.dec.PeekKind() != '}'; i++ {
 		var name, value jsontext.Value
 		if name, err = p.dec.ReadValue(); err != nil {
 			break
 		}
 		if value, err = p.dec.ReadValue(); err != nil {
-			o.cut(p.memberName(name))
+			p.noteCut(&o, name)
 			break
 		}
 		o.deep = o.deep || deeper(value, maxDepth-1)
-		if i >= maxMembers || !p.set(&o, p.memberName(name), value) {
+		if p.mapping != nil {
+			p.note(&o, i, name, value)
+		} else if i >= maxMembers || !p.set(&o, p.memberName(name), value) {
 			fields = append(append(append(append(fields, ','), name...), ':'), value...)
 		}
 	}
@@ -81,6 +94,10 @@ func (p *Parser) scan(text []byte, n int) (o object) {
 		o.state = trailed
 	default:
 		o.state = whole
+	}
+	o.own, o.ownLocator = o.hasOwn(), o.locator != nil
+	if p.mapping != nil {
+		p.resolve(&o, n)
 	}
 	return o
 }

@@ -12,6 +12,8 @@
 // and `text` do not count, and of its members only the request id passes into
 // the line.
 //
+// With a Mapping, lines of other loggers are taken too, see there.
+//
 // A record may hold several lines of ours, each on a line of its own or with
 // nothing but separators between them; Lines returns them all. Text beside an
 // object does not make its line invalid: it is told in the line's Issues,
@@ -59,12 +61,15 @@ type Options struct {
 	// Plain names the level under which lines that are not ours are returned.
 	// With "", or a name that is not on the scale, they are left alone.
 	Plain string
+	// Mapping adds other loggers' names to ours; nil is none.
+	Mapping *Mapping
 }
 
 // Parser reads log lines. It reuses its buffers and is not safe for concurrent
 // use; the lines it returns are independent of it.
 type Parser struct {
 	scale   *Scale
+	mapping *Mapping
 	warn    Level
 	plain   Level
 	plainOn bool
@@ -76,17 +81,24 @@ type Parser struct {
 	arena   []byte           // the strings of the line being built
 	scratch []byte           // an exception's stack being rendered
 	lines   []Line           // what was found in the record being read
+
+	// With a Mapping, of the object being read:
+	members []member // its members; behind them, of objects in it that are searched
+	names   []byte   // escaped names of members, decoded
+	taken   []int    // the places of the members that have a role
+	places  []int    // the places that lookup or group has found last
 }
 
 // layer holds the buffers of one layer around a line.
 type layer struct {
 	text   []byte // its text, if that had to be decoded
 	fields []byte // `,"name":value` for each further member of the last object scanned
+	made   []byte // JSON put together from members of that object
 }
 
 // New returns a parser.
 func New(o Options) *Parser {
-	p := &Parser{scale: o.Scale}
+	p := &Parser{scale: o.Scale, mapping: o.Mapping}
 	if p.scale == nil {
 		p.scale = DefaultScale()
 	}

@@ -8,6 +8,7 @@ type search struct {
 	limit       int  // no more lines than this
 	brokenTries int  // the line may be among the first so many broken objects
 	event       bool // the text is an event that broke, with the record in it
+	ownOnly     bool // lines by our own names only: what is around is a line by mapped ones
 
 	requestID     // of the innermost layer that has one
 	layer     int // of the object that was last found to be a line
@@ -127,7 +128,7 @@ func (p *Parser) take(text, lead []byte, n int, o *object, s *search) bool {
 		}
 	}
 	if o.state == broken {
-		return o.isOurs() && p.found(text, n, o, s)
+		return (o.own || s.takes(o)) && p.found(text, n, o, s)
 	}
 	if p.inObject(text, n, o, s) {
 		return true
@@ -200,17 +201,26 @@ func lineStart(text []byte) int {
 // inObject adds the lines in an object of layer n that has just been scanned:
 // it is the line itself, or an envelope around it.
 func (p *Parser) inObject(text []byte, n int, o *object, s *search) bool {
-	if o.isOurs() && !o.isEnvelope() {
+	if o.own && !o.isEnvelope() {
 		return p.found(text, n, o, s)
 	}
 	if o.requestID != nil {
 		s.requestID = requestID{o.requestID, true}
 	}
-	if p.inMessage(o.message, n+1, s) {
+	inner := *s
+	inner.ownOnly = s.ownOnly || o.foreign
+	ok := p.inMessage(o.message, n+1, &inner)
+	s.requestID, s.layer = inner.requestID, inner.layer
+	if ok {
 		return true
 	}
 	// As an additional key of the runtime's own logger.
-	return o.locator != nil && p.found(text, n, o, s)
+	return (o.ownLocator || s.takes(o)) && p.found(text, n, o, s)
+}
+
+// takes says whether an object is a line by mapped names where such count.
+func (s *search) takes(o *object) bool {
+	return o.foreign && !s.ownOnly
 }
 
 // inMessage adds the lines in an envelope's message.
