@@ -130,10 +130,11 @@ type Config struct {
 // An Agent runs in two goroutines: Run in one, Intake in another. Run has a
 // third where Config.Concurrent is set.
 type Agent struct {
-	cfg    Config
-	parser *parse.Parser // Intake's
-	urgent bool          // Intake's: an error has been queued, or an invocation is complete
-	silent atomic.Bool   // after a panic
+	cfg     Config
+	parser  *parse.Parser // Intake's
+	message []byte        // Intake's, for the row's message
+	urgent  bool          // Intake's: an error has been queued, or an invocation is complete
+	silent  atomic.Bool   // after a panic
 	// working holds a token while an event is being handled.
 	working chan struct{}
 

@@ -113,7 +113,8 @@ func (a *Agent) requestOf(own string, record []byte, at time.Time) string {
 	return id
 }
 
-// line queues one line of the request with the given ID.
+// line queues one line of the request with the given ID. The strings of both are
+// the parser's: they are valid during the call only.
 func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	c := &a.cfg
 	if line.Kind != parse.Invalid && line.Level.Rank < c.MinLevel.Rank && c.MinLevel.Name != "" {
@@ -136,7 +137,13 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	}
 	a.urgent = a.urgent || line.Level.Error
 	a.redact(&line)
-	c.Store.Add(a.entry(&line, id, at))
+	line = line.Clone() // the store keeps the strings of an Entry; not needed once it copies them
+	if line.RequestID != "" {
+		id = line.RequestID // what it is, in memory that lasts
+	}
+	var entry store.Entry
+	entry, a.message = a.entryIn(a.message, &line, id, at)
+	c.Store.Add(entry)
 }
 
 // redact masks what nobody should read, in every part, before anything is cut,
@@ -164,7 +171,13 @@ func (a *Agent) redacted(s string) string {
 
 // entry is the row of a line, without keys.
 func (a *Agent) entry(line *parse.Line, id string, at time.Time) store.Entry {
-	message, exceptionAt := line.Message()
+	entry, _ := a.entryIn(nil, line, id, at)
+	return entry
+}
+
+// entryIn is entry with a buffer, which it returns for the next one.
+func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (store.Entry, []byte) {
+	message, exceptionAt := line.AppendMessage(buf[:0])
 	locator := line.Locator
 	if locator == "" {
 		locator = "?"
@@ -178,6 +191,6 @@ func (a *Agent) entry(line *parse.Line, id string, at time.Time) store.Entry {
 	}
 	return store.Entry{
 		Time: at, Error: line.Level.Error, Level: line.Level.Name, Locator: locator, Module: module, RequestID: id,
-		Message: message, ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
-	}
+		Message: string(message), ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
+	}, message
 }

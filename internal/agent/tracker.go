@@ -2,6 +2,7 @@ package agent
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -207,9 +208,13 @@ func (t *tracker) allow(id string, max int) bool {
 	if t.lines == nil {
 		t.lines = make(map[string]int)
 	}
-	if t.lines[id] >= max {
+	n, known := t.lines[id]
+	if n >= max {
 		return false
 	}
-	t.lines[id]++
+	if !known {
+		id = strings.Clone(id) // it may be a part of the parser's memory
+	}
+	t.lines[id] = n + 1
 	return true
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // Event is one element of a Telemetry API body:
@@ -106,6 +108,9 @@ func (r *reader) next() Event {
 
 // decode reads one event at the start of b and says how long it is.
 func (r *reader) decode(b []byte) (event Event, n int, ok bool) {
+	if event, n, ok = r.quick(b); ok {
+		return event, n, true
+	}
 	r.buf = *bytes.NewBuffer(b)
 	r.dec.Reset(&r.buf, lenient...)
 	if tok, err := r.dec.ReadToken(); err != nil || tok.Kind() != '{' {
@@ -120,19 +125,54 @@ func (r *reader) decode(b []byte) (event Event, n int, ok bool) {
 		if err != nil {
 			return Event{}, 0, false
 		}
-		switch r.unquote(name); string(r.scratch) {
-		case "time":
-			event.Time = r.text(value)
-		case "type":
-			event.Type = typeName(r.text(value))
-		case "record":
-			event.Record = value
-		}
+		r.unquote(name)
+		r.set(&event, r.scratch, value)
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
 		return Event{}, 0, false
 	}
 	return event, int(r.dec.InputOffset()), true
+}
+
+// quick is decode for the usual event: valid, not too deep, with names that are
+// not escaped. It is 0, false for any other.
+func (r *reader) quick(b []byte) (event Event, n int, ok bool) {
+	if len(b) == 0 || b[0] != '{' {
+		return Event{}, 0, false
+	}
+	for i := jsonscan.Space(b, 1); ; i = jsonscan.Space(b, i+1) {
+		n, plain := jsonscan.String(b[i:])
+		if n == 0 || !plain {
+			return Event{}, 0, false
+		}
+		name := b[i+1 : i+n-1]
+		if i = jsonscan.Space(b, i+n); i == len(b) || b[i] != ':' {
+			return Event{}, 0, false
+		}
+		i = jsonscan.Space(b, i+1)
+		if n = jsonscan.Value(b[i:]); n == 0 {
+			return Event{}, 0, false
+		}
+		r.set(&event, name, b[i:i+n:i+n])
+		if i = jsonscan.Space(b, i+n); i < len(b) && b[i] == '}' {
+			return event, i + 1, true
+		}
+		if i == len(b) || b[i] != ',' {
+			return Event{}, 0, false
+		}
+	}
+}
+
+// set stores a member of an event.
+func (r *reader) set(event *Event, name, value []byte) {
+	switch string(name) {
+	case "time":
+		event.Time = r.text(value)
+	case "type":
+		event.Type = typeName(r.text(value))
+	case "record":
+		event.Record = value
+	}
 }
 
 // unquote decodes a JSON string into scratch.

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // How many bytes an issue repeats.
@@ -21,8 +24,8 @@ var replacement = []byte("\uFFFD")
 // span is the place of a string in the arena.
 type span struct{ from, to int }
 
-// builder makes a line of an object. The line's strings are collected in the
-// parser's arena and become one allocation at the end.
+// builder makes a line of an object. The line's strings are parts of the
+// parser's arena, behind those of the record's lines before.
 type builder struct {
 	p      *Parser
 	issues []string
@@ -33,7 +36,6 @@ type builder struct {
 // which text begins. The Raw of an Invalid line is the caller's to set, who
 // knows what is beside it.
 func (p *Parser) build(line *Line, o *object, text []byte, n int, s *search) {
-	p.arena = p.arena[:0]
 	b := builder{p: p, broken: o.state == broken}
 	b.checkShape(o, text)
 	locator := b.locator(o.locator)
@@ -57,13 +59,23 @@ func (p *Parser) build(line *Line, o *object, text []byte, n int, s *search) {
 		fields = b.fields(p.layers[n].fields)
 	}
 
-	all := string(p.arena)
-	line.Locator = all[locator.from:locator.to]
-	line.Text = all[said.from:said.to]
-	line.Exception = all[exception.from:exception.to]
-	line.Module = all[module.from:module.to]
-	line.RequestID = all[id.from:id.to]
-	line.Fields = all[fields.from:fields.to]
+	line.Locator = p.view(locator)
+	line.Text = p.view(said)
+	line.Exception = p.view(exception)
+	line.Module = p.view(module)
+	line.RequestID = p.view(id)
+	line.Fields = p.view(fields)
+}
+
+// view returns a part of the arena as a string without copying it. The arena is
+// only appended to until the next record is read, and where it grows the part
+// stays where it was, so that the string does not change until then. A copy for
+// each line was the parser's only allocation, and a tenth of its time.
+func (p *Parser) view(at span) string {
+	if at.from == at.to {
+		return ""
+	}
+	return unsafe.String(&p.arena[at.from], at.to-at.from)
 }
 
 // plainLine adds the line of a text that is not ours, if such are wanted.
@@ -72,20 +84,16 @@ func (p *Parser) plainLine(text []byte, s *search) {
 	if !p.plainOn || len(trimSpace(text)) == 0 {
 		return
 	}
-	p.arena = p.arena[:0]
 	b := builder{p: p}
 	id := b.requestID(&object{}, s)
 	raw := b.printed(text)
-	all := string(p.arena)
-	p.lines = append(p.lines, Line{Kind: Plain, Level: p.plain, RequestID: all[id.from:id.to], Raw: all[raw.from:raw.to]})
+	p.lines = append(p.lines, Line{Kind: Plain, Level: p.plain, RequestID: p.view(id), Raw: p.view(raw)})
 }
 
 // printed returns text that may hold anything as a string.
 func (p *Parser) printed(text []byte) string {
-	p.arena = p.arena[:0]
 	b := builder{p: p}
-	at := b.printed(text)
-	return string(p.arena[at.from:at.to])
+	return p.view(b.printed(text))
 }
 
 // beside is the issue for text beside a line's object. where says on which
@@ -253,8 +261,10 @@ func (b *builder) raw(text []byte) span {
 // unquote keeps the contents of a JSON string.
 func (b *builder) unquote(quoted []byte) span {
 	from := len(b.p.arena)
-	// The decoder has accepted the string; invalid UTF-8 has been replaced.
-	b.p.arena, _ = jsontext.AppendUnquote(b.p.arena, quoted)
+	var clean bool
+	if b.p.arena, clean = jsonscan.AppendUnquote(b.p.arena, quoted); clean {
+		return span{from, len(b.p.arena)}
+	}
 	return b.clean(from)
 }
 

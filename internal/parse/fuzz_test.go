@@ -144,7 +144,7 @@ func FuzzLines(f *testing.F) {
 			t.Fatal(err)
 		}
 		var lines []parse.Line
-		parser.Lines(record, func(l parse.Line) { lines = append(lines, l) })
+		parser.Lines(record, func(l parse.Line) { lines = append(lines, l.Clone()) })
 		if len(lines) != 2 || lines[0].Text != "first" || lines[1].Text != "second" {
 			t.Fatalf("%q: got %+v, want both lines", record, lines)
 		}
@@ -327,7 +327,7 @@ func FuzzMapped(f *testing.F) {
 		for _, m := range left {
 			rest[m.Name] = m.Value
 		}
-		row, _ := line.Message()
+		row, _ := message(line)
 		row += line.Module + "\n" + line.RequestID
 		for _, m := range all {
 			level := strings.ToLower(m.Name)

@@ -1,6 +1,9 @@
 package parse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind says what a line is.
 type Kind uint8
@@ -30,9 +33,9 @@ func (k Kind) String() string {
 
 // Line is what a function's log line says.
 //
-// Its strings are valid UTF-8, hold no NUL (U+2400 stands for it) and own their
-// memory; they may share one allocation. Other control characters are as the
-// function printed them: whoever shows them escapes them.
+// Its strings are valid UTF-8 and hold no NUL (U+2400 stands for it). Other
+// control characters are as the function printed them: whoever shows them
+// escapes them. How long the strings are valid says who hands out the line.
 type Line struct {
 	Kind  Kind
 	Level Level
@@ -61,13 +64,27 @@ type Line struct {
 	Issues []string
 }
 
-// Message returns the row's message: "LEVEL: (locator) text exception", parts
-// joined by one space, where a part that is empty leaves none. exceptionAt is
-// the exception's byte offset in it, -1 if there is no exception.
+// Clone returns the line in memory of its own, which is one allocation. The
+// Issues are shared: they are never a part of a buffer.
+func (l *Line) Clone() Line {
+	c := *l
+	parts := []*string{&c.Locator, &c.Text, &c.Exception, &c.Module, &c.RequestID, &c.Fields, &c.Raw}
+	all := strings.Join([]string{c.Locator, c.Text, c.Exception, c.Module, c.RequestID, c.Fields, c.Raw}, "")
+	for _, part := range parts {
+		*part, all = all[:len(*part)], all[len(*part):]
+	}
+	return c
+}
+
+// AppendMessage appends the row's message to dst, as
+// "LEVEL: (locator) text exception", parts joined by one space, where a part
+// that is empty leaves none. exceptionAt is the exception's byte offset in what
+// was appended, -1 if there is no exception.
 //
 // An Invalid line is "WARN: (locator) raw text", with "?" for a locator that
 // could not be read; a Plain one is "LEVEL: (plain) raw text".
-func (l *Line) Message() (message string, exceptionAt int) {
+func (l *Line) AppendMessage(dst []byte) (message []byte, exceptionAt int) {
+	start := len(dst)
 	locator, text, exception := l.Locator, l.Text, l.Exception
 	switch l.Kind {
 	case Invalid:
@@ -78,21 +95,15 @@ func (l *Line) Message() (message string, exceptionAt int) {
 	case Plain:
 		locator, text, exception = "plain", l.Raw, ""
 	}
-	var b strings.Builder
-	b.Grow(len(l.Level.Name) + len(locator) + len(text) + len(exception) + len(": () ") + 1)
-	b.WriteString(l.Level.Name)
-	b.WriteString(": (")
-	b.WriteString(locator)
-	b.WriteByte(')')
+	dst = slices.Grow(dst, len(l.Level.Name)+len(locator)+len(text)+len(exception)+len(": ()  "))
+	dst = append(append(append(append(dst, l.Level.Name...), ": ("...), locator...), ')')
 	if text != "" {
-		b.WriteByte(' ')
-		b.WriteString(text)
+		dst = append(append(dst, ' '), text...)
 	}
 	if exception == "" {
-		return b.String(), -1
+		return dst, -1
 	}
-	b.WriteByte(' ')
-	exceptionAt = b.Len()
-	b.WriteString(exception)
-	return b.String(), exceptionAt
+	dst = append(dst, ' ')
+	exceptionAt = len(dst) - start
+	return append(dst, exception...), exceptionAt
 }

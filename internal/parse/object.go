@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // state says how an object's text ends.
@@ -57,31 +59,106 @@ func (o *object) isEnvelope() bool {
 // scan reads the object at the start of text, which is of layer n. Members
 // without a meaning here are collected in the layer's fields.
 func (p *Parser) scan(text []byte, n int) (o object) {
-	fields := p.layers[n].fields[:0]
+	l := &p.layers[n]
+	p.begin(l)
+	if !p.scanQuick(&o, l, text) {
+		o = object{}
+		p.begin(l)
+		p.scanSlowly(&o, l, text)
+	}
+	o.own, o.ownLocator = o.hasOwn(), o.locator != nil
+	if p.mapping != nil {
+		p.resolve(&o, l)
+	}
+	return o
+}
+
+// begin forgets the last object of a layer.
+func (p *Parser) begin(l *layer) {
+	l.fields, l.made = l.fields[:0], l.made[:0]
+	p.members, p.names = p.members[:0], p.names[:0]
+}
+
+// scanQuick is scan for an object that is valid and not too deep; otherwise it
+// is false, and what it has done is to be forgotten.
+func (p *Parser) scanQuick(o *object, l *layer, text []byte) bool {
+	i := jsonscan.Space(text, 1)
+	if i < len(text) && text[i] == '}' {
+		o.end = i + 1
+	}
+	for m := 0; o.end == 0; m++ {
+		start := i
+		n, _ := jsonscan.String(text[i:])
+		if n == 0 {
+			return false
+		}
+		name := text[i : i+n]
+		if i = jsonscan.Space(text, i+n); i == len(text) || text[i] != ':' {
+			return false
+		}
+		i = jsonscan.Space(text, i+1)
+		if n = jsonscan.Value(text[i:]); n == 0 {
+			return false
+		}
+		printed := text[start : i+n]
+		if len(printed) > len(name)+1+n {
+			printed = nil
+		}
+		p.member(o, l, m, name, text[i:i+n:i+n], printed, i)
+		if i = jsonscan.Space(text, i+n); i == len(text) {
+			return false
+		}
+		switch text[i] {
+		case ',':
+			i = jsonscan.Space(text, i+1)
+		case '}':
+			o.end = i + 1
+		default:
+			return false
+		}
+	}
+	o.state = whole
+	if len(trimSpace(text[o.end:])) > 0 {
+		o.state = trailed
+	}
+	return true
+}
+
+// member stores the i-th member of an object, whose value begins at at: under
+// its role or in the layer's fields. printed is all of the member, or nil if
+// there are blanks in it.
+func (p *Parser) member(o *object, l *layer, i int, name, value, printed jsontext.Value, at int) {
+	switch {
+	case p.mapping != nil:
+		p.note(o, i, name, value, at)
+	case i < maxMembers && p.set(o, p.memberName(name), value):
+	case printed != nil:
+		l.fields = append(append(l.fields, ','), printed...)
+	default:
+		l.fields = append(append(append(append(l.fields, ','), name...), ':'), value...)
+	}
+}
+
+// scanSlowly is scan for any object.
+func (p *Parser) scanSlowly(o *object, l *layer, text []byte) {
 	p.buf = *bytes.NewBuffer(text)
 	p.dec.Reset(&p.buf, lenient...)
 	_, err := p.dec.ReadToken() // the brace
-	p.members, p.names = p.members[:0], p.names[:0]
 	for i := 0; err == nil && p.dec.PeekKind() != '}'; i++ {
 		var name, value jsontext.Value
 		if name, err = p.dec.ReadValue(); err != nil {
 			break
 		}
 		if value, err = p.dec.ReadValue(); err != nil {
-			p.noteCut(&o, name)
+			p.noteCut(o, name)
 			break
 		}
 		o.deep = o.deep || deeper(value, maxDepth-1)
-		if p.mapping != nil {
-			p.note(&o, i, name, value)
-		} else if i >= maxMembers || !p.set(&o, p.memberName(name), value) {
-			fields = append(append(append(append(fields, ','), name...), ':'), value...)
-		}
+		p.member(o, l, i, name, value, nil, int(p.dec.InputOffset())-len(value))
 	}
 	if err == nil {
 		_, err = p.dec.ReadToken()
 	}
-	p.layers[n].fields = fields
 	o.end = int(p.dec.InputOffset())
 	switch {
 	case err != nil:
@@ -95,11 +172,6 @@ func (p *Parser) scan(text []byte, n int) (o object) {
 	default:
 		o.state = whole
 	}
-	o.own, o.ownLocator = o.hasOwn(), o.locator != nil
-	if p.mapping != nil {
-		p.resolve(&o, n)
-	}
-	return o
 }
 
 // memberName returns the contents of a name. They are valid until the next call.

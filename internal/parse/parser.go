@@ -26,6 +26,8 @@ import (
 	"bytes"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // Bounds on what one line may cost. None of them loses a line: what goes beyond
@@ -66,7 +68,7 @@ type Options struct {
 }
 
 // Parser reads log lines. It reuses its buffers and is not safe for concurrent
-// use; the lines it returns are independent of it.
+// use. The lines that Lines hands out are parts of them, see there.
 type Parser struct {
 	scale   *Scale
 	mapping *Mapping
@@ -78,7 +80,7 @@ type Parser struct {
 	dec     jsontext.Decoder
 	name    []byte           // an escaped member name, decoded
 	layers  [maxLayers]layer // one each, as an outer one is needed after an inner one
-	arena   []byte           // the strings of the line being built
+	arena   []byte           // the strings of the record's lines: only appended to while it is read
 	scratch []byte           // an exception's stack being rendered
 	lines   []Line           // what was found in the record being read
 
@@ -113,7 +115,7 @@ func New(o Options) *Parser {
 // value, be it a string or an object. What is not valid JSON is read like Raw.
 // Of a record with several lines of ours it returns the first; see Lines. ok is
 // false for a line that is not ours while Options.Plain is off, and for one
-// without any text.
+// without any text. The line owns its memory.
 func (p *Parser) Record(record []byte) (line Line, ok bool) {
 	const thisAndNext = 2 // where the next begins, the first one's tail ends
 	p.read(record, thisAndNext)
@@ -125,7 +127,9 @@ func (p *Parser) Record(record []byte) (line Line, ok bool) {
 // told around them, unless they tell one themselves. Text between two of them
 // is told in the Issues (or is in the Raw) of the one before. For a record
 // without any line of ours, visit is called once or not at all, as Record says.
-// visit must not use the parser.
+//
+// A line's strings are valid only until visit returns: whoever keeps one copies
+// it, see Line.Clone. visit must not use the parser.
 func (p *Parser) Lines(record []byte, visit func(Line)) {
 	p.read(record, maxLines)
 	for i := range p.lines {
@@ -136,17 +140,17 @@ func (p *Parser) Lines(record []byte, visit func(Line)) {
 
 // Raw reads text that is no valid JSON value, such as an event that was cut off
 // or is nested too deeply for the decoder. One of our lines that can be made
-// out in it is returned, as Invalid if it is broken too.
+// out in it is returned, as Invalid if it is broken too. It owns its memory.
 func (p *Parser) Raw(text []byte) (line Line, ok bool) {
 	const thisAndNext = 2
-	p.lines = p.lines[:0]
+	p.lines, p.arena = p.lines[:0], p.arena[:0]
 	p.readRaw(text, thisAndNext)
 	return p.first()
 }
 
 // read puts the lines of a record, at most limit, into p.lines.
 func (p *Parser) read(record []byte, limit int) {
-	p.lines = p.lines[:0]
+	p.lines, p.arena = p.lines[:0], p.arena[:0]
 	text := trimSpace(record)
 	if len(text) > 0 && text[0] == '"' {
 		var ok bool
@@ -180,7 +184,7 @@ func (p *Parser) first() (line Line, ok bool) {
 	if len(p.lines) == 0 {
 		return Line{}, false
 	}
-	line = p.lines[0]
+	line = p.lines[0].Clone()
 	p.forget()
 	return line, true
 }
@@ -206,6 +210,10 @@ func (p *Parser) cutString(event []byte) []byte {
 
 // unquote decodes a JSON string into the buffer of layer n.
 func (p *Parser) unquote(n int, quoted []byte) ([]byte, bool) {
+	if size, _ := jsonscan.String(quoted); size == len(quoted) {
+		p.layers[n].text, _ = jsonscan.AppendUnquote(p.layers[n].text[:0], quoted)
+		return p.layers[n].text, true
+	}
 	text, err := jsontext.AppendUnquote(p.layers[n].text[:0], quoted)
 	p.layers[n].text = text
 	// Invalid UTF-8 is an error too, but has been replaced by U+FFFD.

@@ -195,7 +195,7 @@ func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 			t.Errorf("%q: %q is no UTF-8 or holds NUL", input, s)
 		}
 	}
-	message, at := line.Message()
+	message, at := message(line)
 	if !strings.HasPrefix(message, line.Level.Name+": (") || line.Level.Name == "" {
 		t.Errorf("%q: message %q does not begin with level and locator", input, message)
 	}

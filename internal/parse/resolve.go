@@ -24,8 +24,8 @@ type member struct {
 }
 
 // note keeps a member, the i-th of its object, for resolve.
-func (p *Parser) note(o *object, i int, quoted, value jsontext.Value) {
-	m := member{quoted: quoted, value: value, at: int(p.dec.InputOffset()) - len(value)}
+func (p *Parser) note(o *object, i int, quoted, value jsontext.Value, at int) {
+	m := member{quoted: quoted, value: value, at: at}
 	if i < maxMembers {
 		m.name = p.keptName(quoted)
 		m.own = p.set(o, m.name, value)
@@ -50,12 +50,10 @@ func (p *Parser) keptName(quoted []byte) []byte {
 	return p.names[from:]
 }
 
-// resolve finds the members that the mapping means among those of an object of
-// layer n, and leaves the others in the layer's fields.
-func (p *Parser) resolve(o *object, n int) {
+// resolve finds the members that the mapping means among those of an object,
+// and leaves the others in its layer's fields.
+func (p *Parser) resolve(o *object, l *layer) {
 	p.taken = p.taken[:0]
-	l := &p.layers[n]
-	l.made = l.made[:0]
 	printed := *o
 	if !o.ownLocator {
 		p.pass(o)

@@ -48,9 +48,9 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s is not a line", line)
 		}
-		message, exceptionAt := l.Message()
+		message, exceptionAt := l.AppendMessage(nil)
 		s.Add(store.Entry{Time: now, Error: l.Level.Error, Level: l.Level.Name, Locator: l.Locator, Module: "orders",
-			RequestID: l.RequestID, Message: message, ExceptionAt: exceptionAt, Fields: l.Fields, Issues: fmt.Sprint(len(l.Issues))})
+			RequestID: l.RequestID, Message: string(message), ExceptionAt: exceptionAt, Fields: l.Fields, Issues: fmt.Sprint(len(l.Issues))})
 	}
 	if err := s.Flush(context.Background()); err != nil {
 		t.Fatal(err)

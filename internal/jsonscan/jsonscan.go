@@ -1,0 +1,315 @@
+// Package jsonscan does the two things to JSON that cost most when a batch of
+// log lines is read: finding where a value ends, and decoding a string. It
+// reads eight bytes at a time.
+//
+// It is only ever a short cut. What it accepts is valid JSON (RFC 8259), but
+// that strings may hold invalid UTF-8, which functions print; what it does not
+// accept may be valid all the same, and is for package jsontext to judge.
+package jsonscan
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxDepth is how deep a value may be nested: one bit of a word each.
+const maxDepth = 64
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// Space returns the first position from i on that is not JSON white space.
+func Space(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// Value returns the length of the JSON value with which b begins, without what
+// may follow it. It is 0 if there is none, if it is not valid or not complete,
+// or if it is nested more than 64 deep.
+func Value(b []byte) int {
+	depth := 0
+	objects := uint64(0) // the lowest bit says whether the innermost bracket is an object's
+	for i := 0; i < len(b); {
+		n := 0
+		switch c := b[i]; c {
+		case '"':
+			n, _ = String(b[i:])
+		case '{', '[':
+			i = Space(b, i+1)
+			if i < len(b) && b[i] == c+2 { // the closing bracket, in ASCII
+				n = 1
+				break
+			}
+			if depth++; depth > maxDepth {
+				return 0
+			}
+			objects <<= 1
+			if c == '{' {
+				objects |= 1
+				if i = name(b, i); i == 0 {
+					return 0
+				}
+			}
+			continue
+		case 't':
+			n = literal(b[i:], "true")
+		case 'f':
+			n = literal(b[i:], "false")
+		case 'n':
+			n = literal(b[i:], "null")
+		default:
+			n = number(b[i:])
+		}
+		if n == 0 {
+			return 0
+		}
+		i += n
+		for more := false; !more; {
+			if depth == 0 {
+				return i
+			}
+			i = Space(b, i)
+			if i == len(b) {
+				return 0
+			}
+			switch c := b[i]; {
+			case c == ',':
+				i = Space(b, i+1)
+				if objects&1 == 1 {
+					if i = name(b, i); i == 0 {
+						return 0
+					}
+				}
+				more = true
+			case c == '}' && objects&1 == 1, c == ']' && objects&1 == 0:
+				i++
+				depth--
+				objects >>= 1
+			default:
+				return 0
+			}
+		}
+	}
+	return 0
+}
+
+// name returns where the value begins whose name is at i, 0 if there is none.
+func name(b []byte, i int) int {
+	if i == len(b) || b[i] != '"' {
+		return 0
+	}
+	n, _ := String(b[i:])
+	if n == 0 {
+		return 0
+	}
+	if i = Space(b, i+n); i == len(b) || b[i] != ':' {
+		return 0
+	}
+	return Space(b, i+1)
+}
+
+// String returns the length of the JSON string with which b begins, quotes
+// included, 0 if there is none. plain says that nothing in it is escaped.
+func String(b []byte) (n int, plain bool) {
+	if len(b) == 0 || b[0] != '"' {
+		return 0, false
+	}
+	plain = true
+	for i := 1; i < len(b); {
+		if i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
+			// Bytes that are a quote, a backslash or below a space have their
+			// highest bit in special; above the lowest such bit others may.
+			quote, back := x^('"'*ones), x^('\\'*ones)
+			special := ((quote-ones)&^quote | (back-ones)&^back | (x-' '*ones)&^x) & highs
+			if special == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(special) / 8
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, plain
+		case c == '\\':
+			plain = false
+			n := escape(b[i:])
+			if n == 0 {
+				return 0, false
+			}
+			i += n
+		case c < ' ':
+			return 0, false
+		default:
+			i++ // near the end, one by one
+		}
+	}
+	return 0, false
+}
+
+// escape returns the length of the escape sequence with which b begins, 0 if it
+// is none of JSON's.
+func escape(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	if b[1] != 'u' {
+		if escaped[b[1]] == 0 {
+			return 0
+		}
+		return 2
+	}
+	if _, ok := unit(b); !ok {
+		return 0
+	}
+	return len(`\u0000`)
+}
+
+// escaped is what the letter after a backslash stands for, 0 for nothing.
+var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unit reads \uXXXX.
+func unit(b []byte) (r rune, ok bool) {
+	if len(b) < len(`\u0000`) || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	for _, c := range b[2:6] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+func literal(b []byte, word string) int {
+	if len(b) < len(word) || string(b[:len(word)]) != word {
+		return 0
+	}
+	return len(word)
+}
+
+// number returns the length of the number with which b begins, 0 if there is
+// none. What follows it is not looked at: it cannot be a part of it.
+func number(b []byte) int {
+	i := 0
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	switch whole := digits(b, i); {
+	case whole == i, b[i] == '0' && whole > i+1:
+		return 0
+	default:
+		i = whole
+	}
+	if i < len(b) && b[i] == '.' {
+		end := digits(b, i+1)
+		if end == i+1 {
+			return 0
+		}
+		i = end
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		end := digits(b, i)
+		if end == i {
+			return 0
+		}
+		i = end
+	}
+	return i
+}
+
+// digits returns the first position from i on that is no digit.
+func digits(b []byte, i int) int {
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// AppendUnquote appends the contents of a string that String accepts. Invalid
+// UTF-8 and lone surrogates become U+FFFD. clean says that there were none, and
+// no NUL either. Of anything else, what is appended is not specified.
+func AppendUnquote(dst, quoted []byte) (_ []byte, clean bool) {
+	if len(quoted) < len(`""`) {
+		return dst, false
+	}
+	from := len(dst)
+	// An escape sequence is longer than what it stands for, and eight bytes are
+	// written at a time.
+	dst = slices.Grow(dst, len(quoted)+8)
+	out, n := dst[:cap(dst)], from
+	src := quoted[1 : len(quoted)-1]
+	clean = true
+	seen := uint64(0) // all bytes, one over the other
+	for i := 0; i < len(src); {
+		if i+8 <= len(src) {
+			x := binary.LittleEndian.Uint64(src[i:])
+			binary.LittleEndian.PutUint64(out[n:], x)
+			seen |= x
+			back := x ^ ('\\' * ones)
+			found := (back - ones) &^ back & highs
+			if found == 0 {
+				i += 8
+				n += 8
+				continue
+			}
+			k := bits.TrailingZeros64(found) / 8
+			i += k
+			n += k
+		}
+		c := src[i]
+		switch {
+		case c != '\\':
+			out[n] = c
+			seen |= uint64(c)
+			i++
+			n++
+		case i+1 < len(src) && src[i+1] != 'u':
+			out[n] = escaped[src[i+1]]
+			clean = clean && out[n] != 0
+			i += 2
+			n++
+		default:
+			r, ok := unit(src[i:])
+			i += len(`\u0000`)
+			if ok && utf16.IsSurrogate(r) {
+				low := rune(0)
+				if i < len(src) {
+					low, ok = unit(src[i:])
+				}
+				r = utf16.DecodeRune(r, low)
+				ok = ok && r != utf8.RuneError
+				i += len(`\u0000`)
+			}
+			if !ok || r == 0 {
+				clean = false
+			}
+			n += utf8.EncodeRune(out[n:n+utf8.UTFMax], r)
+		}
+	}
+	if clean && (seen&highs == 0 || utf8.Valid(out[from:n])) {
+		return out[:n], true
+	}
+	dst, _ = jsontext.AppendUnquote(dst[:from], quoted) // what it replaces is an error, too
+	return dst, false
+}
