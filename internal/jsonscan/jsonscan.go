@@ -128,26 +128,26 @@ func String(b []byte) (n int, plain bool) {
 	for i := 1; i < len(b); {
 		if i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
-			// Bytes that are a quote, a backslash or below a space have their
-			// highest bit in special; above the lowest such bit others may.
-			quote, back := x^('"'*ones), x^('\\'*ones)
-			special := ((quote-ones)&^quote | (back-ones)&^back | (x-' '*ones)&^x) & highs
-			if special == 0 {
+			found := special(x)
+			if found == 0 {
 				i += 8
 				continue
 			}
-			i += bits.TrailingZeros64(special) / 8
+			i += bits.TrailingZeros64(found) / 8
 		}
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1, plain
 		case c == '\\':
 			plain = false
-			n := escape(b[i:])
-			if n == 0 {
+			if i+1 < len(b) && escaped[b[i+1]] != 0 {
+				i += 2
+				continue
+			}
+			if _, ok := unit(b[i:]); !ok {
 				return 0, false
 			}
-			i += n
+			i += len(`\u0000`)
 		case c < ' ':
 			return 0, false
 		default:
@@ -157,22 +157,12 @@ func String(b []byte) (n int, plain bool) {
 	return 0, false
 }
 
-// escape returns the length of the escape sequence with which b begins, 0 if it
-// is none of JSON's.
-func escape(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	if b[1] != 'u' {
-		if escaped[b[1]] == 0 {
-			return 0
-		}
-		return 2
-	}
-	if _, ok := unit(b); !ok {
-		return 0
-	}
-	return len(`\u0000`)
+// special looks for quotes, backslashes and control characters in eight bytes:
+// they have their highest bit in what it returns. Above the lowest such bit
+// others may have, too.
+func special(x uint64) uint64 {
+	quote, back := x^('"'*ones), x^('\\'*ones)
+	return ((quote-ones)&^quote | (back-ones)&^back | (x-' '*ones)&^x) & highs
 }
 
 // escaped is what the letter after a backslash stands for, 0 for nothing.
@@ -246,12 +236,24 @@ func digits(b []byte, i int) int {
 	return i
 }
 
-// AppendUnquote appends the contents of a string that String accepts. Invalid
-// UTF-8 and lone surrogates become U+FFFD. clean says that there were none, and
-// no NUL either. Of anything else, what is appended is not specified.
-func AppendUnquote(dst, quoted []byte) (_ []byte, clean bool) {
-	if len(quoted) < len(`""`) {
-		return dst, false
+// AppendUnquote appends the contents of a JSON string. Invalid UTF-8 and lone
+// surrogates become U+FFFD; clean says that there were none, and no NUL either.
+// valid is false if quoted is no string that String accepts, all of it: then
+// what is appended is what jsontext makes of it.
+func AppendUnquote(dst, quoted []byte) (_ []byte, clean, valid bool) {
+	out, clean, valid := unquote(dst, quoted)
+	if clean && valid {
+		return out, true, true
+	}
+	out, _ = jsontext.AppendUnquote(dst, quoted) // what it replaces is an error, too
+	return out, false, valid
+}
+
+// unquote is AppendUnquote for what is clean. Of anything else it says so, and
+// what is appended is of no use.
+func unquote(dst, quoted []byte) (_ []byte, clean, valid bool) {
+	if len(quoted) < len(`""`) || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
+		return dst, false, false
 	}
 	from := len(dst)
 	// An escape sequence is longer than what it stands for, and eight bytes are
@@ -266,8 +268,7 @@ func AppendUnquote(dst, quoted []byte) (_ []byte, clean bool) {
 			x := binary.LittleEndian.Uint64(src[i:])
 			binary.LittleEndian.PutUint64(out[n:], x)
 			seen |= x
-			back := x ^ ('\\' * ones)
-			found := (back - ones) &^ back & highs
+			found := special(x)
 			if found == 0 {
 				i += 8
 				n += 8
@@ -277,39 +278,37 @@ func AppendUnquote(dst, quoted []byte) (_ []byte, clean bool) {
 			i += k
 			n += k
 		}
-		c := src[i]
-		switch {
-		case c != '\\':
+		switch c := src[i]; {
+		case c == '"', c < ' ':
+			return dst, false, false
+		case c != '\\': // near the end, one by one
 			out[n] = c
 			seen |= uint64(c)
 			i++
 			n++
-		case i+1 < len(src) && src[i+1] != 'u':
+		case i+1 < len(src) && escaped[src[i+1]] != 0:
 			out[n] = escaped[src[i+1]]
-			clean = clean && out[n] != 0
 			i += 2
 			n++
 		default:
 			r, ok := unit(src[i:])
+			if !ok {
+				return dst, false, false
+			}
 			i += len(`\u0000`)
-			if ok && utf16.IsSurrogate(r) {
-				low := rune(0)
-				if i < len(src) {
-					low, ok = unit(src[i:])
+			if utf16.IsSurrogate(r) {
+				if low, ok := unit(src[i:]); ok {
+					r = utf16.DecodeRune(r, low)
 				}
-				r = utf16.DecodeRune(r, low)
-				ok = ok && r != utf8.RuneError
+				if clean = clean && !utf16.IsSurrogate(r) && r != utf8.RuneError; !clean {
+					continue
+				}
 				i += len(`\u0000`)
 			}
-			if !ok || r == 0 {
-				clean = false
-			}
+			clean = clean && r != 0
 			n += utf8.EncodeRune(out[n:n+utf8.UTFMax], r)
 		}
 	}
-	if clean && (seen&highs == 0 || utf8.Valid(out[from:n])) {
-		return out[:n], true
-	}
-	dst, _ = jsontext.AppendUnquote(dst[:from], quoted) // what it replaces is an error, too
-	return dst, false
+	clean = clean && (seen&highs == 0 || utf8.Valid(out[from:n]))
+	return out[:n], clean, true
 }

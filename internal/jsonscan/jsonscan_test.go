@@ -37,16 +37,16 @@ func check(t *testing.T, b []byte) {
 	if s != n && (s > 0 || n > 0 && b[0] == '"') {
 		t.Errorf("String(%q) = %d, Value %d", b, s, n)
 	}
+	if _, _, valid := jsonscan.AppendUnquote(nil, b); valid != (s > 0 && s == len(b)) {
+		t.Errorf("AppendUnquote(%q): valid is %v", b, valid)
+	}
 	if s == 0 {
-		if len(b) > 0 {
-			jsonscan.AppendUnquote(nil, b) // whatever it is
-		}
 		return
 	}
 	if plain == bytes.Contains(b[:s], []byte(`\`)) {
 		t.Errorf("String(%q): plain is %v", b, plain)
 	}
-	got, clean := jsonscan.AppendUnquote([]byte("before"), b[:s])
+	got, clean, _ := jsonscan.AppendUnquote([]byte("before"), b[:s])
 	want, err := jsontext.AppendUnquote([]byte("before"), b[:s])
 	if !bytes.Equal(got, want) {
 		t.Errorf("AppendUnquote(%q) = %q, want %q", b[:s], got, want)

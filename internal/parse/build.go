@@ -262,7 +262,7 @@ func (b *builder) raw(text []byte) span {
 func (b *builder) unquote(quoted []byte) span {
 	from := len(b.p.arena)
 	var clean bool
-	if b.p.arena, clean = jsonscan.AppendUnquote(b.p.arena, quoted); clean {
+	if b.p.arena, clean, _ = jsonscan.AppendUnquote(b.p.arena, quoted); clean {
 		return span{from, len(b.p.arena)}
 	}
 	return b.clean(from)

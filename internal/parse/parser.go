@@ -210,12 +210,7 @@ func (p *Parser) cutString(event []byte) []byte {
 
 // unquote decodes a JSON string into the buffer of layer n.
 func (p *Parser) unquote(n int, quoted []byte) ([]byte, bool) {
-	if size, _ := jsonscan.String(quoted); size == len(quoted) {
-		p.layers[n].text, _ = jsonscan.AppendUnquote(p.layers[n].text[:0], quoted)
-		return p.layers[n].text, true
-	}
-	text, err := jsontext.AppendUnquote(p.layers[n].text[:0], quoted)
+	text, _, valid := jsonscan.AppendUnquote(p.layers[n].text[:0], quoted)
 	p.layers[n].text = text
-	// Invalid UTF-8 is an error too, but has been replaced by U+FFFD.
-	return text, err == nil || jsontext.Value(quoted).IsValid(lenient...)
+	return text, valid
 }
