@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // A step of a tracker's test: an event of the telemetry stream or of the
@@ -101,5 +102,18 @@ func TestATrackerStaysSmall(t *testing.T) {
 	}
 	if tr.ended("9998") == nil {
 		t.Error("the last end is forgotten")
+	}
+}
+
+// The ids of lines are parts of the parser's memory.
+func TestATrackerKeepsItsOwnIDs(t *testing.T) {
+	var tr tracker
+	id := []byte("request-1")
+	if !tr.allow(unsafe.String(&id[0], len(id)), 1) {
+		t.Fatal("the first line is not allowed")
+	}
+	copy(id, "#########")
+	if tr.allow("request-1", 1) {
+		t.Error("a second line is allowed: the id has changed with the memory that it was in")
 	}
 }
