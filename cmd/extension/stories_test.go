@@ -20,6 +20,7 @@ import (
 
 	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/internal/sandbox/rie"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
@@ -36,6 +37,9 @@ var extension string
 func TestMain(m *testing.M) {
 	if os.Getenv(scriptfn.Switch) == "1" {
 		scriptfn.Main()
+	}
+	if os.Getenv(rie.Switch) == "1" {
+		rie.Main()
 	}
 	os.Exit(testMain(m))
 }

@@ -9,11 +9,10 @@ import (
 // no INVOKE, no platform.runtimeDone, no freeze, and an environment that lives
 // for days.
 
-// lateLines is how long after an invocation's platform.report lines of it are
-// still expected. In AWS's emulator a tenth to a sixth of the lines come after
-// their report, all of them within milliseconds; a second is Lambda's usual
-// buffering time.
-const lateLines = time.Second
+// lateLines is how long after an invocation's platform.report lines of it may
+// still be stamped. In AWS's emulator up to a sixth of the lines come after their
+// report, none of 500 later than by 1 ms; a loaded machine may take longer.
+const lateLines = 100 * time.Millisecond
 
 // writeMeanwhile sends what waits, writeEvery after it began to wait, until
 // ctx ends. While nothing waits nothing wakes it.
@@ -43,9 +42,6 @@ func (a *Agent) writeMeanwhile(ctx context.Context) {
 // longer than any can last has ended; only its report was lost.
 func (t *tracker) begins(o *invocation) {
 	delete(t.lines, "") // lines without a request share a budget until the next start
-	if t.lastEnd.After(o.start) {
-		o.parted = t.lastEnd // the stream has starts and reports in any order
-	}
 	if o.start.IsZero() {
 		return
 	}
@@ -59,16 +55,10 @@ func (t *tracker) begins(o *invocation) {
 	t.open = kept
 }
 
-// parts is end's part for concurrent invocations: those that ran beside this
-// one share with it, for a while, the lines that say nothing of their request.
+// parts is end's part for concurrent invocations.
 func (t *tracker) parts(id string, at time.Time) {
 	if !t.concurrent || t.find(id) == nil {
 		return
-	}
-	for i := range t.open {
-		if o := &t.open[i]; o.parted.Before(at) {
-			o.parted = at
-		}
 	}
 	if t.lastEnd.Before(at) {
 		t.lastEnd = at
@@ -76,8 +66,8 @@ func (t *tracker) parts(id string, at time.Time) {
 	delete(t.lines, id)
 }
 
-// shared reports whether a line of the given time, while o is the only open
-// invocation, may as well be a late one of another that ran beside it.
-func (o *invocation) shared(at time.Time) bool {
-	return !o.parted.IsZero() && at.Sub(o.parted) < lateLines
+// shared reports whether a line of the given time, while only one invocation is
+// open, may as well be a late one of another, or of init.
+func (t *tracker) shared(at time.Time) bool {
+	return t.concurrent && (at.Sub(t.lastEnd) < lateLines || at.Sub(t.initEnd) < lateLines)
 }

@@ -132,7 +132,8 @@ func TestOnManagedInstancesALineKeepsItsRequest(t *testing.T) {
 		l.writesTo(cfg)
 	}, func(c *cloud, _ <-chan error) {
 		<-c.asked
-		c.post(begin("a"), begin("b"), own("a while both run", "a"), line("one of both"))
+		c.post(begin("a"), begin("b"))
+		c.post(own("a while both run", "a"), line("one of both"))
 		c.post(report("a"), own("a after its report", "a"), line("b or a, late"), own("b", "b"))
 		time.Sleep(time.Second)
 		c.post(line("surely b"))

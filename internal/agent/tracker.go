@@ -48,9 +48,6 @@ type invocation struct {
 	id    string
 	start time.Time // event time; zero if it had none
 	tail  *tail     // what it printed last
-	// parted is when the last invocation ended that ran beside it (concurrent
-	// invocations only).
-	parted time.Time
 }
 
 type ended struct {
@@ -148,7 +145,7 @@ func (t *tracker) requestOf(at time.Time) string {
 		if before := o.start.Sub(at); !o.start.IsZero() && before > 0 && before < longestInvocation {
 			return ""
 		}
-		if o.shared(at) {
+		if t.shared(at) {
 			return ""
 		}
 		return o.id

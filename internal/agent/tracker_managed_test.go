@@ -10,19 +10,19 @@ func TestWhoseLineIsItAmongConcurrentInvocations(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"one after the other": {
 			{"line", "init", 1}, {"start", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21},
-			{"start", "b", 30}, {"line", "", 29}, {"line", "b", 31}, {"end", "b", 40},
+			{"start", "b", 300}, {"line", "", 299}, {"line", "b", 301}, {"end", "b", 400},
 		},
-		"who ran beside another shares its late lines": {
-			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"line", "", 21}, {"line", "", 1019}, {"line", "b", 1020},
+		"who runs when another ends shares its late lines": {
+			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"line", "", 21}, {"line", "", 119}, {"line", "b", 120},
 		},
-		"who began after another does not": {
-			{"start", "a", 10}, {"end", "a", 20}, {"start", "b", 21}, {"line", "b", 22},
+		"and so does who begins soon after": {
+			{"start", "a", 10}, {"end", "a", 20}, {"start", "b", 21}, {"line", "", 22}, {"line", "b", 120},
 		},
-		"whichever of a report and a start comes first in the stream": {
-			{"start", "a", 10}, {"end", "a", 20}, {"start", "b", 15}, {"line", "", 22}, {"line", "b", 1020},
+		"init's late lines are not the first invocation's": {
+			{"line", "init", 1}, {"init-end", "", 5}, {"start", "a", 6}, {"line", "", 7}, {"line", "a", 105},
 		},
-		"a report that comes twice parts once": {
-			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"end", "a", 900}, {"line", "b", 1020},
+		"a report that comes twice counts once": {
+			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"end", "a", 90}, {"line", "b", 120},
 		},
 		"a lost report is forgotten when no invocation can be that long": {
 			{"start", "a", 10}, {"start", "b", 12}, {"end", "b", 20}, {"start", "c", 17 * 60 * 1000}, {"line", "c", 17*60*1000 + 1},

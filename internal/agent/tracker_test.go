@@ -60,7 +60,7 @@ func TestWhoseLineIsIt(t *testing.T) {
 		tr := tracker{concurrent: true}
 		play(t, &tr, []step{
 			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 12}, {"line", "", 13}, {"end", "a", 14}, {"line", "", 15},
-			{"line", "b", 14 + 1000}, {"end", "b", 1016}, {"line", "", 1017},
+			{"line", "b", 14 + 100}, {"end", "b", 116}, {"line", "", 117},
 		})
 	})
 }
