@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sandbox/ddblocal"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -25,13 +27,18 @@ func (noReport) Recover(key, message string) {}
 // What the extension parses and stores is what is read: the writer and the
 // reader mean the same by every attribute.
 func TestWhatIsWrittenIsRead(t *testing.T) {
-	server := table.Start(t)
-	if err := server.CreateLogTables(t.Context(), "info", "errors"); err != nil {
+	t.Run("embedded endpoint", func(t *testing.T) { writeAndRead(t, table.Start(t).Client()) })
+	t.Run("DynamoDB Local", func(t *testing.T) { writeAndRead(t, ddblocal.Client(t)) })
+}
+
+func writeAndRead(t *testing.T, client *dynamodb.Client) {
+	if err := table.CreateLogTables(t.Context(), client, "info", "errors"); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	const ttl = 50 * 365 * 24 * time.Hour // DynamoDB Local deletes what has expired by the real clock
 	s := store.New(store.Config{
-		Client: server.Client(), InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour,
+		Client: client, InfoTable: "info", ErrorsTable: "errors", TTL: ttl,
 		Zone: time.FixedZone("", 14*60*60), MaxBytes: 1 << 20, Report: noReport{t},
 		Panicked: func(v any) { t.Errorf("panic: %v", v) }, Attempt: time.Minute, Now: func() time.Time { return now },
 	})
@@ -62,7 +69,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		Time, Expiry                                            time.Time
 		Seq                                                     int
 	}
-	expiry := now.Add(time.Hour)
+	expiry := now.Add(ttl)
 	want := []part{
 		{false, "INFO", "1", "received", "", "7f3a9c12-1111", `{"order":17}`, "orders", now, expiry, 0},
 		{true, "ERROR", "f(x) y", "refused (again) é", "KeyError: é\n  line 2", "", "", "orders", now, time.Time{}, 1},
@@ -72,7 +79,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 	var got []part
 	options := read.Options{From: now, To: now.Add(time.Second), InfoTable: "info", ErrorsTable: "errors", Now: now}
-	for row, err := range read.New(server.Client()).Query(t.Context(), options) {
+	for row, err := range read.New(client).Query(t.Context(), options) {
 		if err != nil {
 			t.Fatal(err)
 		}

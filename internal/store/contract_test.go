@@ -39,6 +39,8 @@ func contract(t *testing.T, client *dynamodb.Client) {
 		}
 	}
 
+	contractPaths(t, client, setUp)
+
 	t.Run("rows of both kinds, in order", func(t *testing.T) {
 		f, read := setUp(t)
 		f.add(312, "line")
@@ -79,7 +81,7 @@ func contract(t *testing.T, client *dynamodb.Client) {
 			t.Errorf("stamp_mod %q", s)
 		}
 		for name, want := range map[string]string{
-			"exception_at": fmt.Sprint(strings.Index(message, "Boom")), "expiry": fmt.Sprint(base.Unix() + 60*86400),
+			"exception_at": fmt.Sprint(strings.Index(message, "Boom")), "expiry": fmt.Sprint(base.Add(ttl).Unix()),
 		} {
 			if v, ok := item[name].(*types.AttributeValueMemberN); !ok || v.Value != want {
 				t.Errorf("%s is %v, want %s", name, item[name], want)

@@ -59,6 +59,7 @@ type fixture struct {
 	t       *testing.T
 	server  *table.Server
 	reports *reports
+	tables  [2]string // the informational and the errors table
 }
 
 // newFixture starts the embedded endpoint with both tables and a Store that
@@ -77,17 +78,20 @@ func newFixtureOn(t *testing.T, server *table.Server, client store.Client, chang
 	t.Helper()
 	r := &reports{t: t, failing: map[string]string{}}
 	cfg := store.Config{
-		Client: client, InfoTable: infoTable, ErrorsTable: errorsTable, TTL: 60 * 24 * time.Hour,
+		Client: client, InfoTable: infoTable, ErrorsTable: errorsTable, TTL: ttl,
 		Zone: time.UTC, MaxBytes: 64 << 20, Report: r, Attempt: time.Minute,
 		Panicked: func(v any) { t.Errorf("a writer panicked: %v", v) },
 	}
 	for _, f := range change {
 		f(&cfg)
 	}
-	return &fixture{store.New(cfg), t, server, r}
+	return &fixture{store.New(cfg), t, server, r, [2]string{cfg.InfoTable, cfg.ErrorsTable}}
 }
 
 var base = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// ttl is long enough for rows of base never to have expired when a test runs.
+const ttl = 50 * 365 * 24 * time.Hour
 
 // add queues n records; every fifth is an error.
 func (f *fixture) add(n int, prefix string) {
@@ -166,7 +170,7 @@ func TestEverythingIsStoredInBothTables(t *testing.T) {
 		} else {
 			last = s
 		}
-		if item.Num("expiry") != fmt.Sprint(base.Unix()+int64(n/3/1000)+60*86400) {
+		if item.Num("expiry") != fmt.Sprint(base.Add(ttl).Unix()+int64(n/3/1000)) {
 			t.Fatalf("expiry of line %d: %s", n, item.Num("expiry"))
 		}
 	}
