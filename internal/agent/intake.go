@@ -47,7 +47,10 @@ func (a *Agent) sendAhead() {
 	case waiting == 0:
 	case waiting >= worthWriting:
 		a.startWriting()
-	case a.cfg.Concurrent: // see writeMeanwhile
+	case a.cfg.Concurrent: // writeMeanwhile sends what is left
+		if urgent {
+			a.startWriting()
+		}
 	case !trusted, a.cfg.Flush == FlushBackground:
 		// No end is waited for: the environment may freeze at any time.
 		a.startWriting()
@@ -87,7 +90,9 @@ func (a *Agent) event(e logsapi.Event) {
 			a.requestOf("", record, at) // not ours, but perhaps the last word
 		}
 	case strings.HasPrefix(e.Type, "platform."):
-		a.urgent = a.urgent || e.Type == "platform.runtimeDone"
+		if e.Type == "platform.runtimeDone" || e.Type == "platform.report" && a.cfg.Concurrent {
+			a.urgent = true
+		}
 		a.platform(e.Type, platformRecord(e.Record), at)
 	}
 }

@@ -20,8 +20,9 @@ import (
 
 // ledger is a DynamoDB that keeps whole rows, by key.
 type ledger struct {
-	mu   sync.Mutex
-	rows map[string]map[string]types.AttributeValue
+	mu    sync.Mutex
+	calls int
+	rows  map[string]map[string]types.AttributeValue
 }
 
 func (l *ledger) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
@@ -30,6 +31,7 @@ func (l *ledger) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemIn
 	if l.rows == nil {
 		l.rows = map[string]map[string]types.AttributeValue{}
 	}
+	l.calls++
 	for table, requests := range in.RequestItems {
 		for _, r := range requests {
 			item := r.PutRequest.Item
@@ -103,6 +105,28 @@ func TestOnManagedInstancesManyLinesLeaveAtOnce(t *testing.T) {
 		synctest.Wait()
 		if c.stored() < 100 {
 			t.Errorf("%d of 150 rows without waiting", c.stored())
+		}
+	})
+}
+
+// Several reports come in one body. Their rows leave together: 20 requests for
+// 20 rows would cost the function's processor time.
+func TestOnManagedInstancesTheRowsOfABodyLeaveTogether(t *testing.T) {
+	var l ledger
+	play(t, func(cfg *agent.Config) {
+		concurrent(cfg)
+		l.writesTo(cfg)
+	}, func(c *cloud, _ <-chan error) {
+		<-c.asked
+		var body []string
+		for i := range 20 {
+			id := fmt.Sprint(i)
+			body = append(body, begin(id), line(id), report(id))
+		}
+		c.post(body...)
+		synctest.Wait()
+		if l.calls != 1 || len(l.rows) != 20 {
+			t.Errorf("%d rows in %d requests; want 20 in one", len(l.rows), l.calls)
 		}
 	})
 }

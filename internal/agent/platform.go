@@ -46,10 +46,6 @@ func (a *Agent) platform(kind string, r platform, at time.Time) {
 		if a.cfg.Platform == PlatformAll {
 			a.info(kind, r.requestID, "report: "+r.figures(), at)
 		}
-		if a.cfg.Concurrent {
-			// No freeze and no other end: now is the time to write.
-			a.cfg.Store.Start()
-		}
 	case "platform.logsDropped":
 		// The end of the invocation may be among what was dropped: it is not
 		// waited for, or the function would be held to its deadline.
