@@ -1,0 +1,303 @@
+package alert
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxSubject is SNS's limit, which its reference gives as "less than 100
+	// characters".
+	maxSubject = 99
+	// maxText bounds the text of an alert, in bytes: about what fits into SNS's
+	// 256 KB. It is cut further until the Channel is content.
+	maxText = 200_000
+	// The exception's end is shown: in most languages, that is where the cause
+	// stands, or the innermost frame.
+	exceptionLines = 15
+	maxException   = 4 << 10 // bytes
+)
+
+// A Source says what everybody who reads an alert wants to know first.
+type Source struct {
+	Function, Version, Region string
+	Zone                      *time.Location
+	InfoTable, ErrorsTable    string // names or ARNs
+}
+
+// The names of the tables where none is set.
+const (
+	defaultInfoTable   = "logtable-info"
+	defaultErrorsTable = "logtable-errors"
+)
+
+// message renders an alert for one of its topics, cut to what fits.
+func (s *Source) message(a *Alert, d delivery, held Held, fits func(Message) bool) Message {
+	for limit := maxText; ; limit /= 2 {
+		if m := s.render(a, d, held, limit); limit < 1000 || fits(m) {
+			return m
+		}
+	}
+}
+
+func (s *Source) render(a *Alert, d delivery, held Held, limit int) Message {
+	said, exception := printable(a.Text), lastLines(printable(a.Exception))
+	if d.message != "" {
+		said = printable(d.message)
+	}
+	said = cut(said, limit)
+	head := fmt.Sprintf("%s %s %s", a.Level, a.Module, a.Locator)
+	if first := firstLine(said, exception); first != "" {
+		head += ": " + first
+	}
+	m := Message{
+		Topic: d.topic, Subject: subject(head), Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
+	}
+	m.Short = m.Subject
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", cut(oneLine(head), 300))
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%-9s %s\n", name, oneLine(value))
+		}
+	}
+	row("function", s.Function)
+	row("version", s.Version)
+	row("region", s.Region)
+	row("time", a.Time.In(s.Zone).Format("2006-01-02 15:04:05.000 MST"))
+	row("request", a.RequestID)
+	paragraph := func(text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "\n%s\n", text)
+		}
+	}
+	paragraph(said)
+	if original := printable(a.Text); d.message != "" && original != said {
+		paragraph(cut(original, limit/4))
+	}
+	paragraph(exception)
+	paragraph(s.told(held))
+	paragraph(s.command(a))
+	paragraph(s.link(a))
+	m.Text = b.String()
+	m.Data = s.data(a, said, exception, held)
+	return m
+}
+
+// told says what was held back.
+func (s *Source) told(h Held) string {
+	switch {
+	case h.Count <= 0:
+		return ""
+	case h.First.IsZero() || h.Last.IsZero():
+		return fmt.Sprintf("About %d more like this were held back before.", h.Count)
+	}
+	const layout = "2006-01-02 15:04:05"
+	return fmt.Sprintf("About %d more like this were held back, the first at %s, the last at %s.",
+		h.Count, h.First.In(s.Zone).Format(layout), h.Last.In(s.Zone).Format(layout))
+}
+
+// notice says that from now on alerts are held back, whatever they are about.
+func (s *Source) notice(a *Alert, d delivery, most int, window time.Duration, until time.Time) Message {
+	end := until.In(s.Zone).Format("15:04 MST")
+	head := fmt.Sprintf("%s: more alerts are held back until %s", s.Function, end)
+	m := Message{
+		Topic: d.topic, Subject: subject(head), Short: subject(head), Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
+	}
+	m.Text = fmt.Sprintf("%s\n\nThe function has sent %d alerts within %v, which is LOGTABLE_ALERT_MAX. More were held back, "+
+		"of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
+		head, most, window, a.Level, a.Module, oneLine(printable(a.Locator)), s.listing(a))
+	m.Data = object("kind", "held back", "function", s.Function, "version", s.Version, "region", s.Region,
+		"until", until.UTC().Format(time.RFC3339), "max", strconv.Itoa(most), "command", s.listing(a))
+	return m
+}
+
+// data is the alert for programs, all values strings.
+func (s *Source) data(a *Alert, said, exception string, h Held) string {
+	held := []string{"", "", ""}
+	if h.Count > 0 {
+		held = []string{strconv.Itoa(h.Count), stamp(h.First), stamp(h.Last)}
+	}
+	return object("kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator, "text", said, "exception", exception,
+		"function", s.Function, "version", s.Version, "region", s.Region, "time", stamp(a.Time), "request_id", a.RequestID,
+		"held_back", held[0], "held_back_first", held[1], "held_back_last", held[2],
+		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", s.command(a), "console", s.link(a))
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+// object is a JSON object of strings, given as name, value, name, value; empty
+// ones are left out.
+func object(pairs ...string) string {
+	b := []byte{'{'}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, pairs[i]) // invalid UTF-8 is replaced
+		b = append(b, ':')
+		b, _ = jsontext.AppendQuote(b, pairs[i+1])
+	}
+	return string(append(b, '}'))
+}
+
+// table is the name or ARN of the table that has the row.
+func (s *Source) table(a *Alert) string {
+	if a.ErrorsTable {
+		return s.ErrorsTable
+	}
+	return s.InfoTable
+}
+
+// command is what shows the invocation: whole, ready to be pasted into a shell.
+func (s *Source) command(a *Alert) string {
+	if a.RequestID == "" || a.RequestID == "init" {
+		return s.query(a.Date, "--module", a.Module, "--locator", a.Locator, "-v")
+	}
+	return s.query(a.Date, "--request", a.RequestID, "-v")
+}
+
+// listing is what shows everything severe of the day.
+func (s *Source) listing(a *Alert) string { return s.query(a.Date, "--errors") }
+
+func (s *Source) query(args ...string) string {
+	if s.Zone != time.UTC {
+		args = append(args, "--timezone", s.Zone.String())
+	}
+	if s.Region != "" {
+		args = append(args, "--region", s.Region)
+	}
+	if s.InfoTable != defaultInfoTable {
+		args = append(args, "--info-table", s.InfoTable)
+	}
+	if s.ErrorsTable != defaultErrorsTable {
+		args = append(args, "--errors-table", s.ErrorsTable)
+	}
+	command := "logtable query"
+	for _, arg := range args {
+		if arg != "" {
+			command += " " + quoted(arg)
+		}
+	}
+	return command
+}
+
+// quoted makes an argument harmless for a shell: what a function printed, its
+// locator and request ID, is not to be run by whoever pastes the command.
+func quoted(arg string) string {
+	arg = oneLine(printable(arg))
+	plain := strings.IndexFunc(arg, func(r rune) bool {
+		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+", r))
+	}) < 0
+	if plain && arg != "" {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
+
+// consoles are the console's hosts by partition, without the region in front.
+var consoles = map[string]string{
+	"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+// link leads to the row in DynamoDB's console; "" where there is none.
+func (s *Source) link(a *Alert) string {
+	host := consoles[partitionOf(s.Region)]
+	if host == "" || s.Region == "" || a.Date == "" {
+		return ""
+	}
+	name := s.table(a)
+	if i := strings.LastIndexByte(name, '/'); i >= 0 { // an ARN
+		name = name[i+1:]
+	}
+	escape := func(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
+	return fmt.Sprintf("https://%s.%s/dynamodbv2/home?region=%s#edit-item?itemMode=2&pk=%s&route=ROUTE_ITEM_EXPLORER&sk=%s&table=%s",
+		s.Region, host, s.Region, escape(a.Date), escape(a.StampMod), escape(name))
+}
+
+// subject makes a line of printable ASCII out of anything.
+func subject(line string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, oneLine(line))
+	if ascii == "" || ascii[0] == ' ' {
+		ascii = "alert"
+	}
+	if len(ascii) > maxSubject {
+		ascii = strings.TrimRight(ascii[:maxSubject-3], " ") + "..."
+	}
+	return ascii
+}
+
+// printable takes out what a terminal or a mail program could be misled by:
+// control characters, except line ends and tabs, and those that turn the
+// direction of writing.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfffe, r == 0xffff:
+			return ' '
+		}
+		return r
+	}, strings.ReplaceAll(s, "\r\n", "\n"))
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// firstLine is the first line with something in it, of the texts given; of an
+// exception alone, the last.
+func firstLine(text, exception string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(exception), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+func lastLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if over := len(lines) - exceptionLines; over > 0 {
+		lines = append([]string{"…"}, lines[over:]...)
+	}
+	s = strings.Join(lines, "\n")
+	if over := len(s) - maxException; over > 0 {
+		for over < len(s) && !utf8.RuneStart(s[over]) {
+			over++
+		}
+		s = "…" + s[over:]
+	}
+	return s
+}
+
+// cut returns s or its head and how much is missing.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	kept := n
+	for kept > 0 && !utf8.RuneStart(s[kept]) {
+		kept--
+	}
+	return fmt.Sprintf("%s… (%d bytes more are in the row)", s[:kept], len(s)-kept)
+}

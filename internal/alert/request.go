@@ -1,0 +1,171 @@
+package alert
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxRequests bounds the requests of one line, and maxTopics the topics of
+	// one request: a line may be forged by anybody whose text a function prints.
+	maxRequests = 10
+	maxTopics   = 10
+	// member is the name that a line's request has.
+	member = "alert"
+)
+
+// A Request is what a line asks for by itself: that its message be sent to
+// topics, all of which are allowed.
+type Request struct {
+	Topics  []Topic
+	Message string
+}
+
+// Requests finds the requests in a line's further members, a JSON object as
+// text: the member alert, which is an object or a list of such,
+//
+//	{"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"}
+//
+// What is refused is named in issues, each of which says what to write instead;
+// the rest is returned all the same. A line without the member costs a search.
+func Requests(fields string, allow Allow) (requests []Request, issues []string) {
+	if !strings.Contains(fields, `"`+member+`"`) {
+		return nil, nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBufferString(fields), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil, nil
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return requests, issues
+		}
+		value := name.String()
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return requests, issues
+		}
+		if value == member {
+			// Of a name that occurs twice the last one counts.
+			requests, issues = readRequests(raw.Clone(), allow)
+		}
+	}
+	return requests, issues
+}
+
+const wanted = `write {"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"} or a list of such`
+
+func readRequests(raw jsontext.Value, allow Allow) (requests []Request, issues []string) {
+	switch raw.Kind() {
+	case 'n':
+		return nil, nil
+	case '{':
+		return readRequest(raw, allow)
+	case '[':
+	default:
+		return nil, []string{"alert is neither an object nor a list: " + wanted}
+	}
+	list := elements(raw)
+	if len(list) == 0 {
+		return nil, []string{"alert is an empty list: " + wanted}
+	}
+	for i, one := range list {
+		if i == maxRequests {
+			issues = append(issues, fmt.Sprintf("alert holds %d requests: more than %d are not looked at", len(list), maxRequests))
+			break
+		}
+		if one.Kind() != '{' {
+			issues = append(issues, "a request is no object: "+wanted)
+			continue
+		}
+		r, refused := readRequest(one, allow)
+		requests, issues = append(requests, r...), append(issues, refused...)
+	}
+	return requests, issues
+}
+
+// readRequest reads one object. A request without a good topic is none.
+func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
+	var channel, message string
+	var topics []jsontext.Value
+	dec := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_, _ = dec.ReadToken() // the brace; the value has been read as a whole before
+	for dec.PeekKind() == '"' {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		name := tok.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			break
+		}
+		switch {
+		case name == "channel":
+			channel = text(value)
+		case name == "message":
+			message = text(value)
+		case name == "topic_arns" && value.Kind() == '[':
+			topics = elements(value.Clone())
+		}
+	}
+	switch {
+	case channel != "sns":
+		return nil, []string{fmt.Sprintf("an alert asks for the unknown channel %q: the one there is is sns", short(channel))}
+	case strings.TrimSpace(message) == "":
+		return nil, []string{"an alert's message is empty or no string"}
+	case len(topics) == 0:
+		return nil, []string{"an alert's topic_arns is empty or no list"}
+	}
+	r := Request{Message: message}
+	var issues []string
+	for i, raw := range topics {
+		if i == maxTopics {
+			issues = append(issues, fmt.Sprintf("an alert names %d topics: more than %d are not looked at", len(topics), maxTopics))
+			break
+		}
+		t, err := ParseTopic(text(raw))
+		switch {
+		case err != nil:
+			issues = append(issues, "an alert names what is no SNS topic: "+err.Error())
+		case !allow.Allows(t):
+			issues = append(issues, "an alert names a topic that LOGTABLE_ALERT_ALLOW does not allow: "+short(t.ARN))
+		default:
+			r.Topics = append(r.Topics, t)
+		}
+	}
+	if len(r.Topics) == 0 {
+		return nil, issues
+	}
+	return []Request{r}, issues
+}
+
+// elements returns the values of an array.
+func elements(raw jsontext.Value) (list []jsontext.Value) {
+	dec := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_, _ = dec.ReadToken() // the bracket; the value has been read as a whole before
+	for dec.PeekKind() != ']' {
+		v, err := dec.ReadValue()
+		if err != nil {
+			break
+		}
+		list = append(list, v.Clone())
+	}
+	return list
+}
+
+// text is a JSON string's value, "" for anything else.
+func text(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return ""
+	}
+	b, err := jsontext.AppendUnquote(nil, v)
+	if err != nil && len(b) == 0 {
+		return ""
+	}
+	return strings.ToValidUTF8(string(b), "\uFFFD")
+}

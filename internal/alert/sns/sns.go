@@ -1,0 +1,266 @@
+// Package sns is the alert.Channel of Amazon SNS.
+//
+// It speaks SNS's Query protocol, one signed form a message, with the AWS SDK's
+// signer, credentials and HTTP client that the layer has already: the SDK's own
+// client of SNS would add 120 KB to the layer for this one call.
+package sns
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/alert"
+)
+
+const (
+	// maxMessage is what SNS takes in bytes, message and attributes together,
+	// unless a topic is set to take more (SNS, Publish: 256 KiB).
+	maxMessage = 262_144
+	// maxAttribute bounds the value of an attribute, which filters look at.
+	maxAttribute = 256
+	// maxAnswer bounds what is read of an answer.
+	maxAnswer = 16 << 10
+
+	apiVersion = "2010-03-31"
+)
+
+// A Doer is what Channel needs of *http.Client.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// A Channel publishes to SNS topics, each in its own region.
+type Channel struct {
+	HTTP        Doer
+	Credentials aws.CredentialsProvider
+	Endpoint    string // in place of AWS's own, for all regions; "" for those
+	FIPS        bool
+	DualStack   bool
+	// Refresh is called when SNS says that the credentials have expired.
+	Refresh func()
+	Now     func() time.Time // time.Now except in tests
+
+	signer *v4.Signer
+}
+
+var _ alert.Channel = (*Channel)(nil)
+
+// Fits reports whether a message is within SNS's 256 KB.
+func (c *Channel) Fits(m alert.Message) bool {
+	n := len(body(m))
+	for _, a := range attributes(m) {
+		n += len(a.name) + len("String") + len(a.value)
+	}
+	return n <= maxMessage
+}
+
+// Publish sends one message. The error is an *alert.Refusal if SNS will refuse
+// it again.
+func (c *Channel) Publish(ctx context.Context, m alert.Message) error {
+	form := form(m)
+	endpoint := c.endpoint(m.Topic)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form))
+	if err != nil {
+		return &alert.Refusal{Why: "the endpoint is no URL", Advice: "correct AWS_ENDPOINT_URL_SNS or AWS_ENDPOINT_URL"}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	if err := c.sign(ctx, req, form, m.Topic.Region); err != nil {
+		return err
+	}
+	resp, err := c.HTTP.Do(req)
+	switch {
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
+		if err == nil {
+			resp.Body.Close()
+		}
+		return errors.New("no answer in time")
+	case err != nil:
+		return errors.New("no connection")
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return errors.New("the answer broke off")
+	}
+	return c.judge(resp.StatusCode, string(answer), m.Topic)
+}
+
+// endpoint is where a topic's region is served.
+func (c *Channel) endpoint(t alert.Topic) string {
+	if c.Endpoint != "" {
+		return strings.TrimRight(c.Endpoint, "/") + "/"
+	}
+	host := "sns"
+	if c.FIPS && (t.Partition != "aws-us-gov" || c.DualStack) {
+		host = "sns-fips" // in GovCloud, every plain endpoint is one
+	}
+	suffix := suffixes[t.Partition]
+	if c.DualStack && suffix[1] != "" {
+		return "https://" + host + "." + t.Region + "." + suffix[1] + "/"
+	}
+	return "https://" + host + "." + t.Region + "." + suffix[0] + "/"
+}
+
+// suffixes are the ends of host names by partition: IPv4 and dual stack.
+var suffixes = map[string][2]string{
+	"aws":        {"amazonaws.com", "api.aws"},
+	"aws-cn":     {"amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+	"aws-us-gov": {"amazonaws.com", "api.aws"},
+	"aws-iso":    {"c2s.ic.gov", ""},
+	"aws-iso-b":  {"sc2s.sgov.gov", ""},
+	"aws-iso-e":  {"cloud.adc-e.uk", ""},
+	"aws-iso-f":  {"csp.hci.ic.gov", ""},
+	"aws-eusc":   {"amazonaws.eu", ""},
+}
+
+func (c *Channel) sign(ctx context.Context, req *http.Request, body, region string) error {
+	credentials, err := c.Credentials.Retrieve(ctx)
+	if err != nil {
+		return errors.New("no credentials")
+	}
+	if c.signer == nil {
+		c.signer = v4.NewSigner()
+	}
+	now := time.Now
+	if c.Now != nil {
+		now = c.Now
+	}
+	sum := sha256.Sum256([]byte(body))
+	if err := c.signer.SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "sns", region, now()); err != nil {
+		return errors.New("cannot sign the request")
+	}
+	return nil
+}
+
+// form is the request's body.
+func form(m alert.Message) string {
+	v := url.Values{
+		"Action": {"Publish"}, "Version": {apiVersion}, "TopicArn": {m.Topic.ARN},
+		"Subject": {m.Subject}, "Message": {body(m)}, "MessageStructure": {"json"},
+	}
+	for i, a := range attributes(m) {
+		entry := "MessageAttributes.entry." + strconv.Itoa(i+1)
+		v.Set(entry+".Name", a.name)
+		v.Set(entry+".Value.DataType", "String")
+		v.Set(entry+".Value.StringValue", a.value)
+	}
+	if m.Topic.FIFO {
+		v.Set("MessageGroupId", m.Group)
+		v.Set("MessageDeduplicationId", m.Once)
+	}
+	return v.Encode()
+}
+
+// body is the message in SNS's JSON structure: one text for each kind of
+// subscriber. What is not named gets the default, the text for people.
+func body(m alert.Message) string {
+	b := []byte{'{'}
+	for _, kind := range []struct{ name, text string }{
+		{"default", m.Text}, {"email", m.Text}, {"sms", m.Short}, {"http", m.Data}, {"https", m.Data},
+	} {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, kind.name...)
+		b = append(b, '"', ':')
+		b, _ = jsontext.AppendQuote(b, kind.text) // invalid UTF-8 is replaced
+	}
+	return string(append(b, '}'))
+}
+
+type attribute struct{ name, value string }
+
+// attributes are for SNS's filter policies. SNS refuses empty values.
+func attributes(m alert.Message) (list []attribute) {
+	for _, a := range []attribute{{"level", m.Level}, {"module", m.Module}, {"locator", m.Locator}} {
+		value := strings.ToValidUTF8(a.value, "?")
+		if len(value) > maxAttribute {
+			value = strings.ToValidUTF8(value[:maxAttribute], "")
+		}
+		if strings.TrimSpace(value) != "" {
+			list = append(list, attribute{a.name, clean(value)})
+		}
+	}
+	return list
+}
+
+// clean takes out the characters that XML, and so SNS, does not have.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0xfffe || r == 0xffff {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// judge says what an answer means.
+func (c *Channel) judge(status int, answer string, t alert.Topic) error {
+	code := element(answer, "Code")
+	switch {
+	case status == http.StatusOK && element(answer, "MessageId") != "":
+		return nil
+	case status < 400 || code == "" && status < 500:
+		return errors.New("the answer is none of SNS's: check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
+	case code == "":
+		return fmt.Errorf("HTTP %d", status)
+	}
+	if expired[code] && c.Refresh != nil {
+		c.Refresh()
+	}
+	if status >= 500 || status == http.StatusTooManyRequests || passing[code] || expired[code] {
+		return errors.New(code)
+	}
+	return &alert.Refusal{Why: code, Advice: advice(code, t)}
+}
+
+// Codes of failures that pass.
+var (
+	expired = map[string]bool{"ExpiredToken": true, "ExpiredTokenException": true, "RequestExpired": true}
+	passing = map[string]bool{
+		"Throttled": true, "Throttling": true, "ThrottlingException": true, "RequestLimitExceeded": true, "KMSThrottling": true,
+		"ConcurrentAccess": true, "InternalError": true, "InternalFailure": true, "ServiceUnavailable": true,
+	}
+)
+
+// advice says what to do about a refusal.
+func advice(code string, t alert.Topic) string {
+	switch code {
+	case "AuthorizationError", "AccessDenied", "AccessDeniedException":
+		return `allow the function's role {"Effect":"Allow","Action":"sns:Publish","Resource":"` + t.ARN +
+			`"}; a topic of another account must allow it in its own policy, too`
+	case "NotFound", "ResourceNotFound":
+		return "there is no such topic: check the ARN, its region and its account"
+	case "KMSAccessDenied", "KMSNotFound", "KMSDisabled", "KMSInvalidState", "KMSOptInRequired":
+		return "the topic is encrypted: allow the function's role kms:GenerateDataKey* and kms:Decrypt on its key"
+	case "InvalidClientTokenId", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthenticationToken", "UnrecognizedClientException":
+		return "check the credentials in the function's environment"
+	}
+	return ""
+}
+
+// element is the text of the first XML element of that name; answers have no
+// others.
+func element(xml, name string) string {
+	_, rest, found := strings.Cut(xml, "<"+name+">")
+	value, _, closed := strings.Cut(rest, "</"+name+">")
+	if !found || !closed || len(value) > 200 {
+		return ""
+	}
+	return html.UnescapeString(strings.TrimSpace(value))
+}
