@@ -211,6 +211,9 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), Flush: flushes[cfg.Flush], FlushTimeout: cfg.FlushTimeout,
 		Concurrent: concurrent, Snapshot: os.Getenv(initializationType) == snapStart, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
 	}
+	if dynamodb != nil && cfg.Alerts.On() {
+		c.Alerts = alerts(cfg, dynamodb, refresh, reg, warn)
+	}
 	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
 		c.Redact = r
 	}
@@ -225,6 +228,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	}
 	c.Receiver = listener
 	a = agent.New(c)
+	a.AlertsRefused(cfg.Alerts.Refused)
 	if mark != nil {
 		a.Unclean(mark)
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
@@ -124,7 +125,9 @@ type Config struct {
 	// Snapshot says that the process is cloned between its init and the first
 	// INVOKE (SnapStart): until then nothing is sent.
 	Snapshot bool
-	Now      func() time.Time
+	// Alerts say who is told of what; nil for nobody.
+	Alerts *Alerts
+	Now    func() time.Time
 }
 
 // An Agent runs in two goroutines: Run in one, Intake in another. Run has a
@@ -135,6 +138,10 @@ type Agent struct {
 	message []byte        // Intake's, for the row's message
 	urgent  bool          // Intake's: an error has been queued, or an invocation is complete
 	silent  atomic.Bool   // after a panic
+
+	alerts   *alert.Sender // nil for none
+	refusals atomic.Int64  // issues of the alerting that were stored
+
 	// working holds a token while an event is being handled.
 	working chan struct{}
 
@@ -161,7 +168,7 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Agent{
+	a := &Agent{
 		cfg:     cfg,
 		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain, Mapping: cfg.Mapping}),
 		tracker: tracker{concurrent: cfg.Concurrent},
@@ -169,6 +176,8 @@ func New(cfg Config) *Agent {
 		woken:   make(chan struct{}),
 		working: make(chan struct{}, 1),
 	}
+	a.newAlerts()
+	return a
 }
 
 // ErrLost is returned by Run when Lambda has said that the environment is
@@ -321,6 +330,7 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 	a.mark(id)
 	a.cfg.Store.CheckSpill()
 	a.cfg.Store.Start()
+	a.startAlerts()
 	a.mu.Lock()
 	a.tracker.invoke(id, now)
 	a.traffic.invoke(id, now)
@@ -356,6 +366,7 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 		// It is kept, and the store has said why. /tmp keeps it longer.
 		a.cfg.Store.Persist()
 	}
+	a.sendAlerts(ctx)
 	a.mark("")
 }
 
@@ -445,6 +456,7 @@ func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (
 		case <-tick.C:
 			urged = urged || !a.cfg.Now().Before(deadline.Add(-lastChance))
 			a.cfg.Store.Start()
+			a.startAlerts()
 		case <-ctx.Done():
 		}
 	}

@@ -142,13 +142,9 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	}
 	a.urgent = a.urgent || line.Level.Error
 	a.redact(&line)
-	line = line.Clone() // the store keeps the strings of an Entry; not needed once it copies them
-	if line.RequestID != "" {
-		id = line.RequestID // what it is, in memory that lasts
-	}
 	var entry store.Entry
 	entry, a.message = a.entryIn(a.message, &line, id, at)
-	c.Store.Add(entry)
+	a.add(entry)
 }
 
 // redact masks what nobody should read, in every part, before anything is cut,

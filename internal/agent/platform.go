@@ -123,7 +123,7 @@ func (a *Agent) bury() {
 	a.mu.Unlock()
 	for _, d := range deaths {
 		a.urgent = true
-		a.cfg.Store.Add(a.deathEntry(d))
+		a.add(a.deathEntry(d))
 	}
 }
 
@@ -152,7 +152,7 @@ func (a *Agent) deathEntry(d death) store.Entry {
 func (a *Agent) info(locator, id, text string, at time.Time) {
 	line := parse.Line{Level: a.cfg.Scale.Info(), Locator: locator, Text: text}
 	if line.Level.Rank >= a.cfg.MinLevel.Rank {
-		a.cfg.Store.Add(a.entry(&line, id, at))
+		a.add(a.entry(&line, id, at))
 	}
 }
 
@@ -174,7 +174,7 @@ func (a *Agent) logsDropped(r platform, at time.Time) {
 	if r.reason != "" {
 		line.Text += ": " + r.reason
 	}
-	a.cfg.Store.Add(a.entry(&line, a.tracker.requestOf(at), at))
+	a.add(a.entry(&line, a.tracker.requestOf(at), at))
 }
 
 // platform is what we need of a platform event's record. Figures are kept as

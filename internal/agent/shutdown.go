@@ -19,6 +19,7 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	now := a.cfg.Now()
 	if !a.silent.Load() {
 		a.writeLast(ctx, now, end)
+		a.closeAlerts(ctx, end)
 	}
 	kept := reason == "timeout" || reason == "failure"
 	rest := a.cfg.Store.LastResort(a.cfg.Log, a.cfg.LastResort, kept, end)
@@ -44,7 +45,11 @@ func (a *Agent) shutdownEnd(now, deadline time.Time) time.Time {
 // writeLast writes to DynamoDB until everything is written or the time for it
 // is over.
 func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
-	ctx, cancel := context.WithTimeout(ctx, end.Sub(now)-min(lastResortTime, end.Sub(now)/2))
+	reserve := lastResortTime
+	if a.alerts != nil {
+		reserve += lastAlertTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(now)-min(reserve, end.Sub(now)/2))
 	defer cancel()
 	_ = a.flushLast(ctx)
 	if a.cfg.Receiver != nil {

@@ -43,7 +43,7 @@ func (a *Agent) Unclean(mark []byte) {
 		text = "an earlier Logtable process of this environment was killed during request " + request + "; lines that it had in memory only are lost"
 	}
 	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: "logtable.unclean", Text: text}
-	a.cfg.Store.Add(a.entry(&line, request, a.cfg.Now()))
+	a.add(a.entry(&line, request, a.cfg.Now()))
 	// The mark that tells of it is about to be replaced by our own: should we
 	// be killed at once as well, the row is on /tmp.
 	a.cfg.Store.Persist()
@@ -60,5 +60,9 @@ func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
 		level = a.cfg.Scale.Top()
 	}
 	line := parse.Line{Level: level, Locator: "logtable.lost", Text: "messages were lost: " + strings.Join(parts, "; ")}
-	return a.entry(&line, "", a.cfg.Now())
+	e := a.entry(&line, "", a.cfg.Now())
+	if a.alerts != nil {
+		a.expect(&e, nil)
+	}
+	return e
 }

@@ -293,9 +293,10 @@ func (s *Sender) run() {
 		v := recover()
 		s.mu.Lock()
 		s.running = false
-		if v == nil {
-			s.start() // what came since the last look
+		if v != nil {
+			s.stop() // it would be the same again
 		}
+		s.start() // what came since the last look
 		s.progress()
 		s.mu.Unlock()
 		if v != nil && s.cfg.Panicked != nil {

@@ -43,12 +43,18 @@ const (
 	PlatformRows = "LOGTABLE_PLATFORM"
 	Redact       = "LOGTABLE_REDACT"
 	Strict       = "LOGTABLE_STRICT"
+	AlertTopics  = "LOGTABLE_ALERT_TOPIC_ARNS"
+	AlertFrom    = "LOGTABLE_ALERT_FROM"
+	AlertAllow   = "LOGTABLE_ALERT_ALLOW"
+	AlertWindow  = "LOGTABLE_ALERT_WINDOW"
+	AlertMax     = "LOGTABLE_ALERT_MAX"
 )
 
 // variables is what a misspelt name is compared with.
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
 	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Strict,
+	AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
 }
 
 // A Config is everything a user can set, with defaults filled in.
@@ -107,6 +113,8 @@ type Config struct {
 	Redact string
 	// Strict makes a silent guest of the extension where a setting is bad.
 	Strict bool
+	// Alerts says who is told of what.
+	Alerts Alerts
 }
 
 // A Problem is a setting that was refused.
@@ -146,6 +154,7 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	c.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20)
 	c.Platform = l.choice(PlatformRows, "errors", "all", "none")
 	c.Redact = l.redact()
+	c.Alerts = l.alerts(c.Scale)
 	l.misspelt(environ)
 	return c, l.problems
 }

@@ -31,6 +31,11 @@ type Entry struct {
 	ExceptionAt int    // byte offset in Message; negative if there is none
 	Fields      string // JSON object of the remaining members; "" if none
 	Issues      string // what was wrong with a line, or odd; "" if nothing
+	// Kept, if it is set, is called once with the row's key when the row is
+	// safe: confirmed by DynamoDB, in the spill, or given up and counted as
+	// lost. It is called with the Store's lock held, so it must not call the
+	// Store, nor wait. Rows that end as last-resort lines are never kept.
+	Kept func(date, stampMod string)
 }
 
 // A Record is a row under its final key, encoded: what waits in the queue, what
@@ -47,6 +52,19 @@ type Record struct {
 
 	refusedAt int     // count of the table's accepted records, and one, at the first refusal; 0 for none
 	replay    *replay // the record came from this segment of the spill
+
+	kept func(date, stampMod string) // see Entry.Kept; nil once it was called
+}
+
+// safe tells whoever waits for it that nothing more will be done to keep the
+// record.
+func (r *Record) safe() {
+	if r.kept != nil {
+		kept := r.kept
+		r.kept = nil
+		date, stampMod := r.key()
+		kept(string(date), string(stampMod))
+	}
 }
 
 // newRecord encodes a row that fits.

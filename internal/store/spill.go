@@ -80,6 +80,7 @@ func (s *Store) toSpill(records []*Record) (kept []*Record) {
 	}
 	n, err := s.appendToSpill(fresh)
 	for _, r := range fresh[:n] {
+		r.safe()
 		s.forget(r)
 	}
 	if err != nil {
@@ -147,6 +148,7 @@ func (s *Store) inSpill(r *Record) bool {
 
 // settle notes that a record of a replay is stored or lost. mu must be held.
 func (s *Store) settle(r *Record) {
+	r.safe()
 	p := r.replay
 	if p == nil {
 		return
@@ -207,6 +209,7 @@ func (s *Store) copyWire() bool {
 		n, _ := s.appendToSpill(fresh) // what is not safe stays in hand
 		for _, r := range fresh[:n] {
 			r.spilled = true
+			r.safe()
 		}
 		all = all && n == len(fresh)
 	}

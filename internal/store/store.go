@@ -183,7 +183,7 @@ func (s *Store) add(e Entry) {
 	r.fit()
 	s.buf = r.appendItem(s.buf[:0])
 	rec := s.arenas[tableIndex(r.error)].record(s.buf)
-	rec.size, rec.error = int32(r.size()), r.error
+	rec.size, rec.error, rec.kept = int32(r.size()), r.error, e.Kept
 	*r = row{} // its strings are the caller's
 	if cap(s.buf) > arenaBytes {
 		s.buf = nil

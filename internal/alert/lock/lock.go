@@ -18,6 +18,7 @@ package lock
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,7 +51,7 @@ type Table struct {
 	Client   Client
 	Name     string // of the informational table, or its ARN
 	Function string
-	Holder   string        // this environment, as no other
+	Holder   string        // this environment, as no other; "" is made up with the first use
 	Window   time.Duration // at least a second
 	Max      int           // alerts of the function a window
 	Now      func() time.Time
@@ -192,6 +193,9 @@ type update struct {
 }
 
 func (t *Table) update(group, expression string) *update {
+	if t.Holder == "" {
+		t.Holder = rand.Text() // not before: a process may be cloned after its start
+	}
 	u := &update{table: t, group: group, expression: expression, values: item{}, returns: types.ReturnValueAllOld}
 	u.number(":expiry", t.Now().Add(t.Window+keep).Unix())
 	return u

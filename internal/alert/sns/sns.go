@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -58,6 +57,28 @@ type Channel struct {
 }
 
 var _ alert.Channel = (*Channel)(nil)
+
+// Endpoint reads the endpoint for SNS in the order that AWS documents for its
+// SDKs: AWS_ENDPOINT_URL_SNS, else AWS_ENDPOINT_URL, unless
+// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true; "" for AWS's own. warn is called
+// for one that is no URL.
+func Endpoint(getenv func(string) string, warn func(message, advice string)) string {
+	if strings.EqualFold(strings.TrimSpace(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")), "true") {
+		return ""
+	}
+	for _, name := range []string{"AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL"} {
+		v := getenv(name)
+		if v == "" {
+			continue
+		}
+		u, err := url.Parse(v)
+		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+			return v
+		}
+		warn(name+" is no URL; using SNS's regional endpoint", "write "+name+" as https://host:port or remove it")
+	}
+	return ""
+}
 
 // Fits reports whether a message is within SNS's 256 KB.
 func (c *Channel) Fits(m alert.Message) bool {
@@ -254,13 +275,13 @@ func advice(code string, t alert.Topic) string {
 	return ""
 }
 
-// element is the text of the first XML element of that name; answers have no
-// others.
+// element is the text of the first XML element of that name. Codes and IDs have
+// no characters that XML would escape.
 func element(xml, name string) string {
 	_, rest, found := strings.Cut(xml, "<"+name+">")
 	value, _, closed := strings.Cut(rest, "</"+name+">")
 	if !found || !closed || len(value) > 200 {
 		return ""
 	}
-	return html.UnescapeString(strings.TrimSpace(value))
+	return strings.TrimSpace(value)
 }

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/parse"
+)
+
+// Alerts are the settings of alerting.
+type Alerts struct {
+	// Topics are the SNS topics that every severe record is published to:
+	// LOGTABLE_ALERT_TOPIC_ARNS, separated by commas; none by default.
+	Topics []alert.Topic
+	// From is the level from which on a record is severe: LOGTABLE_ALERT_FROM;
+	// default ALARM, or the errors' first level on a scale without it.
+	From parse.Level
+	// Allow are the topics that a line may ask for by itself:
+	// LOGTABLE_ALERT_ALLOW, ARNs with * in their names only; none by default.
+	Allow alert.Allow
+	// Window is the time in which one alert of a kind is sent:
+	// LOGTABLE_ALERT_WINDOW, 10s to 24h; default 5m.
+	Window time.Duration
+	// Max is how many alerts of the function are sent in that time:
+	// LOGTABLE_ALERT_MAX, 1 to 1000; default 10.
+	Max int
+	// Refused says in words which topics were refused; it becomes rows.
+	Refused []string
+}
+
+// On reports whether anybody is ever told of anything.
+func (a *Alerts) On() bool { return len(a.Topics)+len(a.Allow) > 0 }
+
+const (
+	defaultAlertWindow = 5 * time.Minute
+	minAlertWindow     = 10 * time.Second
+	maxAlertWindow     = 24 * time.Hour
+	defaultAlertMax    = 10
+)
+
+func (l *loader) alerts(scale *parse.Scale) Alerts {
+	a := Alerts{From: alarm(scale), Window: l.alertWindow(), Max: l.integer(AlertMax, defaultAlertMax, 1, 1000)}
+	for _, entry := range list(l.getenv(AlertTopics)) {
+		topic, err := alert.ParseTopic(entry)
+		if err != nil {
+			a.Refused = append(a.Refused, AlertTopics+" names what is no SNS topic: "+shorten(err.Error(), 400))
+			l.refuse(AlertTopics, entry, "is refused: "+err.Error(), "the other topics", "write ARNs such as arn:aws:sns:eu-central-1:123456789012:oncall, separated by commas")
+			continue
+		}
+		a.Topics = append(a.Topics, topic)
+	}
+	for _, entry := range list(l.getenv(AlertAllow)) {
+		topic, err := alert.ParseAllowed(entry)
+		if err != nil {
+			l.refuse(AlertAllow, entry, "is refused: "+err.Error(), "the other entries", "write ARNs of topics, with * in the name at most, separated by commas")
+			continue
+		}
+		a.Allow = append(a.Allow, topic)
+	}
+	if v := strings.TrimSpace(l.getenv(AlertFrom)); v != "" {
+		level, ok := scale.Find(v)
+		if !ok {
+			l.refuse(AlertFrom, v, "is no level of the scale", a.From.Name, "write the name of a level, for example "+AlertFrom+"=ERROR")
+		} else {
+			a.From = level
+		}
+	}
+	return a
+}
+
+// alarm is the level ALARM, or on a scale without it the lowest that is an
+// error.
+func alarm(scale *parse.Scale) parse.Level {
+	if level, ok := scale.Find("ALARM"); ok {
+		return level
+	}
+	for name := range strings.SplitSeq(scale.String(), ", ") { // lowest first
+		if level, ok := scale.Find(name); ok && level.Error {
+			return level
+		}
+	}
+	return scale.Top()
+}
+
+func (l *loader) alertWindow() time.Duration {
+	v := strings.TrimSpace(l.getenv(AlertWindow))
+	if v == "" {
+		return defaultAlertWindow
+	}
+	if d, ok := duration(v); ok && d >= minAlertWindow && d <= maxAlertWindow {
+		return d
+	}
+	l.refuse(AlertWindow, v, "is no time from 10s to 24h", "5m", "write for example "+AlertWindow+"=5m or 1h")
+	return defaultAlertWindow
+}
+
+// list splits a setting at its commas.
+func list(setting string) (entries []string) {
+	if setting == "" {
+		return nil
+	}
+	for entry := range strings.SplitSeq(setting, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
