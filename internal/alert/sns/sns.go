@@ -130,22 +130,23 @@ func (c *Channel) endpoint(t alert.Topic) string {
 		host = "sns-fips" // in GovCloud, every plain endpoint is one
 	}
 	suffix := suffixes[t.Partition]
-	if c.DualStack && suffix[1] != "" {
+	if c.DualStack {
 		return "https://" + host + "." + t.Region + "." + suffix[1] + "/"
 	}
 	return "https://" + host + "." + t.Region + "." + suffix[0] + "/"
 }
 
-// suffixes are the ends of host names by partition: IPv4 and dual stack.
+// suffixes are the ends of host names by partition, IPv4 and dual stack, as in
+// the endpoint rules of AWS's SDK.
 var suffixes = map[string][2]string{
 	"aws":        {"amazonaws.com", "api.aws"},
 	"aws-cn":     {"amazonaws.com.cn", "api.amazonwebservices.com.cn"},
 	"aws-us-gov": {"amazonaws.com", "api.aws"},
-	"aws-iso":    {"c2s.ic.gov", ""},
-	"aws-iso-b":  {"sc2s.sgov.gov", ""},
-	"aws-iso-e":  {"cloud.adc-e.uk", ""},
-	"aws-iso-f":  {"csp.hci.ic.gov", ""},
-	"aws-eusc":   {"amazonaws.eu", ""},
+	"aws-iso":    {"c2s.ic.gov", "api.aws.ic.gov"},
+	"aws-iso-b":  {"sc2s.sgov.gov", "api.aws.scloud"},
+	"aws-iso-e":  {"cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+	"aws-iso-f":  {"csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+	"aws-eusc":   {"amazonaws.eu", "api.amazonwebservices.eu"},
 }
 
 func (c *Channel) sign(ctx context.Context, req *http.Request, body, region string) error {

@@ -1,0 +1,204 @@
+package sns_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/alert/sns"
+	sandbox "github.com/logtable/logtable/internal/sandbox/sns"
+)
+
+const arn = "arn:aws:sns:eu-central-1:123456789012:oncall"
+
+func topic(t *testing.T, arn string) alert.Topic {
+	t.Helper()
+	topic, err := alert.ParseTopic(arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topic
+}
+
+func start(t *testing.T) (*sandbox.Server, *sns.Channel) {
+	t.Helper()
+	s, err := sandbox.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	s.VerifySecret("secret")
+	s.AddTopic(arn, 1, 0)
+	s.AddTopic(arn+".fifo", 1, 0)
+	return s, &sns.Channel{
+		HTTP: &http.Client{Transport: &http.Transport{}}, Endpoint: s.URL(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: "token"}, nil
+		}),
+	}
+}
+
+func message(t *testing.T) alert.Message {
+	return alert.Message{
+		Topic: topic(t, arn), Subject: "ERROR orders 12: db time-out", Text: "Größe \"x\"\n+&=%", Short: "short", Data: `{"a":"b"}`,
+		Level: "ERROR", Module: "orders", Locator: "12", Group: "orders", Once: "1",
+	}
+}
+
+func TestWhatSubscribersGet(t *testing.T) {
+	s, c := start(t)
+	m := message(t)
+	if err := c.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	got := s.Messages()[0]
+	for protocol, want := range map[string]string{"default": m.Text, "email": m.Text, "sms": "short", "http": m.Data, "https": m.Data} {
+		if got.ByProtocol[protocol] != want {
+			t.Errorf("%s gets %q, want %q", protocol, got.ByProtocol[protocol], want)
+		}
+	}
+	if got.Subject != m.Subject || got.Attributes["level"] != "ERROR" || got.Attributes["module"] != "orders" || got.Attributes["locator"] != "12" || got.Group != "" {
+		t.Errorf("%+v", got)
+	}
+	m.Topic = topic(t, arn+".fifo")
+	for range 2 {
+		if err := c.Publish(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Messages(); len(got) != 2 || got[1].Group != "orders" || got[1].Once != "1" {
+		t.Errorf("FIFO: %+v", got[1:])
+	}
+}
+
+// TestOddAttributesAreMadeFit: SNS refuses a message for the sake of an empty
+// attribute.
+func TestOddAttributesAreMadeFit(t *testing.T) {
+	s, c := start(t)
+	m := message(t)
+	m.Module, m.Locator = "", strings.Repeat("ü", 300)+"\x00"
+	if err := c.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Messages()[0].Attributes; len(got) != 2 || len(got["locator"]) > 256 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestTheLimitIsSNSs(t *testing.T) {
+	_, c := start(t)
+	m := message(t)
+	for _, size := range []int{100, 130_000, 140_000} {
+		m.Text = strings.Repeat("x", size)
+		err := c.Publish(t.Context(), m)
+		if c.Fits(m) != (err == nil) {
+			t.Errorf("text of %d: fits %v, but %v", size, c.Fits(m), err)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault   sandbox.Fault
+		refused bool
+		says    string
+	}{
+		"denied":     {sandbox.AccessDenied, true, "sns:Publish"},
+		"no topic":   {sandbox.NoTopic, true, "no such topic"},
+		"throttled":  {sandbox.Throttled, false, "Throttled"},
+		"down":       {sandbox.Unavailable, false, "ServiceUnavailable"},
+		"internal":   {sandbox.Internal, false, "InternalError"},
+		"expired":    {sandbox.ExpiredToken, false, "ExpiredToken"},
+		"reset":      {sandbox.Fault{ResetBefore: true}, false, "no connection"},
+		"lost":       {sandbox.Fault{ResetAfter: true}, false, "no connection"},
+		"encryption": {sandbox.Fault{Err: &sandbox.Error{Code: "KMSAccessDenied", Message: "x"}}, true, "kms:"},
+	} {
+		s, c := start(t)
+		refreshed := false
+		c.Refresh = func() { refreshed = true }
+		s.OnRequest(sandbox.First(1, tc.fault))
+		err := c.Publish(t.Context(), message(t))
+		var refusal *alert.Refusal
+		if err == nil || errors.As(err, &refusal) != tc.refused || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if refreshed != (name == "expired") {
+			t.Errorf("%s: credentials asked for again: %v", name, refreshed)
+		}
+		if err := c.Publish(t.Context(), message(t)); err != nil {
+			t.Errorf("after %s: %v", name, err)
+		}
+	}
+	s, c := start(t)
+	s.OnRequest(sandbox.Always(sandbox.Fault{Hang: true}))
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	if err := c.Publish(ctx, message(t)); err == nil || err.Error() != "no answer in time" {
+		t.Errorf("hanging: %v", err)
+	}
+}
+
+// TestEndpointsAreTheSDKs compares with the endpoints of AWS's own client.
+func TestEndpointsAreTheSDKs(t *testing.T) {
+	for _, region := range []string{"us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1", "eusc-de-east-1"} {
+		partition := map[string]string{"cn": "aws-cn", "us-gov": "aws-us-gov", "us-iso": "aws-iso", "us-isob": "aws-iso-b", "eu-isoe": "aws-iso-e", "us-isof": "aws-iso-f"}
+		name := "aws"
+		for prefix, p := range partition {
+			if strings.HasPrefix(region, prefix+"-") {
+				name = p
+			}
+		}
+		if strings.HasPrefix(region, "eusc") {
+			name = "aws-eusc"
+		}
+		for _, fips := range []bool{false, true} {
+			for _, dual := range []bool{false, true} {
+				want, err := sdk.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), sdk.EndpointParameters{
+					Region: aws.String(region), UseFIPS: aws.Bool(fips), UseDualStack: aws.Bool(dual),
+				})
+				if err != nil {
+					continue // the partition has no such thing
+				}
+				asked := ""
+				c := &sns.Channel{
+					FIPS: fips, DualStack: dual,
+					HTTP: doer(func(r *http.Request) (*http.Response, error) { asked = r.URL.Host; return nil, errors.New("no") }),
+					Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+						return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret"}, nil
+					}),
+				}
+				_ = c.Publish(t.Context(), alert.Message{Topic: topic(t, "arn:"+name+":sns:"+region+":123456789012:x")})
+				if asked != want.URI.Host {
+					t.Errorf("%s, FIPS %v, dual stack %v: %s, want %s", region, fips, dual, asked, want.URI.Host)
+				}
+			}
+		}
+	}
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
+
+func TestEndpointSetting(t *testing.T) {
+	for want, env := range map[string]map[string]string{
+		"http://a:1":  {"AWS_ENDPOINT_URL_SNS": "http://a:1", "AWS_ENDPOINT_URL": "http://b"},
+		"https://b/p": {"AWS_ENDPOINT_URL": "https://b/p"},
+		"":            {"AWS_ENDPOINT_URL": "https://b", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"},
+	} {
+		got := sns.Endpoint(func(name string) string { return env[name] }, func(m, _ string) { t.Error(m) })
+		if got != want {
+			t.Errorf("%v: %q", env, got)
+		}
+	}
+	warned := 0
+	if got := sns.Endpoint(func(name string) string { return map[string]string{"AWS_ENDPOINT_URL_SNS": "nowhere"}[name] }, func(string, string) { warned++ }); got != "" || warned != 1 {
+		t.Errorf("no URL: %q, %d warnings", got, warned)
+	}
+}
