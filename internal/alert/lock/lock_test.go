@@ -1,0 +1,297 @@
+package lock_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/alert/lock"
+	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sandbox/table"
+)
+
+const arn = "arn:aws:sns:eu-central-1:123456789012:oncall"
+
+// fleet is many environments of one function over one table, by one clock.
+type fleet struct {
+	t      *testing.T
+	table  *table.Server
+	client *dynamodb.Client
+	clock  atomic.Int64 // epoch milliseconds
+	max    int
+
+	mu       sync.Mutex
+	messages []alert.Message
+	issues   []string
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	s, err := table.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if err := s.CreateLogTables(t.Context(), "logtable-info", "logtable-errors"); err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{t: t, table: s, max: 10}
+	f.client = s.Client(func(o *dynamodb.Options) {
+		// A thousand environments have a connection each; a test has not.
+		o.HTTPClient = &http.Client{Transport: &http.Transport{MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16}}
+	})
+	f.clock.Store(1_795_300_000_000)
+	return f
+}
+
+func (f *fleet) now() time.Time          { return time.UnixMilli(f.clock.Load()) }
+func (f *fleet) pass(d time.Duration)    { f.clock.Add(d.Milliseconds()) }
+func (f *fleet) Fits(alert.Message) bool { return true }
+func (f *fleet) Publish(_ context.Context, m alert.Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.messages = append(f.messages, m)
+	return nil
+}
+func (f *fleet) Fail(string, string, string, ...any) bool { return true }
+func (f *fleet) Recover(string, string)                   {}
+
+func (f *fleet) sent() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.messages)
+}
+
+func (f *fleet) lock(name string) *lock.Table {
+	return &lock.Table{Client: f.client, Name: "logtable-info", Function: "orders", Holder: name, Window: 5 * time.Minute, Max: f.max, Now: f.now}
+}
+
+// environment is one sender.
+func (f *fleet) environment(l alert.Lock) *alert.Sender {
+	topic, err := alert.ParseTopic(arn)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return alert.New(alert.Config{
+		Topics: []alert.Topic{topic}, Window: 5 * time.Minute, Max: f.max, Channel: f, Lock: l, Report: f, Now: f.now,
+		Source: alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC, InfoTable: "logtable-info", ErrorsTable: "logtable-errors"},
+		Issue: func(_ *alert.Alert, _ bool, text string) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.issues = append(f.issues, text)
+		},
+	})
+}
+
+// fail has an environment print an error and end its invocation.
+func (f *fleet) fail(s *alert.Sender, locator string) {
+	kept := s.Expect(&alert.Alert{Time: f.now(), Level: "ERROR", Module: "orders", Locator: locator, Text: "x", Configured: true, ErrorsTable: true})
+	if kept != nil {
+		kept("2026-11-22", "stamp")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	s.Flush(ctx)
+}
+
+// TestAThousandEnvironmentsSendOneMessage is the storm: all fail at once, with
+// the same error, and once more a window later.
+func TestAThousandEnvironmentsSendOneMessage(t *testing.T) {
+	const environments = 1000
+	f := newFleet(t)
+	senders := make([]*alert.Sender, environments)
+	for i := range senders {
+		senders[i] = f.environment(&patient{f.lock(fmt.Sprint("e", i))})
+	}
+	all := func() {
+		var wg sync.WaitGroup
+		for _, s := range senders {
+			wg.Go(func() { f.fail(s, "1") })
+		}
+		wg.Wait()
+	}
+	all()
+	if n := f.sent(); n != 1 {
+		t.Fatalf("%d messages", n)
+	}
+	// Those who found the lease taken ask again with their next event.
+	f.pass(alert.Lease)
+	for _, s := range senders {
+		s.Start()
+	}
+	all()
+	if n := f.sent(); n != 1 {
+		t.Fatalf("%d messages in the window", n)
+	}
+	f.pass(5 * time.Minute)
+	all()
+	if n := f.sent(); n != 2 {
+		t.Fatalf("%d messages in two windows", n)
+	}
+	text := f.messages[1].Text
+	var told int
+	if _, rest, ok := strings.Cut(text, "About "); ok {
+		fmt.Sscan(rest, &told)
+	}
+	if told < environments*9/10 || told > 3*environments {
+		t.Errorf("told of %d held back, of about %d:\n%s", told, 2*environments-1, text)
+	}
+	t.Logf("%d write units for 3 × %d failures; told of %d", f.table.Stats().WriteUnits, environments, told)
+}
+
+// patient has each call take its time: the sandbox of a busy machine is no
+// DynamoDB.
+type patient struct{ *lock.Table }
+
+func without(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
+func (p *patient) Acquire(ctx context.Context, g string) (alert.Answer, error) {
+	return p.Table.Acquire(without(ctx), g)
+}
+func (p *patient) Slot(ctx context.Context) (alert.Answer, error) { return p.Table.Slot(without(ctx)) }
+func (p *patient) Sent(ctx context.Context, g string, h alert.Held) error {
+	return p.Table.Sent(without(ctx), g, h)
+}
+func (p *patient) Count(ctx context.Context, g string, h alert.Held) error {
+	return p.Table.Count(without(ctx), g, h)
+}
+
+func TestTheShareIsTheFunctions(t *testing.T) {
+	f := newFleet(t)
+	f.max = 3
+	for i := range 6 {
+		s := f.environment(&patient{f.lock(fmt.Sprint("e", i))})
+		f.fail(s, fmt.Sprint(i))
+	}
+	var subjects []string
+	for _, m := range f.messages {
+		subjects = append(subjects, m.Subject)
+	}
+	if got := strings.Join(subjects, "; "); got != "ERROR orders 0: x; ERROR orders 1: x; ERROR orders 2: x; orders: more alerts are held back until 22:31 UTC" {
+		t.Errorf("%s", got)
+	}
+	f.pass(5 * time.Minute)
+	f.fail(f.environment(&patient{f.lock("later")}), "5")
+	if n := f.sent(); n != 5 || !strings.Contains(f.messages[4].Text, "About 1 more like this") {
+		t.Errorf("%d messages; %s", n, f.messages[n-1].Text)
+	}
+}
+
+func TestALeaseEndsWithItsHolder(t *testing.T) {
+	f := newFleet(t)
+	ctx := t.Context()
+	dead, heir := f.lock("dead"), f.lock("heir")
+	first, err := dead.Acquire(ctx, "g")
+	if err != nil || first.Verdict != alert.Granted {
+		t.Fatal(first, err)
+	}
+	answer, err := heir.Acquire(ctx, "g")
+	if err != nil || answer.Verdict != alert.Leased || !answer.Until.Equal(f.now().Add(alert.Lease)) {
+		t.Fatal(answer, err)
+	}
+	if again, err := dead.Acquire(ctx, "g"); err != nil || again.Verdict != alert.Granted {
+		t.Errorf("the holder itself: %v %v", again, err)
+	}
+	f.pass(alert.Lease)
+	answer, err = heir.Acquire(ctx, "g")
+	if err != nil || answer.Verdict != alert.Granted || answer.Window != first.Window {
+		t.Errorf("the heir's window is the dead one's, for FIFO topics: %v, %v, %v", answer, first, err)
+	}
+	// The dead one was only frozen, and says that it has sent: too late.
+	if err := dead.Sent(ctx, "g", alert.Held{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := heir.Sent(ctx, "g", alert.Held{}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err = dead.Acquire(ctx, "g")
+	if err != nil || answer.Verdict != alert.Sent || !answer.Until.Equal(f.now().Add(5*time.Minute)) {
+		t.Errorf("%v, %v", answer, err)
+	}
+	f.pass(5 * time.Minute)
+	if answer, err = dead.Acquire(ctx, "g"); err != nil || answer.Verdict != alert.Granted || answer.Window == first.Window {
+		t.Errorf("%v, %v", answer, err)
+	}
+	if err := dead.Release(ctx, "g"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err = heir.Acquire(ctx, "g"); err != nil || answer.Verdict != alert.Granted {
+		t.Errorf("after a release: %v, %v", answer, err)
+	}
+}
+
+func TestCounts(t *testing.T) {
+	f := newFleet(t)
+	ctx := t.Context()
+	a, b := f.lock("a"), f.lock("b")
+	began := f.now()
+	count := func(l *lock.Table, n int) {
+		t.Helper()
+		if err := l.Count(ctx, "g", alert.Held{Count: n, First: f.now(), Last: f.now()}); err != nil {
+			t.Fatal(err)
+		}
+		f.pass(time.Second)
+	}
+	count(a, 3)
+	count(b, 4)
+	answer, err := a.Acquire(ctx, "g")
+	if err != nil || answer.Held.Count != 7 || !answer.Held.First.Equal(began) || !answer.Held.Last.Equal(began.Add(time.Second)) {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	count(b, 5) // while a is sending
+	if err := a.Sent(ctx, "g", answer.Held); err != nil {
+		t.Fatal(err)
+	}
+	f.pass(5 * time.Minute)
+	if answer, err = b.Acquire(ctx, "g"); err != nil || answer.Held.Count != 5 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+}
+
+func TestTheTableIsDown(t *testing.T) {
+	f := newFleet(t)
+	f.table.OnRequest(table.Only(table.AccessDenied(), "UpdateItem"))
+	for i := range 3 {
+		s := f.environment(f.lock(fmt.Sprint("e", i)))
+		f.fail(s, "1")
+		f.fail(s, "1")
+	}
+	if n := f.sent(); n != 3 {
+		t.Errorf("%d messages of three environments on their own", n)
+	}
+	if f.messages[0].Once != f.messages[2].Once {
+		t.Error("a FIFO topic could not deduplicate them")
+	}
+	if len(f.issues) != 3 || !strings.Contains(f.issues[0], "dynamodb:UpdateItem") {
+		t.Errorf("%q", f.issues)
+	}
+}
+
+// TestReadersDoNotSeeLocks: what is in the table beside rows is nobody's row.
+func TestReadersDoNotSeeLocks(t *testing.T) {
+	f := newFleet(t)
+	f.fail(f.environment(&patient{f.lock("e")}), "1")
+	items := f.table.Items("logtable-info")
+	if len(items) != 2 {
+		t.Fatalf("%d items", len(items))
+	}
+	for _, item := range items {
+		if !strings.HasPrefix(item.Str("date"), "alert#orders#") || item.Str("stamp_mod") != "lock" || item.Num("expiry") == "" {
+			t.Errorf("%v", item)
+		}
+	}
+	rows := read.New(f.client).Query(t.Context(), read.Options{
+		InfoTable: "logtable-info", From: f.now().Add(-48 * time.Hour), To: f.now().Add(48 * time.Hour), Now: f.now(),
+	})
+	for row, err := range rows {
+		t.Errorf("a row: %+v, %v", row, err)
+	}
+}
