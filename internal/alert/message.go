@@ -52,7 +52,7 @@ func (s *Source) render(a *Alert, d delivery, held Held, limit int) Message {
 		said = printable(d.message)
 	}
 	said = cut(said, limit)
-	head := fmt.Sprintf("%s %s %s", a.Level, a.Module, a.Locator)
+	head := oneLine(printable(a.Level + " " + a.Module + " " + a.Locator))
 	if first := firstLine(said, exception); first != "" {
 		head += ": " + first
 	}
