@@ -21,6 +21,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 	"github.com/logtable/logtable/internal/sandbox/rie"
+	"github.com/logtable/logtable/internal/sandbox/sns"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
@@ -87,6 +88,10 @@ func TestStories(t *testing.T) {
 			"log":        func(ts *testscript.TestScript, neg bool, args []string) { of(ts).log(ts, neg, args) },
 			"held":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).held(ts, args) },
 			"lull":       func(ts *testscript.TestScript, neg bool, args []string) { lull() },
+			"sns":        func(ts *testscript.TestScript, neg bool, args []string) { of(ts).snsMood(ts, args) },
+			"lock":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).lock(ts, args) },
+			"alerts":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).alerts(ts, args) },
+			"requests":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).requests(ts, args) },
 			"violations": func(ts *testscript.TestScript, neg bool, args []string) { of(ts).violations(ts, args) },
 		},
 	})
@@ -99,6 +104,7 @@ type world struct {
 	t       *testing.T
 	env     *lambda.Environment
 	table   *table.Server
+	sns     *sns.Server // nil before the command sns
 	results []lambda.Result
 	over    bool // shut down, or told to leave
 	allowed []string
@@ -137,7 +143,7 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 		case assigned && value == "-":
 			delete(cfg.Env, option)
 		case assigned && !strings.HasPrefix(option, "-"):
-			cfg.Env[option] = strings.NewReplacer("@TABLE", w.table.URL(), "@WORK", ts.Getenv("WORK")).Replace(value)
+			cfg.Env[option] = strings.NewReplacer("@TABLE", w.table.URL(), "@WORK", ts.Getenv("WORK"), "@SNS", w.snsURL(), "@TOPIC", topicPrefix).Replace(value)
 		default:
 			w.option(ts, &cfg, arg)
 		}
@@ -415,6 +421,9 @@ func (w *world) shutdown(ts *testscript.TestScript, args []string) {
 func (w *world) rows(ts *testscript.TestScript, args []string) {
 	var out bytes.Buffer
 	for _, item := range w.table.Items("logtable-" + args[0]) {
+		if isLock(item) {
+			continue
+		}
 		fmt.Fprintln(&out, item.Str("message"))
 		if id := item.Str("request_id"); id != "" {
 			fmt.Fprintln(&out, "  request", w.requestName(id))
