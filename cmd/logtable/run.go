@@ -96,6 +96,7 @@ reads them back.`,
 	root.AddCommand(
 		newQuery(sh),
 		newReplay(sh),
+		newAlert(sh),
 		newDemo(sh),
 		newVersion(sh),
 	)

@@ -301,3 +301,16 @@ func cut(s string, n int) string {
 	}
 	return fmt.Sprintf("%s… (%d bytes more are in the row)", s[:kept], len(s)-kept)
 }
+
+// Sample is an alert as a function would send it to the topic, that says what it
+// is, for whoever wants to see whether alerts arrive.
+func Sample(topic Topic, at time.Time, zone *time.Location) Message {
+	s := Source{Function: "logtable-alert-test", Region: topic.Region, Zone: zone, InfoTable: defaultInfoTable, ErrorsTable: defaultErrorsTable}
+	a := &Alert{
+		Time: at, Level: "INFO", Module: "logtable", Locator: "test", Text: "this is a test: alerts reach you",
+		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,
+	}
+	m := s.render(a, delivery{topic: topic}, Held{}, maxText)
+	m.Once = once("test", at.String())
+	return m
+}

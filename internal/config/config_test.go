@@ -24,7 +24,8 @@ func TestDefaults(t *testing.T) {
 	}
 	if c.InfoTable != "logtable-info" || c.ErrorsTable != "logtable-errors" || c.TTL != 60*24*time.Hour || c.Zone != time.UTC ||
 		c.FlushTimeout != 2*time.Second || c.BufferBytes != 8<<20 || c.MaxLines != 0 || c.Plain != "" || c.MinLevel.Name != "" || c.Fields != nil ||
-		c.SpillDir != "/tmp/logtable" || c.SpillBytes != -1 || c.LastResortBytes != 1<<20 || c.Platform != "errors" || c.Strict {
+		c.SpillDir != "/tmp/logtable" || c.SpillBytes != -1 || c.LastResortBytes != 1<<20 || c.Platform != "errors" || c.Strict || c.Flush != "end" ||
+		c.Alerts.On() || c.Alerts.From.Name != "ALARM" || c.Alerts.Window != 5*time.Minute || c.Alerts.Max != 10 || c.Alerts.Refused != nil {
 		t.Errorf("%+v", c)
 	}
 }
@@ -98,6 +99,22 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_REDACT", "all", true, func(c config.Config) bool { return c.Redact == "all" }},
 		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" }},
 		{"LOGTABLE_STRICT", "TRUE", true, func(c config.Config) bool { return c.Strict }},
+		{"LOGTABLE_ALERT_TOPIC_ARNS", "arn:aws:sns:eu-west-1:123456789012:a , arn:aws-cn:sns:cn-north-1:123456789012:b.fifo,", true, func(c config.Config) bool {
+			return len(c.Alerts.Topics) == 2 && c.Alerts.Topics[1].FIFO && c.Alerts.On()
+		}},
+		{"LOGTABLE_ALERT_TOPIC_ARNS", "arn:aws:sns:eu-west-1:123456789012:a,b", false, func(c config.Config) bool {
+			return len(c.Alerts.Topics) == 1 && len(c.Alerts.Refused) == 1 && strings.Contains(c.Alerts.Refused[0], `"b" is no ARN`)
+		}},
+		{"LOGTABLE_ALERT_FROM", "warning", true, func(c config.Config) bool { return c.Alerts.From.Name == "WARN" && !c.Alerts.On() }},
+		{"LOGTABLE_ALERT_FROM", "loud", false, func(c config.Config) bool { return c.Alerts.From.Name == "ALARM" }},
+		{"LOGTABLE_ALERT_ALLOW", "arn:aws:sns:eu-west-1:123456789012:team-*", true, func(c config.Config) bool { return len(c.Alerts.Allow) == 1 && c.Alerts.On() }},
+		{"LOGTABLE_ALERT_ALLOW", "arn:aws:sns:*:123456789012:team", false, func(c config.Config) bool { return !c.Alerts.On() }},
+		{"LOGTABLE_ALERT_WINDOW", "1h", true, func(c config.Config) bool { return c.Alerts.Window == time.Hour }},
+		{"LOGTABLE_ALERT_WINDOW", "300", true, func(c config.Config) bool { return c.Alerts.Window == 5*time.Minute }},
+		{"LOGTABLE_ALERT_WINDOW", "5s", false, func(c config.Config) bool { return c.Alerts.Window == 5*time.Minute }},
+		{"LOGTABLE_ALERT_WINDOW", "2d", false, func(c config.Config) bool { return c.Alerts.Window == 5*time.Minute }},
+		{"LOGTABLE_ALERT_MAX", "1", true, func(c config.Config) bool { return c.Alerts.Max == 1 }},
+		{"LOGTABLE_ALERT_MAX", "0", false, func(c config.Config) bool { return c.Alerts.Max == 10 }},
 		{"LOGTABLE_STRICT", "maybe", false, func(c config.Config) bool { return !c.Strict }},
 	} {
 		t.Run(tc.name+"="+tc.value[:min(len(tc.value), 30)], func(t *testing.T) {
@@ -111,6 +128,13 @@ func TestSettings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAlertsFromTheErrorsOnAScaleWithoutALARM(t *testing.T) {
+	c, problems := load(t, map[string]string{"LOGTABLE_LEVELS": "LOW=1,MID=2,HIGH=3", "LOGTABLE_ERRORS_FROM": "MID"})
+	if len(problems) > 0 || c.Alerts.From.Name != "MID" {
+		t.Errorf("%+v, %v", c.Alerts, problems)
 	}
 }
 
@@ -140,7 +164,8 @@ func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	names := []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_TTL", "LOGTABLE_TIMEZONE", "LOGTABLE_TZ_OFFSET", "LOGTABLE_LEVELS", "LOGTABLE_ERRORS_FROM",
 		"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_MAX_LINES", "LOGTABLE_FLUSH_TIMEOUT", "LOGTABLE_BUFFER_BYTES", "LOGTABLE_SPILL_DIR",
-		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW", "LOGTABLE_FIELDS"}
+		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW", "LOGTABLE_FIELDS",
+		"LOGTABLE_ALERT_TOPIC_ARNS", "LOGTABLE_ALERT_FROM", "LOGTABLE_ALERT_ALLOW", "LOGTABLE_ALERT_WINDOW", "LOGTABLE_ALERT_MAX"}
 	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x", "pino; text=msg,a.b"} {
 		f.Add(uint8(i), value, uint8(i+1), value)
 	}
@@ -149,7 +174,8 @@ func FuzzLoad(f *testing.F) {
 		env := map[string]string{names[int(a)%len(names)]: av, names[int(b)%len(names)]: bv}
 		c, problems := load(t, env)
 		if c.TTL < time.Second || c.Zone == nil || c.Scale == nil || c.FlushTimeout < 10*time.Millisecond || c.FlushTimeout > 15*time.Minute ||
-			c.BufferBytes < 64<<10 || c.BufferBytes > 1<<30 || c.MaxLines < 0 || c.SpillDir == "" || c.LastResortBytes < 0 || len(c.InfoTable) < 3 {
+			c.BufferBytes < 64<<10 || c.BufferBytes > 1<<30 || c.MaxLines < 0 || c.SpillDir == "" || c.LastResortBytes < 0 || len(c.InfoTable) < 3 ||
+			c.Alerts.Max < 1 || c.Alerts.Window < 10*time.Second || c.Alerts.Window > 24*time.Hour || c.Alerts.From.Name == "" {
 			t.Errorf("%q: %+v", env, c)
 		}
 		for _, p := range problems {

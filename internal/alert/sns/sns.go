@@ -82,7 +82,7 @@ func Endpoint(getenv func(string) string, warn func(message, advice string)) str
 
 // Fits reports whether a message is within SNS's 256 KB.
 func (c *Channel) Fits(m alert.Message) bool {
-	n := len(body(m))
+	n := len(Body(m))
 	for _, a := range attributes(m) {
 		n += len(a.name) + len("String") + len(a.value)
 	}
@@ -172,7 +172,7 @@ func (c *Channel) sign(ctx context.Context, req *http.Request, body, region stri
 func form(m alert.Message) string {
 	v := url.Values{
 		"Action": {"Publish"}, "Version": {apiVersion}, "TopicArn": {m.Topic.ARN},
-		"Subject": {m.Subject}, "Message": {body(m)}, "MessageStructure": {"json"},
+		"Subject": {m.Subject}, "Message": {Body(m)}, "MessageStructure": {"json"},
 	}
 	for i, a := range attributes(m) {
 		entry := "MessageAttributes.entry." + strconv.Itoa(i+1)
@@ -187,9 +187,9 @@ func form(m alert.Message) string {
 	return v.Encode()
 }
 
-// body is the message in SNS's JSON structure: one text for each kind of
+// Body is the message in SNS's JSON structure: one text for each kind of
 // subscriber. What is not named gets the default, the text for people.
-func body(m alert.Message) string {
+func Body(m alert.Message) string {
 	b := []byte{'{'}
 	for _, kind := range []struct{ name, text string }{
 		{"default", m.Text}, {"email", m.Text}, {"sms", m.Short}, {"http", m.Data}, {"https", m.Data},

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/cobra"
+
+	"github.com/logtable/logtable/internal/alert"
+	channel "github.com/logtable/logtable/internal/alert/sns"
+)
+
+// alertFlags are what `logtable alert test` can be told.
+type alertFlags struct {
+	topics               []string
+	profile, endpointURL string
+	timezone             string
+}
+
+func newAlert(sh *shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "alert",
+		Short: "Check that alerts reach people",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	f := &alertFlags{}
+	test := &cobra.Command{
+		Use:   "test --topic ARN",
+		Short: "Publish a sample alert to an SNS topic",
+		Long: `Publish a sample alert to an SNS topic, as a function with the layer would, and
+say what is missing: a permission, the topic's policy, a confirmation.
+
+It is published with your own credentials. The function's role needs sns:Publish
+on the topic, too; layer/template.yaml grants it.`,
+		Example: `  logtable alert test --topic arn:aws:sns:eu-central-1:123456789012:oncall`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return alertTest(cmd.Context(), sh, f) },
+	}
+	flags := test.Flags()
+	flags.SortFlags = false
+	flags.StringSliceVar(&f.topics, "topic", nil, "`ARN` of the topic; may be repeated\n(default LOGTABLE_ALERT_TOPIC_ARNS)")
+	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of the time in the message\n(default LOGTABLE_TIMEZONE, else UTC)")
+	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
+	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another SNS, for example a local one")
+	cmd.AddCommand(test)
+	return cmd
+}
+
+// alertTest publishes to every topic; one that fails does not keep the others
+// from being tried.
+func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
+	if len(f.topics) == 0 {
+		f.topics = strings.FieldsFunc(sh.getenv("LOGTABLE_ALERT_TOPIC_ARNS"), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	if len(f.topics) == 0 {
+		return usagef("no topic is given: say --topic arn:aws:sns:REGION:ACCOUNT:NAME")
+	}
+	if u, err := url.Parse(f.endpointURL); f.endpointURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:4566", f.endpointURL)
+	}
+	var topics []alert.Topic
+	for _, arn := range f.topics {
+		topic, err := alert.ParseTopic(strings.TrimSpace(arn))
+		if err != nil {
+			return usagef("cannot publish: %w", err)
+		}
+		topics = append(topics, topic)
+	}
+	failed := 0
+	for _, topic := range topics {
+		if err := f.try(ctx, sh, topic); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			failed++
+			fmt.Fprintf(sh.stderr, "%s: %s\n", topic.Name, visible(err.Error()))
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d topics did not take the sample", failed, len(topics))
+	}
+	return nil
+}
+
+// try publishes one sample and looks whether anybody gets it.
+func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) error {
+	zone, err := parseZone(firstOf(f.timezone, sh.getenv("LOGTABLE_TIMEZONE")))
+	if err != nil {
+		return err
+	}
+	client, err := f.connect(ctx, sh, topic.Region)
+	if err != nil {
+		return err
+	}
+	m := alert.Sample(topic, sh.now(), zone)
+	in := &sns.PublishInput{
+		TopicArn: &topic.ARN, Subject: &m.Subject, Message: aws.String(channel.Body(m)), MessageStructure: aws.String("json"),
+		MessageAttributes: map[string]types.MessageAttributeValue{},
+	}
+	for name, value := range map[string]string{"level": m.Level, "module": m.Module, "locator": m.Locator} {
+		in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+	if topic.FIFO {
+		in.MessageGroupId, in.MessageDeduplicationId = &m.Group, &m.Once
+	}
+	out, err := client.Publish(ctx, in)
+	if err != nil {
+		return explainPublish(err, topic)
+	}
+	fmt.Fprintf(sh.stdout, "%s: published, message ID %s\n", topic.Name, visible(aws.ToString(out.MessageId)))
+	fmt.Fprintf(sh.stdout, "%s: %s\n", topic.Name, visible(subscribers(ctx, client, topic)))
+	return nil
+}
+
+func (f *alertFlags) connect(ctx context.Context, sh *shell, region string) (*sns.Client, error) {
+	load := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
+		config.WithRegion(region),
+	}
+	if f.profile != "" {
+		load = append(load, config.WithSharedConfigProfile(f.profile))
+	}
+	if isLoopback(f.endpointURL) && f.profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
+		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the AWS configuration: %w", err)
+	}
+	return sns.NewFromConfig(cfg, func(o *sns.Options) {
+		if f.endpointURL != "" {
+			o.BaseEndpoint = aws.String(f.endpointURL)
+		}
+	}), nil
+}
+
+// subscribers says who gets what is published: a message to a topic that nobody
+// has subscribed to, or confirmed, is taken and seen by nobody.
+func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) string {
+	out, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic.ARN})
+	if err != nil {
+		return "who has subscribed cannot be seen: that takes sns:GetTopicAttributes, for this check only"
+	}
+	confirmed, pending := out.Attributes["SubscriptionsConfirmed"], out.Attributes["SubscriptionsPending"]
+	switch {
+	case confirmed == "0" && pending == "0":
+		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " + topic.ARN + " --protocol email --notification-endpoint you@example.com)"
+	case confirmed == "0":
+		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, by the link in the mail that SNS has sent"
+	case pending != "0" && pending != "":
+		return confirmed + " subscriptions get it, unless their filter says otherwise; " + pending + " wait for their confirmation"
+	}
+	return confirmed + " subscriptions get it, unless their filter says otherwise"
+}
+
+// explainPublish turns a refusal into what to do next.
+func explainPublish(err error, topic alert.Topic) error {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		text := oneLine(err.Error())
+		if strings.Contains(text, "failed to refresh cached credentials") || strings.Contains(text, "get identity") {
+			return errors.New("no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+		}
+		return errors.New("nothing answers: check the region in the ARN, --endpoint-url and the network (" + rootCause(err) + ")")
+	}
+	switch code := api.ErrorCode(); {
+	case code == "AuthorizationError" || code == "AccessDenied" || code == "AccessDeniedException":
+		return fmt.Errorf(`not allowed: the policy of who publishes needs {"Effect":"Allow","Action":"sns:Publish","Resource":"%s"}; a topic of another account must allow it in its own access policy, too (%s)`,
+			topic.ARN, oneLine(api.ErrorMessage()))
+	case code == "NotFound" || code == "ResourceNotFound":
+		return fmt.Errorf("there is no such topic in account %s, region %s: check the ARN", topic.Account, topic.Region)
+	case strings.HasPrefix(code, "KMS"):
+		return fmt.Errorf("the topic is encrypted: who publishes needs kms:GenerateDataKey* and kms:Decrypt on its key (%s: %s)", code, oneLine(api.ErrorMessage()))
+	case code == "ExpiredToken" || code == "ExpiredTokenException":
+		return errors.New("the AWS credentials have expired: log in again (aws sso login), or choose another --profile")
+	case code == "InvalidClientTokenId" || code == "SignatureDoesNotMatch":
+		return fmt.Errorf("AWS refuses the credentials: check --profile and the AWS_… variables (%s)", oneLine(api.ErrorMessage()))
+	default:
+		return fmt.Errorf("%s: %s", code, oneLine(api.ErrorMessage()))
+	}
+}
