@@ -2,6 +2,7 @@ package parse_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -164,8 +165,9 @@ func FuzzLines(f *testing.F) {
 // run for minutes.
 func TestHostileLengths(t *testing.T) {
 	const ours = `{"locator":"1","level":"INFO"}`
-	parser := parse.New(parse.Options{Plain: "INFO"})
+	parsers := []*parse.Parser{parse.New(parse.Options{Plain: "INFO"}), mapped(t, "ecs; otel; lambda; log4j2; text=a.a.a.a", parse.Options{Plain: "INFO"})}
 	for _, unit := range []string{
+		`{"a":1,"a.a":{"a":`, `{"level":"INFO","error.`, `{"error.a":1,"error.b":{"c":[`,
 		`{"a":`, `["{",`, `[{"a":1},`, `[[`, `[`, `{"`, `{"a":1} `, `{"a":"`, "{\"a\":\n" + ours + ",\n\"b\":", ours + "\n",
 		ours + "\n{\"x\":?}\n", `{"locator":"1",` + "\n", "{\"locator\":\"1\",\"te\n", `{"message":"{\"a\":"}` + "\n", ", ", "\x1b[", "[INFO] ",
 	} {
@@ -175,10 +177,30 @@ func TestHostileLengths(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n := 0
-			parser.Lines(record, func(parse.Line) { n++ })
-			if n == 0 {
-				t.Errorf("%q repeated: nothing", unit)
+			for _, parser := range parsers {
+				n := 0
+				parser.Lines(record, func(parse.Line) { n++ })
+				if n == 0 {
+					t.Errorf("%q repeated: nothing", unit)
+				}
+			}
+		}
+	}
+}
+
+// Objects made to be searched over and over with a mapping come to an end, too.
+func TestHostileObjects(t *testing.T) {
+	parser := mapped(t, "ecs; otel; lambda; log4j2; serilog; text=a.a.a.a,a.a.b,a.b; exception=a,a.a,b.a; locator=a.a.c,a.c", parse.Options{})
+	for _, unit := range []string{`"error.%d":"x",`, `"a.%d":{},`, `"a":{"a":{"b%d":"x"}},`, `"attributes":{"exception.%d":1},`, `"x%d":1,`, `"log.origin.file.%d":[],`} {
+		var b strings.Builder
+		b.WriteString(`{"level":"INFO","message":"m",`)
+		for i := 0; b.Len() < 1<<18; i++ {
+			fmt.Fprintf(&b, unit, i)
+		}
+		members := strings.TrimSuffix(b.String(), ",")
+		for _, record := range []string{members + "}", members + `,"a":{"a":` + members + "}}}", members + `,"log":` + members + `}}`} {
+			if line, ok := parser.Record([]byte(record)); !ok || line.Kind != parse.Ours {
+				t.Errorf("%q repeated: %v, %v", unit, line.Kind, ok)
 			}
 		}
 	}
