@@ -209,14 +209,23 @@ func quoted(arg string) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// consoles are the console's hosts by partition, without the region in front.
-var consoles = map[string]string{
-	"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com",
+// console is the console's host in a partition, without the region in front; ""
+// where we know none.
+func console(partition string) string {
+	switch partition {
+	case "aws":
+		return "console.aws.amazon.com"
+	case "aws-cn":
+		return "console.amazonaws.cn"
+	case "aws-us-gov":
+		return "console.amazonaws-us-gov.com"
+	}
+	return ""
 }
 
 // link leads to the row in DynamoDB's console; "" where there is none.
 func (s *Source) link(a *Alert) string {
-	host := consoles[partitionOf(s.Region)]
+	host := console(partitionOf(s.Region))
 	if host == "" || s.Region == "" || a.Date == "" {
 		return ""
 	}

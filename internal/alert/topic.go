@@ -2,19 +2,11 @@ package alert
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
-// The forms of the parts of an SNS topic's ARN. A name has at most 256
-// characters, the ending .fifo of a FIFO topic included (SNS, CreateTopic).
-var (
-	regionForm  = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$`)
-	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
-	nameForm    = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.fifo)?$`)
-	patternForm = regexp.MustCompile(`^[A-Za-z0-9_*-]+(\.fifo|\.\*)?$`)
-)
-
+// maxTopicName is the longest name of a topic, in characters, the ending .fifo of
+// a FIFO topic included (SNS, CreateTopic).
 const maxTopicName = 256
 
 // partitions are AWS's partitions with what their regions begin with. Regions
@@ -45,7 +37,7 @@ func ParseTopic(arn string) (Topic, error) {
 	if err != nil {
 		return Topic{}, err
 	}
-	if !nameForm.MatchString(t.Name) || len(t.Name) > maxTopicName {
+	if !isName(strings.TrimSuffix(t.Name, ".fifo"), "_-") || len(t.Name) > maxTopicName {
 		return Topic{}, fmt.Errorf("%q is no topic's name: it has 1 to 256 characters out of A-Z a-z 0-9 _ -, and .fifo at the end for a FIFO topic", short(t.Name))
 	}
 	t.FIFO = strings.HasSuffix(t.Name, ".fifo")
@@ -65,15 +57,62 @@ func split(arn string) (Topic, error) {
 	}
 	t := Topic{ARN: arn, Partition: parts[1], Region: parts[3], Account: parts[4], Name: parts[5]}
 	switch {
-	case !regionForm.MatchString(t.Region):
+	case !isRegion(t.Region):
 		return Topic{}, fmt.Errorf("%q is no region", short(t.Region))
 	case partitionOf(t.Region) != t.Partition:
 		return Topic{}, fmt.Errorf("region %s is not in partition %q but in %s", t.Region, short(t.Partition), partitionOf(t.Region))
-	case !accountForm.MatchString(t.Account):
+	case !isAccount(t.Account):
 		return Topic{}, fmt.Errorf("%q is no account: it has 12 digits", short(t.Account))
 	}
 	return t, nil
 }
+
+// These are loops and no regular expressions, which every cold start would
+// compile, with alerts or without.
+
+// isName reports whether s is not empty and of letters, digits and the others.
+func isName(s, others string) bool {
+	for i := range len(s) {
+		if !isLetter(s[i]|0x20) && !isDigit(s[i]) && strings.IndexByte(others, s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isRegion reports whether s has the form of a region: eu-central-1.
+func isRegion(s string) bool {
+	parts := strings.Split(s, "-")
+	if len(parts) < 3 || len(parts) > 5 || len(s) > 32 {
+		return false
+	}
+	for _, word := range parts[:len(parts)-1] {
+		for i := range len(word) {
+			if !isLetter(word[i]) {
+				return false
+			}
+		}
+		if len(word) < 2 {
+			return false
+		}
+	}
+	number := parts[len(parts)-1]
+	return len(number) > 0 && len(number) <= 2 && isNumber(number)
+}
+
+func isAccount(s string) bool { return len(s) == 12 && isNumber(s) }
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
 // partitionOf returns the partition that a region belongs to.
 func partitionOf(region string) string {
@@ -104,7 +143,8 @@ func ParseAllowed(entry string) (Topic, error) {
 	if err != nil {
 		return Topic{}, err
 	}
-	if !patternForm.MatchString(t.Name) || len(t.Name) > maxTopicName {
+	// The dot is that of .fifo, which may be behind a *.
+	if base, dotted := strings.CutSuffix(t.Name, ".fifo"); !isName(base, "_-*") && (dotted || !isName(strings.TrimSuffix(base, ".*"), "_-*")) || len(t.Name) > maxTopicName {
 		return Topic{}, fmt.Errorf("%q is no topic's name, nor one with * in it", short(t.Name))
 	}
 	return t, nil

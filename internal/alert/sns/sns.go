@@ -129,24 +129,31 @@ func (c *Channel) endpoint(t alert.Topic) string {
 	if c.FIPS && (t.Partition != "aws-us-gov" || c.DualStack) {
 		host = "sns-fips" // in GovCloud, every plain endpoint is one
 	}
-	suffix := suffixes[t.Partition]
+	suffix, dual := suffixes(t.Partition)
 	if c.DualStack {
-		return "https://" + host + "." + t.Region + "." + suffix[1] + "/"
+		suffix = dual
 	}
-	return "https://" + host + "." + t.Region + "." + suffix[0] + "/"
+	return "https://" + host + "." + t.Region + "." + suffix + "/"
 }
 
-// suffixes are the ends of host names by partition, IPv4 and dual stack, as in
+// suffixes are the ends of a partition's host names, IPv4 and dual stack, as in
 // the endpoint rules of AWS's SDK.
-var suffixes = map[string][2]string{
-	"aws":        {"amazonaws.com", "api.aws"},
-	"aws-cn":     {"amazonaws.com.cn", "api.amazonwebservices.com.cn"},
-	"aws-us-gov": {"amazonaws.com", "api.aws"},
-	"aws-iso":    {"c2s.ic.gov", "api.aws.ic.gov"},
-	"aws-iso-b":  {"sc2s.sgov.gov", "api.aws.scloud"},
-	"aws-iso-e":  {"cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
-	"aws-iso-f":  {"csp.hci.ic.gov", "api.aws.hci.ic.gov"},
-	"aws-eusc":   {"amazonaws.eu", "api.amazonwebservices.eu"},
+func suffixes(partition string) (ipv4, dual string) {
+	switch partition {
+	case "aws-cn":
+		return "amazonaws.com.cn", "api.amazonwebservices.com.cn"
+	case "aws-iso":
+		return "c2s.ic.gov", "api.aws.ic.gov"
+	case "aws-iso-b":
+		return "sc2s.sgov.gov", "api.aws.scloud"
+	case "aws-iso-e":
+		return "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"
+	case "aws-iso-f":
+		return "csp.hci.ic.gov", "api.aws.hci.ic.gov"
+	case "aws-eusc":
+		return "amazonaws.eu", "api.amazonwebservices.eu"
+	}
+	return "amazonaws.com", "api.aws"
 }
 
 func (c *Channel) sign(ctx context.Context, req *http.Request, body, region string) error {
@@ -242,23 +249,28 @@ func (c *Channel) judge(status int, answer string, t alert.Topic) error {
 	case code == "":
 		return fmt.Errorf("HTTP %d", status)
 	}
-	if expired[code] && c.Refresh != nil {
+	if expired(code) && c.Refresh != nil {
 		c.Refresh()
 	}
-	if status >= 500 || status == http.StatusTooManyRequests || passing[code] || expired[code] {
+	if status >= 500 || status == http.StatusTooManyRequests || passing(code) {
 		return errors.New(code)
 	}
 	return &alert.Refusal{Why: code, Advice: advice(code, t)}
 }
 
-// Codes of failures that pass.
-var (
-	expired = map[string]bool{"ExpiredToken": true, "ExpiredTokenException": true, "RequestExpired": true}
-	passing = map[string]bool{
-		"Throttled": true, "Throttling": true, "ThrottlingException": true, "RequestLimitExceeded": true, "KMSThrottling": true,
-		"ConcurrentAccess": true, "InternalError": true, "InternalFailure": true, "ServiceUnavailable": true,
+// passing reports whether the failure is one that passes.
+func passing(code string) bool {
+	switch code {
+	case "Throttled", "Throttling", "ThrottlingException", "RequestLimitExceeded", "KMSThrottling",
+		"ConcurrentAccess", "InternalError", "InternalFailure", "ServiceUnavailable":
+		return true
 	}
-)
+	return expired(code)
+}
+
+func expired(code string) bool {
+	return code == "ExpiredToken" || code == "ExpiredTokenException" || code == "RequestExpired"
+}
 
 // advice says what to do about a refusal.
 func advice(code string, t alert.Topic) string {
