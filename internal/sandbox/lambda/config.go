@@ -69,6 +69,10 @@ type Config struct {
 	// LogFormat is "Text" (default) or "JSON" (the default and the only one of
 	// managed instances), as in the function's logging configuration.
 	LogFormat string
+	// LogFrames gives the function the channel that AWS's managed runtimes log
+	// through besides stdout and stderr, on which a message of several lines
+	// stays one record. Functions in container images do not have it.
+	LogFrames bool
 	// MaxRecord is the length in bytes at which an output line is cut, the
 	// rest following as a record of its own. Default 262,118 (256 KiB less
 	// 26), CloudWatch's long-time event limit, at which cuts have been seen.

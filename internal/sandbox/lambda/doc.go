@@ -21,7 +21,6 @@
 // instances have a driver of the same instance in managed.go, and what precedes
 // the first invocation under SnapStart is in snapstart.go.
 //
-// Not imitated: TCP destinations of the Telemetry API (refused), the framed
-// log channel that AWS's managed runtimes use (functions write to stdout and
-// stderr), runtime hooks and clones of SnapStart, and any limit on CPU or memory.
+// Not imitated: TCP destinations of the Telemetry API (refused), runtime hooks
+// and clones of SnapStart, and any limit on CPU or memory.
 package lambda

@@ -164,7 +164,7 @@ func (in *instance) startExtension(path string) error {
 	var err error
 	in.update(func() {
 		// Started under the lock: the process may register before this returns.
-		x.proc, err = startProcess([]string{path}, "/", in.extensionEnv(), cfg.MaxRecord, onLine)
+		x.proc, err = startProcess([]string{path}, "/", in.extensionEnv(), cfg.MaxRecord, false, onLine)
 		if err == nil {
 			in.extensions[x.name] = x
 		}
@@ -182,7 +182,7 @@ func (in *instance) startRuntime(logStream string) error {
 		in.env.functionOut.line(line)
 		in.relay.line(typeFunctionLine, line, cfg.LogFormat)
 	}
-	p, err := startProcess(cfg.Function, cfg.Dir, in.functionEnv(logStream), cfg.MaxRecord, onLine)
+	p, err := startProcess(cfg.Function, cfg.Dir, in.functionEnv(logStream), cfg.MaxRecord, cfg.LogFrames, onLine)
 	if err != nil {
 		return &fault{errorType: "Runtime.InvalidEntrypoint", message: err.Error()}
 	}

@@ -23,6 +23,7 @@ type stream struct {
 	marker  []byte
 	maxLine int
 	onLine  func([]byte)
+	framed  bool // frames in place of lines
 
 	draining sync.Mutex    // one marker at a time
 	seen     chan struct{} // one value per marker that came out
@@ -30,13 +31,13 @@ type stream struct {
 	closing  sync.Once
 }
 
-func newStream(maxLine int, onLine func([]byte)) (*stream, error) {
+func newStream(maxLine int, framed bool, onLine func([]byte)) (*stream, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a pipe for a process's output: %w", err)
 	}
 	s := &stream{
-		r: r, w: w, maxLine: maxLine, onLine: onLine,
+		r: r, w: w, maxLine: maxLine, onLine: onLine, framed: framed,
 		marker: []byte("\x00<" + rand.Text() + ">\x00"),
 		seen:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
@@ -61,20 +62,28 @@ func (s *stream) read() {
 	}
 }
 
-// split hands on the complete lines of data and returns the rest.
+// split hands on the complete lines or frames of data and returns the rest.
 func (s *stream) split(data []byte) []byte {
 	for {
 		at := bytes.Index(data, s.marker)
 		if at < 0 {
-			return s.lines(data)
+			return s.records(data)
 		}
-		rest := s.lines(data[:at:at])
+		rest := s.records(data[:at:at])
 		s.seen <- struct{}{}
 		data = append(rest, data[at+len(s.marker):]...)
 	}
 }
 
-// lines is split without the marker. A line too long is cut, but only where
+// records is split without the marker.
+func (s *stream) records(data []byte) []byte {
+	if s.framed {
+		return s.frames(data)
+	}
+	return s.lines(data)
+}
+
+// lines is records of what is cut at newlines. A line too long is cut, but only where
 // no half of a marker can be cut with it.
 func (s *stream) lines(data []byte) []byte {
 	for {

@@ -32,7 +32,7 @@ func TestStream(t *testing.T) {
 				defer mu.Unlock()
 				got = append(got, line)
 			}
-			s, err := newStream(10, func(b []byte) { note(string(b)) })
+			s, err := newStream(10, false, func(b []byte) { note(string(b)) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestStream(t *testing.T) {
 // A marker between two writes of a long line must not be cut nor come out.
 func TestStreamMarkerInLongLine(t *testing.T) {
 	var got strings.Builder
-	s, err := newStream(1000, func(b []byte) { got.Write(b) })
+	s, err := newStream(1000, false, func(b []byte) { got.Write(b) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 )
 
@@ -17,22 +18,33 @@ type process struct {
 }
 
 // startProcess starts argv. onLine gets every line of stdout and stderr, from
-// a goroutine per stream.
-func startProcess(argv []string, dir string, env []string, maxLine int, onLine func([]byte)) (*process, error) {
+// a goroutine per stream; with logFrames, also every message of the framed log
+// channel, which the program then has.
+func startProcess(argv []string, dir string, env []string, maxLine int, logFrames bool, onLine func([]byte)) (*process, error) {
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, env
 	ownProcessGroup(p.cmd)
-	stdout, err := newStream(maxLine, onLine)
+	stdout, err := newStream(maxLine, false, onLine)
 	if err != nil {
 		return nil, err
 	}
-	stderr, err := newStream(maxLine, onLine)
+	stderr, err := newStream(maxLine, false, onLine)
 	if err != nil {
 		stdout.close()
 		return nil, err
 	}
 	p.streams = []*stream{stdout, stderr}
 	p.cmd.Stdout, p.cmd.Stderr = stdout.w, stderr.w
+	if logFrames {
+		frames, err := newStream(maxLine, true, onLine)
+		if err != nil {
+			p.closeStreams()
+			return nil, err
+		}
+		p.streams = append(p.streams, frames)
+		p.cmd.ExtraFiles = []*os.File{frames.w}
+		p.cmd.Env = append(slices.Clip(env), logFrameVariable)
+	}
 	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		p.closeStreams()
