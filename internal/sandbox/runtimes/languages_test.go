@@ -1,0 +1,194 @@
+package runtimes_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/sandbox/table"
+)
+
+// somebody is whom the samples greet: letters of one to four bytes.
+const somebody = "Ädä ✓ 日本 𝄞"
+
+// A row is what a sample's line is expected to become. Locator and text are
+// regular expressions for the whole of it.
+type row struct {
+	level, locator, text string
+	exception            []string // what it has, in this order; none: it must be empty
+	fields               string   // a JSON object that is expected among the fields
+	init                 bool     // printed before the first invocation
+}
+
+// TestLanguages runs every sample of README's table twice in the local Lambda,
+// with its language's runtime client and the real extension, and reads the rows.
+func TestLanguages(t *testing.T) {
+	for _, s := range samples {
+		for _, format := range []string{"Text", "JSON"} {
+			if s.only != "" && s.only != format {
+				continue
+			}
+			for _, frames := range []bool{false, true} {
+				if frames && !s.client.frames {
+					continue
+				}
+				name := fmt.Sprintf("%s/%s/%s", s.language, s.logger, format)
+				if frames {
+					name += "/managed"
+				}
+				t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+					t.Parallel()
+					testSample(t, s, format, frames)
+				})
+			}
+		}
+	}
+}
+
+func testSample(t *testing.T, s sample, format string, frames bool) {
+	f := s.client.start(t, s, format)
+	tables, err := table.Listen("127.0.0.1:0")
+	check(t, err)
+	t.Cleanup(tables.Close)
+	check(t, tables.CreateLogTables(t.Context(), "logtable-info", "logtable-errors"))
+
+	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": tables.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")}
+	if s.fields != "" {
+		env["LOGTABLE_FIELDS"] = s.fields
+	}
+	functionEnv := map[string]string{"LANG": "C.UTF-8"} // Lambda's en_US.UTF-8 is not on every machine
+	for name, value := range f.env {
+		functionEnv[name] = value
+	}
+	var output, diagnostics bytes.Buffer
+	began := time.Now()
+	sandbox, err := lambda.Start(t.Context(), lambda.Config{
+		Extension: extension, Function: f.command, Dir: f.dir, Handler: f.handler, FunctionName: "orders",
+		Env: env, FunctionEnv: functionEnv, LogFormat: format, LogFrames: frames,
+		MemoryMB: 512, Timeout: time.Minute, InitTimeout: time.Minute,
+		FunctionOutput: &output, Stderr: &diagnostics,
+	})
+	check(t, err)
+	t.Cleanup(sandbox.Kill)
+	want := s.expected(t, sandbox, f)
+	shutdown, err := sandbox.Shutdown(context.Background())
+	check(t, err)
+	if shutdown.ExitCode != 0 || shutdown.Killed || len(sandbox.Violations()) > 0 {
+		t.Errorf("the end was not clean: %+v %q", shutdown, sandbox.Violations())
+	}
+
+	got := stored(t, tables, began)
+	if len(got) != len(want) {
+		t.Errorf("%d rows, want %d", len(got), len(want))
+	}
+	for i := range min(len(got), len(want)) {
+		for _, complaint := range want[i].complaints(got[i]) {
+			t.Errorf("row %d: %s", i, complaint)
+		}
+	}
+	if t.Failed() {
+		for _, r := range got {
+			t.Logf("row: %s level=%q locator=%q text=%q exception=%q request=%q fields=%s issues=%q", r.Table, r.Level, r.Locator, r.Text, r.Exception, r.RequestID, r.Fields, r.Issues)
+		}
+		t.Logf("The function printed:\n%s\nThe extension said:\n%s", output.String(), diagnostics.String())
+	}
+}
+
+// expectation is a row and the invocation it belongs to.
+type expectation struct {
+	row
+	request string
+}
+
+// expected invokes the function and says what the tables should have then.
+func (s sample) expected(t *testing.T, sandbox *lambda.Environment, f function) (all []expectation) {
+	payload := []byte(f.payload)
+	if f.payload == "" {
+		payload, _ = json.Marshal(map[string]string{"name": somebody})
+	}
+	for n := range 2 {
+		r, err := sandbox.Invoke(t.Context(), payload)
+		check(t, err)
+		if s.dies == "" && r.Status != lambda.StatusSuccess || s.dies != "" && r.Status != lambda.StatusError {
+			t.Fatalf("invocation %d ended with %s %s: %s", n+1, r.Status, r.FunctionError, r.Payload)
+		}
+		for _, w := range s.want {
+			switch {
+			case !w.init:
+				all = append(all, expectation{w, r.RequestID})
+			case n == 0:
+				all = append(all, expectation{w, "init"})
+			}
+		}
+		if s.dies != "" {
+			all = append(all, expectation{row{level: "ERROR", locator: s.dies, text: ".*", exception: append([]string{"Last lines:\n"}, s.tail...)}, r.RequestID})
+		}
+	}
+	return all
+}
+
+func stored(t *testing.T, tables *table.Server, from time.Time) (rows []read.Row) {
+	t.Helper()
+	o := read.Options{InfoTable: "logtable-info", ErrorsTable: "logtable-errors", From: from.Add(-time.Minute), To: time.Now().Add(time.Minute)}
+	for r, err := range read.New(tables.Client()).Query(t.Context(), o) {
+		check(t, err)
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// complaints says in what got is not as expected.
+func (e expectation) complaints(got read.Row) (all []string) {
+	complain := func(what string, got, want any) {
+		all = append(all, fmt.Sprintf("%s is %q, want %q", what, got, want))
+	}
+	if got.Error != (e.level == "ERROR") {
+		complain("table", got.Table, e.level)
+	}
+	if got.Level != e.level {
+		complain("level", got.Level, e.level)
+	}
+	if !whole(e.locator, got.Locator) {
+		complain("locator", got.Locator, e.locator)
+	}
+	if !whole(e.text, got.Text) {
+		complain("text", got.Text, e.text)
+	}
+	if got.RequestID != e.request {
+		complain("request ID", got.RequestID, e.request)
+	}
+	if (got.Exception == "") != (e.exception == nil) || !inOrder(got.Exception, e.exception) {
+		complain("exception", got.Exception, e.exception)
+	}
+	if e.fields != "" && !strings.Contains(got.Fields, e.fields) {
+		complain("fields", got.Fields, e.fields)
+	}
+	if got.Issues != "" {
+		complain("issues", got.Issues, "")
+	}
+	return all
+}
+
+func whole(pattern, s string) bool {
+	return regexp.MustCompile(`(?s)\A(?:` + pattern + `)\z`).MatchString(s)
+}
+
+// inOrder says whether the parts are all in s, one behind the other.
+func inOrder(s string, parts []string) bool {
+	for _, part := range parts {
+		_, after, ok := strings.Cut(s, part)
+		if !ok {
+			return false
+		}
+		s = after
+	}
+	return true
+}

@@ -1,0 +1,8 @@
+// Fails with an error that nobody catches.
+
+const price = (order) => order.price;
+
+export const handler = async (event) => {
+  console.log(JSON.stringify({ locator: "1", level: "INFO", text: `hello ${event.name}` }));
+  return price(null);
+};

@@ -1,0 +1,18 @@
+//! Logs through tracing, as JSON in both log formats.
+
+use lambda_runtime::{run, service_fn, tracing, Error, LambdaEvent};
+use serde_json::Value;
+
+async fn handle(event: LambdaEvent<Value>) -> Result<(), Error> {
+    tracing::info!(order = 17, "hello {}", event.payload["name"].as_str().unwrap_or("world"));
+    if let Err(error) = "seven".parse::<i32>() {
+        tracing::error!(%error, "cannot count the items");
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::subscriber::fmt().json().flatten_event(true).init();
+    run(service_fn(handle)).await
+}
