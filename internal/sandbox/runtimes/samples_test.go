@@ -38,6 +38,14 @@ var samples = []sample{
 		want: []row{in("Python"), noPears}},
 	{language: "Python", logger: "logging", client: awslambdaric, path: testdata + "python/with_logging.py", handler: "with_logging.handler",
 		want: []row{{level: "INFO", locator: "0", text: "loading", init: true}, hello, noPears}},
+	{language: "Python", logger: "Powertools", client: awslambdaric, path: testdata + "python/with_powertools.py", handler: "with_powertools.handler", fields: "powertools",
+		want: []row{
+			{level: "INFO", locator: `handler:10`, text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: `handler:14`, text: "cannot count the pears", exception: []string{"Traceback", "\n", "handler", "KeyError: 'pears'"}}}},
+	{language: "Python", logger: "structlog", client: awslambdaric, path: testdata + "python/with_structlog.py", handler: "with_structlog.handler", fields: "locator=func_name;text=event",
+		want: []row{
+			{level: "INFO", locator: "handler", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "handler", text: "cannot count the pears", exception: []string{"Traceback", "\n", "handler", "KeyError: 'pears'"}}}},
 	{language: "Python", logger: "unhandled exception", client: awslambdaric, path: testdata + "python/unhandled.py", handler: "unhandled.handler",
 		want: []row{hello}, dies: "platform.error", tail: []string{"KeyError", "pears"}},
 
@@ -45,6 +53,18 @@ var samples = []sample{
 		want: []row{in("Node.js"), noPrice}},
 	{language: "Node.js", logger: "console.info, console.error", client: nodeRIC, path: testdata + "node/with_console.mjs", handler: "with_console.handler",
 		want: []row{{level: "INFO", locator: "0", text: "loading", init: true}, hello, noPrice}},
+	{language: "Node.js", logger: "Powertools", client: nodeRIC, path: testdata + "node/with_powertools.mjs", handler: "with_powertools.handler", fields: "powertools",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "orders", text: "cannot price the order", exception: []string{"TypeError", "Cannot read properties of null (reading 'price')", "at "}}}},
+	{language: "Node.js", logger: "pino", client: nodeRIC, path: testdata + "node/with_pino.mjs", handler: "with_pino.handler", fields: "pino",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "orders", text: "cannot price the order", exception: []string{"TypeError", "Cannot read properties of null (reading 'price')", "at "}}}},
+	{language: "Node.js", logger: "winston", client: nodeRIC, path: testdata + "node/with_winston.mjs", handler: "with_winston.handler", fields: "locator=logger;text=message;exception=stack",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "orders", text: "cannot price the order", exception: []string{"TypeError", "Cannot read properties of null (reading 'price')", "at "}}}},
 	{language: "Node.js", logger: "unhandled error", client: nodeRIC, path: testdata + "node/unhandled.mjs", handler: "unhandled.handler",
 		want: []row{hello}, dies: "platform.error", tail: []string{"TypeError", "Cannot read properties of null"}},
 
@@ -52,6 +72,10 @@ var samples = []sample{
 		want: []row{in("Java"), noNumber}},
 	{language: "Java", logger: "LambdaLogger", client: javaRIC, path: testdata + "java/WithLambdaLogger.java", handler: "WithLambdaLogger::handleRequest",
 		want: []row{hello, noNumber}},
+	{language: "Java", logger: "Log4j 2 (LambdaAppender, LambdaLayout.json)", client: javaRIC, path: testdata + "java/WithLog4j2.java", handler: "WithLog4j2::handleRequest", fields: "lambda",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody},
+			{level: "ERROR", locator: "orders", text: "cannot count the items", exception: []string{"NumberFormatException", "For input string: \"seven\"", "WithLog4j2"}}}},
 	{language: "Java", logger: "unhandled exception", client: javaRIC, path: testdata + "java/Unhandled.java", handler: "Unhandled::handleRequest",
 		want: []row{hello}, dies: "platform.error", tail: []string{"NumberFormatException"}},
 
@@ -59,11 +83,31 @@ var samples = []sample{
 		want: []row{in("Go"), noGoNumber}},
 	{language: "Go", logger: "log", client: awsLambdaGo, path: testdata + "go/log/main.go",
 		want: []row{hello, noGoNumber}},
+	{language: "Go", logger: "log/slog (JSONHandler)", client: awsLambdaGo, path: testdata + "go/slog/main.go", fields: "slog",
+		want: []row{
+			{level: "INFO", locator: ".*main.go:20", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: ".*main.go:22", text: "cannot count the items", exception: noGoNumber.exception}}},
+	{language: "Go", logger: "zap", client: awsLambdaGo, path: testdata + "go/zap/main.go", fields: "zap",
+		want: []row{
+			{level: "INFO", locator: "zap/main.go:19", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "zap/main.go:21", text: "cannot count the items", exception: noGoNumber.exception}}},
+	{language: "Go", logger: "zerolog", client: awsLambdaGo, path: testdata + "go/zerolog/main.go", fields: "zap",
+		want: []row{
+			{level: "INFO", locator: ".*zerolog/main.go:20", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: ".*zerolog/main.go:22", text: "cannot count the items", exception: noGoNumber.exception}}},
 	{language: "Go", logger: "panic", client: awsLambdaGo, path: testdata + "go/unhandled/main.go",
 		want: []row{hello}, dies: "platform.crash", tail: []string{"assignment to entry in nil map"}},
 
 	{language: "Rust", logger: "println!", client: lambdaRust, path: "examples/rust/src/main.rs",
 		want: []row{in("Rust"), {level: "ERROR", locator: "2", text: "cannot count the items", exception: []string{"ParseIntError { kind: InvalidDigit }"}}}},
+	{language: "Rust", logger: "tracing (default subscriber)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing.rs", only: "JSON", fields: "text=fields.message;locator=span.name;exception=fields.error",
+		want: []row{
+			{level: "INFO", locator: ".*", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: ".*", text: "cannot count the items", exception: []string{"invalid digit found in string"}}}},
+	{language: "Rust", logger: "tracing (JSON, flattened)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing_json.rs", fields: "text=message;locator=target;exception=error",
+		want: []row{
+			{level: "INFO", locator: "with_tracing_json", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "with_tracing_json", text: "cannot count the items", exception: []string{"invalid digit found in string"}}}},
 	{language: "Rust", logger: "panic", client: lambdaRust, path: testdata + "rust/src/bin/unhandled.rs",
 		want: []row{hello}, dies: "platform.error", tail: []string{"panicked at"}},
 
@@ -86,6 +130,14 @@ var samples = []sample{
 
 	{language: ".NET", logger: "Console.WriteLine", client: recorded, path: testdata + "dotnet/console.*.txt",
 		want: []row{hello, noDotnet}},
+	{language: ".NET", logger: "ILambdaLogger", client: recorded, path: testdata + "dotnet/lambdalogger.*.txt", only: "JSON", fields: "lambda",
+		want: []row{
+			{level: "INFO", locator: `\?|`, text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: `\?|`, text: "cannot count the items", exception: []string{"System.FormatException", "seven", "at Orders.Function.Handler()"}}}},
+	{language: ".NET", logger: "Serilog (RenderedCompactJsonFormatter)", client: recorded, path: testdata + "dotnet/serilog.txt", fields: "serilog",
+		want: []row{
+			{level: "INFO", locator: "Orders.Function", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "Orders.Function", text: "cannot count the items", exception: noDotnet.exception}}},
 	{language: ".NET", logger: "unhandled exception", client: recorded, path: testdata + "dotnet/unhandled.*.txt",
 		want: []row{hello}, dies: "platform.error", tail: []string{"System.FormatException"}},
 }
