@@ -86,21 +86,38 @@ func startJava(t *testing.T, s sample, _ string) function {
 	lib := installed(t, "java", []string{"testdata/java/pom.xml"}, func(dir string) error {
 		return run(dir, nil, mvn, "-q", "-B", "-f", abs("testdata/java/pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory="+dir)
 	})
-	dir := t.TempDir()
-	check(t, run(dir, nil, javac, "-encoding", "UTF-8", "-cp", lib+"/*", "-d", dir, s.file()))
-	classes := strings.Join([]string{dir, abs("testdata/java"), lib + "/*"}, string(os.PathListSeparator))
+	sources, err := filepath.Glob("testdata/java/*.java")
+	check(t, err)
+	sources = append(sources, "../../../examples/java/Handler.java")
+	classes := installed(t, "java-classes", append(sources, "testdata/java/pom.xml"), func(dir string) error {
+		compile := []string{javac, "-encoding", "UTF-8", "-cp", lib + "/*", "-d", dir}
+		for _, source := range sources {
+			compile = append(compile, abs(source))
+		}
+		return run(dir, nil, compile...)
+	})
+	env := map[string]string{}
+	if filepath.Ext(s.path) == ".xml" {
+		env["LOG4J_CONFIGURATION_FILE"] = s.file()
+	}
 	return function{
-		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes,
+		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes + string(os.PathListSeparator) + lib + "/*",
 			"com.amazonaws.services.lambda.runtime.api.client.AWSLambda", s.handler},
-		handler: s.handler, dir: dir,
+		handler: s.handler, dir: t.TempDir(), env: env,
 	}
 }
 
 func startGo(t *testing.T, s sample, _ string) function {
-	binary := filepath.Join(t.TempDir(), "bootstrap")
-	check(t, run(filepath.Dir(s.file()), nil, testkit.Program(t, "go"), "build", "-o", binary, "."))
-	return function{command: []string{binary}, handler: "bootstrap", dir: filepath.Dir(binary)}
+	builds.Lock()
+	defer builds.Unlock()
+	binary := filepath.Join(scratch, strings.ReplaceAll(s.path, "/", "-"))
+	if _, err := os.Stat(binary); err != nil {
+		check(t, run(filepath.Dir(s.file()), nil, testkit.Program(t, "go"), "build", "-o", binary, "."))
+	}
+	return function{command: []string{binary}, handler: "bootstrap", dir: scratch}
 }
+
+var builds sync.Mutex // of Go samples
 
 func startRust(t *testing.T, s sample, _ string) function {
 	cargo := testkit.Program(t, "cargo")

@@ -2,11 +2,13 @@ package runtimes_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,9 @@ func testSample(t *testing.T, s sample, format string, frames bool) {
 	}
 
 	got := stored(t, tables, began)
+	if s.streams == 2 {
+		errorsLast(got)
+	}
 	if len(got) != len(want) {
 		t.Errorf("%d rows, want %d", len(got), len(want))
 	}
@@ -156,6 +161,26 @@ func stored(t *testing.T, tables *table.Server, from time.Time) (rows []read.Row
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// errorsLast sorts each invocation's rows as a sample prints them: what goes to
+// stdout and what goes to stderr come in no order.
+func errorsLast(rows []read.Row) {
+	turn := map[string]int{}
+	for _, r := range rows {
+		if _, known := turn[r.RequestID]; !known {
+			turn[r.RequestID] = len(turn)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b read.Row) int {
+		if c := cmp.Compare(turn[a.RequestID], turn[b.RequestID]); c != 0 || a.Error == b.Error {
+			return c
+		}
+		if b.Error {
+			return -1
+		}
+		return 1
+	})
 }
 
 // complaints says in what got is not as expected.

@@ -10,8 +10,10 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 )
 
-// extension is the path of the real binary, built once.
-var extension string
+var (
+	scratch   string // a directory that is removed at the end
+	extension string // the path of the real binary
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(scriptfn.Switch) == "1" {
@@ -21,13 +23,14 @@ func TestMain(m *testing.M) {
 }
 
 func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "logtable-test-")
+	var err error
+	scratch, err = os.MkdirTemp("", "logtable-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	extension = filepath.Join(dir, "logtable")
+	defer os.RemoveAll(scratch)
+	extension = filepath.Join(scratch, "logtable")
 	build := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-o", extension, "../../../cmd/extension")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the extension: %v\n%s", err, out)

@@ -8,6 +8,7 @@ type sample struct {
 	handler          string // in the form the client wants
 	fields           string // LOGTABLE_FIELDS
 	only             string // the only log format in which this is supported
+	streams          int    // 2: it writes errors to stderr and the rest to stdout
 	want             []row  // of an invocation
 	dies             string // the locator of the row that tells of its end
 	tail             []string
@@ -38,6 +39,10 @@ var samples = []sample{
 		want: []row{in("Python"), noPears}},
 	{language: "Python", logger: "logging", client: awslambdaric, path: testdata + "python/with_logging.py", handler: "with_logging.handler",
 		want: []row{{level: "INFO", locator: "0", text: "loading", init: true}, hello, noPears}},
+	{language: "Python", logger: "logging of plain text", client: awslambdaric, path: testdata + "python/with_plain_logging.py", handler: "with_plain_logging.handler", only: "JSON", fields: "lambda",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: ".*with_plain_logging.py:handler:15", text: "cannot count the pears", exception: []string{"KeyError: 'pears'", "\n", "handler"}}}},
 	{language: "Python", logger: "Powertools", client: awslambdaric, path: testdata + "python/with_powertools.py", handler: "with_powertools.handler", fields: "powertools",
 		want: []row{
 			{level: "INFO", locator: `handler:10`, text: "hello " + somebody, fields: `"order":17`},
@@ -46,6 +51,10 @@ var samples = []sample{
 		want: []row{
 			{level: "INFO", locator: "handler", text: "hello " + somebody, fields: `"order":17`},
 			{level: "ERROR", locator: "handler", text: "cannot count the pears", exception: []string{"Traceback", "\n", "handler", "KeyError: 'pears'"}}}},
+	{language: "Python", logger: "OpenTelemetry logs (console exporter)", client: awslambdaric, path: testdata + "python/with_opentelemetry.py", handler: "with_opentelemetry.handler", fields: "otel",
+		want: []row{
+			{level: "INFO", locator: "with_opentelemetry.py:19", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "with_opentelemetry.py:23", text: "cannot count the pears", exception: []string{"KeyError", "'pears'", "Traceback"}}}},
 	{language: "Python", logger: "unhandled exception", client: awslambdaric, path: testdata + "python/unhandled.py", handler: "unhandled.handler",
 		want: []row{hello}, dies: "platform.error", tail: []string{"KeyError", "pears"}},
 
@@ -53,7 +62,7 @@ var samples = []sample{
 		want: []row{in("Node.js"), noPrice}},
 	{language: "Node.js", logger: "console.info, console.error", client: nodeRIC, path: testdata + "node/with_console.mjs", handler: "with_console.handler",
 		want: []row{{level: "INFO", locator: "0", text: "loading", init: true}, hello, noPrice}},
-	{language: "Node.js", logger: "Powertools", client: nodeRIC, path: testdata + "node/with_powertools.mjs", handler: "with_powertools.handler", fields: "powertools",
+	{language: "Node.js", logger: "Powertools", client: nodeRIC, path: testdata + "node/with_powertools.mjs", handler: "with_powertools.handler", fields: "powertools", streams: 2,
 		want: []row{
 			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
 			{level: "ERROR", locator: "orders", text: "cannot price the order", exception: []string{"TypeError", "Cannot read properties of null (reading 'price')", "at "}}}},
@@ -65,6 +74,10 @@ var samples = []sample{
 		want: []row{
 			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
 			{level: "ERROR", locator: "orders", text: "cannot price the order", exception: []string{"TypeError", "Cannot read properties of null (reading 'price')", "at "}}}},
+	{language: "Node.js", logger: "console of plain text", client: nodeRIC, path: testdata + "node/with_plain_console.mjs", handler: "with_plain_console.handler", only: "JSON", fields: "lambda",
+		want: []row{
+			{level: "INFO", locator: "", text: "hello " + somebody},
+			{level: "ERROR", locator: "", text: "cannot price the order.*", exception: []string{"TypeError", "Cannot read properties of null (reading 'price')", "at "}}}},
 	{language: "Node.js", logger: "unhandled error", client: nodeRIC, path: testdata + "node/unhandled.mjs", handler: "unhandled.handler",
 		want: []row{hello}, dies: "platform.error", tail: []string{"TypeError", "Cannot read properties of null"}},
 
@@ -72,7 +85,15 @@ var samples = []sample{
 		want: []row{in("Java"), noNumber}},
 	{language: "Java", logger: "LambdaLogger", client: javaRIC, path: testdata + "java/WithLambdaLogger.java", handler: "WithLambdaLogger::handleRequest",
 		want: []row{hello, noNumber}},
-	{language: "Java", logger: "Log4j 2 (LambdaAppender, LambdaLayout.json)", client: javaRIC, path: testdata + "java/WithLog4j2.java", handler: "WithLog4j2::handleRequest", fields: "lambda",
+	{language: "Java", logger: "Log4j 2 (LambdaAppender, LambdaLayout.json)", client: javaRIC, path: testdata + "java/log4j2-lambda.xml", handler: "WithLog4j2::handleRequest", fields: "lambda",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody},
+			{level: "ERROR", locator: "orders", text: "cannot count the items", exception: []string{"NumberFormatException", "For input string: \"seven\"", "WithLog4j2"}}}},
+	{language: "Java", logger: "Log4j 2 (JsonLayout.json)", client: javaRIC, path: testdata + "java/log4j2-json.xml", handler: "WithLog4j2::handleRequest", fields: "log4j2",
+		want: []row{
+			{level: "INFO", locator: "orders", text: "hello " + somebody},
+			{level: "ERROR", locator: "orders", text: "cannot count the items", exception: []string{"NumberFormatException", "For input string: \"seven\"", "WithLog4j2"}}}},
+	{language: "Java", logger: "Log4j 2 (EcsLayout.json)", client: javaRIC, path: testdata + "java/log4j2-ecs.xml", handler: "WithLog4j2::handleRequest", fields: "ecs",
 		want: []row{
 			{level: "INFO", locator: "orders", text: "hello " + somebody},
 			{level: "ERROR", locator: "orders", text: "cannot count the items", exception: []string{"NumberFormatException", "For input string: \"seven\"", "WithLog4j2"}}}},
@@ -102,8 +123,8 @@ var samples = []sample{
 		want: []row{in("Rust"), {level: "ERROR", locator: "2", text: "cannot count the items", exception: []string{"ParseIntError { kind: InvalidDigit }"}}}},
 	{language: "Rust", logger: "tracing (default subscriber)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing.rs", only: "JSON", fields: "text=fields.message;locator=span.name;exception=fields.error",
 		want: []row{
-			{level: "INFO", locator: ".*", text: "hello " + somebody, fields: `"order":17`},
-			{level: "ERROR", locator: ".*", text: "cannot count the items", exception: []string{"invalid digit found in string"}}}},
+			{level: "INFO", locator: "Lambda runtime invoke", text: "hello " + somebody, fields: `"order":17`},
+			{level: "ERROR", locator: "Lambda runtime invoke", text: "cannot count the items", exception: []string{"invalid digit found in string"}}}},
 	{language: "Rust", logger: "tracing (JSON, flattened)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing_json.rs", fields: "text=message;locator=target;exception=error",
 		want: []row{
 			{level: "INFO", locator: "with_tracing_json", text: "hello " + somebody, fields: `"order":17`},

@@ -4,7 +4,7 @@ import java.util.Map;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 
-/** Logs through Log4j 2, laid out as JSON by log4j2.xml, without a thought of Logtable. */
+/** Logs through Log4j 2, laid out as JSON by the configuration, without a thought of Logtable. */
 public class WithLog4j2 implements RequestHandler<Map<String, String>, String> {
   private static final Logger logger = LogManager.getLogger("orders");
 
