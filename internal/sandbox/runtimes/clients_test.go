@@ -1,15 +1,18 @@
 package runtimes_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -83,8 +86,11 @@ func startNode(t *testing.T, s sample, _ string) function {
 
 func startJava(t *testing.T, s sample, _ string) function {
 	java, javac, mvn := testkit.Program(t, "java"), testkit.Program(t, "javac"), testkit.Program(t, "mvn")
-	lib := installed(t, "java", []string{"testdata/java/pom.xml"}, func(dir string) error {
-		return run(dir, nil, mvn, "-q", "-B", "-f", abs("testdata/java/pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory="+dir)
+	lib := installed(t, "java-libraries", []string{"testdata/java/pom.xml"}, func(dir string) error {
+		if err := run(dir, nil, mvn, "-q", "-B", "-f", abs("testdata/java/pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory="+dir); err != nil {
+			return err
+		}
+		return unpackJNI(dir)
 	})
 	sources, err := filepath.Glob("testdata/java/*.java")
 	check(t, err)
@@ -101,10 +107,33 @@ func startJava(t *testing.T, s sample, _ string) function {
 		env["LOG4J_CONFIGURATION_FILE"] = s.file()
 	}
 	return function{
-		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes + string(os.PathListSeparator) + lib + "/*",
+		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=" + filepath.Join(lib, jniName), "-cp", classes + string(os.PathListSeparator) + lib + "/*",
 			"com.amazonaws.services.lambda.runtime.api.client.AWSLambda", s.handler},
 		handler: s.handler, dir: t.TempDir(), env: env,
 	}
+}
+
+const jniName = "libaws-lambda-jni.so"
+
+// unpackJNI takes AWS's native library out of its jar. By itself each process
+// would unpack it to one and the same file on /tmp, under the feet of the others.
+func unpackJNI(dir string) error {
+	jars, err := filepath.Glob(filepath.Join(dir, "aws-lambda-java-runtime-interface-client-*.jar"))
+	if err != nil || len(jars) != 1 {
+		return fmt.Errorf("cannot find the runtime client's jar in %s: %v", dir, jars)
+	}
+	jar, err := zip.OpenReader(jars[0])
+	if err != nil {
+		return err
+	}
+	defer jar.Close()
+	arch := map[string]string{"amd64": "x86_64", "arm64": "aarch_64"}[runtime.GOARCH]
+	library, err := fs.ReadFile(jar, "jni/libaws-lambda-jni."+runtime.GOOS+"-"+arch+".so")
+	if err != nil {
+		return fmt.Errorf("AWS's runtime client for Java does not run on this system: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dir, jniName), library, 0o755)
 }
 
 func startGo(t *testing.T, s sample, _ string) function {

@@ -163,8 +163,8 @@ func stored(t *testing.T, tables *table.Server, from time.Time) (rows []read.Row
 	return rows
 }
 
-// errorsLast sorts each invocation's rows as a sample prints them: what goes to
-// stdout and what goes to stderr come in no order.
+// errorsLast sorts each invocation's rows as a sample prints them: stdout, stderr
+// and the framed channel are separate ways, which nothing orders.
 func errorsLast(rows []read.Row) {
 	turn := map[string]int{}
 	for _, r := range rows {
