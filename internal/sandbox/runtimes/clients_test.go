@@ -165,7 +165,7 @@ func startRust(t *testing.T, s sample, _ string) function {
 		if err := run(dir, nil, "cp", "-R", abs(root)+"/.", "."); err != nil {
 			return err
 		}
-		if err := run(dir, []string{"CARGO_TARGET_DIR=" + target}, cargo, "build", "-q"); err != nil {
+		if err := run(dir, []string{"CARGO_TARGET_DIR=" + target, "CARGO_PROFILE_DEV_DEBUG=0"}, cargo, "build", "-q"); err != nil {
 			return err
 		}
 		binaries := []string{"bootstrap"}
