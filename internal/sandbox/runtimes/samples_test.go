@@ -39,6 +39,8 @@ var samples = []sample{
 		want: []row{in("Python"), noPears}},
 	{language: "Python", logger: "logging", client: awslambdaric, path: testdata + "python/with_logging.py", handler: "with_logging.handler",
 		want: []row{{level: "INFO", locator: "0", text: "loading", init: true}, hello, noPears}},
+	{language: "Python", logger: "logging of a dict", client: awslambdaric, path: testdata + "python/with_dict_logging.py", handler: "with_dict_logging.handler", only: "JSON",
+		want: []row{hello, noPears}},
 	{language: "Python", logger: "logging of plain text", client: awslambdaric, path: testdata + "python/with_plain_logging.py", handler: "with_plain_logging.handler", only: "JSON", fields: "lambda",
 		want: []row{
 			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
@@ -64,6 +66,8 @@ var samples = []sample{
 		want: []row{in("Node.js"), noPrice}},
 	{language: "Node.js", logger: "console.info, console.error", client: nodeRIC, path: testdata + "node/with_console.mjs", handler: "with_console.handler",
 		want: []row{{level: "INFO", locator: "0", text: "loading", init: true}, hello, noPrice}},
+	{language: "Node.js", logger: "console.log of an object", client: nodeRIC, path: testdata + "node/with_console_objects.mjs", handler: "with_console_objects.handler", only: "JSON",
+		want: []row{hello, noPrice}},
 	{language: "Node.js", logger: "Powertools", client: nodeRIC, path: testdata + "node/with_powertools.mjs", handler: "with_powertools.handler", fields: "powertools", streams: 2,
 		want: []row{
 			{level: "INFO", locator: "orders", text: "hello " + somebody, fields: `"order":17`},
