@@ -20,6 +20,7 @@ type route struct {
 
 	mu    sync.Mutex
 	conns []*net.TCPConn // from the extension
+	total int            // connections so far
 	dead  map[*net.TCPConn]bool
 }
 
@@ -57,6 +58,7 @@ func (r *route) carry(from *net.TCPConn) {
 	}
 	r.mu.Lock()
 	r.conns = append(r.conns, from)
+	r.total++
 	r.mu.Unlock()
 	go func() {
 		defer to.Close()
@@ -108,6 +110,34 @@ func (r *route) lose(how string) int {
 	n := len(r.conns)
 	r.conns = nil
 	return n
+}
+
+// TestTheConnectionIsWarm: the connection to DynamoDB is made beside the
+// function's init, and the first invocation writes on it.
+func TestTheConnectionIsWarm(t *testing.T) {
+	var way *route
+	env, server := start(t, func(c *lambda.Config) {
+		way = newRoute(t, c.Env["AWS_ENDPOINT_URL_DYNAMODB"])
+		c.Env["AWS_ENDPOINT_URL_DYNAMODB"] = way.url()
+		c.FunctionEnv[scriptfn.Init] = `[{"sleep_ms":500}]`
+	})
+	connections := func() int {
+		way.mu.Lock()
+		defer way.mu.Unlock()
+		return way.total
+	}
+	if n := connections(); n != 1 {
+		t.Errorf("%d connections after init", n)
+	}
+	for _, r := range server.Records() {
+		if r.Op == "BatchWriteItem" {
+			t.Error("something was written in init")
+		}
+	}
+	invoke(t, env, print(line, 1))
+	if n := connections(); n != 1 || len(server.Items("logtable-info")) != 1 {
+		t.Errorf("%d connections after the first invocation, rows: %v", n, server.Items("logtable-info"))
+	}
 }
 
 // TestTheFirstWriteAfterAFreeze: connections die while the environment is

@@ -227,6 +227,14 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 		c.Marker, mark = sp, found.Mark
 	}
 	c.Receiver = listener
+	if !c.Snapshot {
+		// Beside the function's own init, which has more processor time than its
+		// invocations.
+		client.Asked = func() {
+			defer log.Guard("warm", func() {})
+			store.Warm(context.Background(), dynamodb)
+		}
+	}
 	a = agent.New(c)
 	a.AlertsRefused(cfg.Alerts.Refused)
 	if mark != nil {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"time"
@@ -80,6 +81,11 @@ type NextEvent struct {
 // A Client talks to one environment's Extensions API. It is for one
 // goroutine.
 type Client struct {
+	// Asked, if it is set, is called once, in a goroutine of its own, when the
+	// first call of Next has been sent: what may be done beside the function's
+	// init, and must not delay ours. Must be set before the first Next.
+	Asked func()
+
 	base string
 	name string
 	http *http.Client
@@ -154,6 +160,12 @@ func (c *Client) Next(ctx context.Context) (NextEvent, error) {
 		return NextEvent{}, fmt.Errorf("cannot ask for the next event: %w", err)
 	}
 	req.Header.Set("Lambda-Extension-Identifier", c.id)
+	if asked := c.Asked; asked != nil {
+		c.Asked = nil
+		req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteRequest: func(httptrace.WroteRequestInfo) { go asked() },
+		}))
+	}
 	var answer struct {
 		EventType          string          `json:"eventType"`
 		DeadlineMs         json.RawMessage `json:"deadlineMs"`

@@ -38,6 +38,7 @@ func TestManagedRunsInvocationsSideBySide(t *testing.T) {
 			t.Errorf("result %d: %+v %s", i, r, r.Payload)
 		}
 	}
+	reported(t, e, 3)
 	if s := shutdown(t, e); s.Reason != "spindown" || !s.Delivered || s.Killed {
 		t.Errorf("shutdown %+v", s)
 	}
@@ -58,9 +59,28 @@ func TestManagedRunsInvocationsSideBySide(t *testing.T) {
 	noViolations(t, e)
 }
 
+// reported waits until n reports have been delivered: the fake extension is gone
+// as soon as it is told of SHUTDOWN, whatever telemetry is still on its way.
+func reported(t *testing.T, e *Environment, n int) {
+	t.Helper()
+	err := e.Await(testContext(t), func() bool {
+		reports := 0
+		for _, kind := range types(delivered(e)) {
+			if kind == "platform.report" {
+				reports++
+			}
+		}
+		return reports >= n
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestManagedRecords(t *testing.T) {
 	e := start(t, Config{Concurrency: 1}, "shutdown-only")
 	r := together(t, e, `{"steps":[{"print":"{\"a\":1}"},{"print":"text"}]}`)[0]
+	reported(t, e, 1)
 	shutdown(t, e)
 	events := delivered(e)
 	if got := record(t, events, "platform.initStart", 0)["initializationType"]; got != "lambda-managed-instances" {
