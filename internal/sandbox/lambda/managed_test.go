@@ -38,7 +38,7 @@ func TestManagedRunsInvocationsSideBySide(t *testing.T) {
 			t.Errorf("result %d: %+v %s", i, r, r.Payload)
 		}
 	}
-	reported(t, e, 3)
+	came(t, e, "platform.report", 3)
 	if s := shutdown(t, e); s.Reason != "spindown" || !s.Delivered || s.Killed {
 		t.Errorf("shutdown %+v", s)
 	}
@@ -59,18 +59,18 @@ func TestManagedRunsInvocationsSideBySide(t *testing.T) {
 	noViolations(t, e)
 }
 
-// reported waits until n reports have been delivered: the fake extension is gone
+// came waits until n events of a kind have been delivered: the fake extension is gone
 // as soon as it is told of SHUTDOWN, whatever telemetry is still on its way.
-func reported(t *testing.T, e *Environment, n int) {
+func came(t *testing.T, e *Environment, kind string, n int) {
 	t.Helper()
 	err := e.Await(testContext(t), func() bool {
-		reports := 0
-		for _, kind := range types(delivered(e)) {
-			if kind == "platform.report" {
-				reports++
+		seen := 0
+		for _, k := range types(delivered(e)) {
+			if k == kind {
+				seen++
 			}
 		}
-		return reports >= n
+		return seen >= n
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func reported(t *testing.T, e *Environment, n int) {
 func TestManagedRecords(t *testing.T) {
 	e := start(t, Config{Concurrency: 1}, "shutdown-only")
 	r := together(t, e, `{"steps":[{"print":"{\"a\":1}"},{"print":"text"}]}`)[0]
-	reported(t, e, 1)
+	came(t, e, "platform.report", 1)
 	shutdown(t, e)
 	events := delivered(e)
 	if got := record(t, events, "platform.initStart", 0)["initializationType"]; got != "lambda-managed-instances" {
@@ -141,6 +141,7 @@ func TestManagedTakesOneSchemaOnly(t *testing.T) {
 func TestManagedLateLinesComeAfterTheReport(t *testing.T) {
 	e := start(t, Config{Concurrency: 1, Hooks: Hooks{Late: func(Event) bool { return true }}}, "shutdown-only")
 	together(t, e, `{"steps":[{"print":"late"}]}`)
+	came(t, e, "function", 1)
 	shutdown(t, e)
 	kinds := types(delivered(e))
 	if report, line := slices.Index(kinds, "platform.report"), slices.Index(kinds, "function"); report < 0 || line < report {
