@@ -19,6 +19,8 @@ func (o *Options) keep(row *Row) bool {
 	switch {
 	case !row.Expiry.IsZero() && !row.Expiry.After(o.Now):
 		return false
+	case row.StampMod < stampBound(o.From), row.StampMod > stampBound(o.To):
+		return false // of a pack that reaches into the span, or out of it
 	case len(o.Levels) > 0 && !slices.Contains(o.Levels, strings.ToUpper(row.Level)):
 		return false
 	case o.Locator != "" && row.Locator != o.Locator:
@@ -63,7 +65,8 @@ func (e *expression) text(s string) string {
 func (e *expression) filter(o *Options) string {
 	expiry := e.name(store.AttrExpiry)
 	now := e.value(&types.AttributeValueMemberN{Value: strconv.FormatInt(o.Now.Unix(), 10)})
-	parts := []string{fmt.Sprintf("(attribute_not_exists(%s) OR %s > %s)", expiry, expiry, now)}
+	alive := fmt.Sprintf("(attribute_not_exists(%s) OR %s > %s)", expiry, expiry, now)
+	var parts []string
 	if len(o.Levels) > 0 {
 		parts = append(parts, e.levels(o.Levels))
 	}
@@ -78,7 +81,11 @@ func (e *expression) filter(o *Options) string {
 		parts = append(parts, fmt.Sprintf("(contains(%s, %s) OR contains(%s, %s))",
 			e.name(store.AttrMessage), text, e.name(store.AttrFields), text))
 	}
-	return strings.Join(parts, " AND ")
+	if len(parts) == 0 {
+		return alive
+	}
+	// What is in a pack only keep can see.
+	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)", alive, e.name(store.AttrPacked), strings.Join(parts, " AND "))
 }
 
 // levels lets through the rows of these levels, and the ancestor's, which have
@@ -107,7 +114,7 @@ func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
 	e := newExpression()
 	key := fmt.Sprintf("%s = %s AND %s BETWEEN %s AND %s",
 		e.name(store.AttrDate), e.text(date),
-		e.name(store.AttrStampMod), e.text(stampBound(o.From)), e.text(stampBound(o.To)))
+		e.name(store.AttrStampMod), e.text(stampBound(o.From.Add(-store.PackSpan))), e.text(stampBound(o.To)))
 	filter := e.filter(o)
 	forward := !o.NewestFirst
 	in := &dynamodb.QueryInput{

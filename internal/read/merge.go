@@ -3,9 +3,13 @@ package read
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/logtable/logtable/internal/store"
 )
 
 // source is one partition of one table, read page by page.
@@ -16,7 +20,8 @@ type source struct {
 	errors  bool // table is the errors table
 	order   int  // the source's place among equals
 	input   *dynamodb.QueryInput
-	rows    []Row // fetched, not yet taken
+	rows    []Row // fetched, not yet taken, and nothing can come before them
+	ahead   []Row // fetched; what is still to be fetched may come before them
 	more    bool  // there may be another page
 
 	// key is where the source stands in the merge: the sort key of rows[0], or
@@ -61,19 +66,69 @@ func (s *source) fill(ctx context.Context) error {
 			return &TableError{Table: s.table, Err: err}
 		}
 		for _, item := range out.Items {
-			row := decode(item)
-			row.Table, row.Error = s.table, s.errors
-			if s.options.keep(&row) {
-				s.rows = append(s.rows, row)
-			}
+			s.take(item)
 		}
 		s.input.ExclusiveStartKey = out.LastEvaluatedKey
-		s.more = len(out.LastEvaluatedKey) > 0
+		if s.more = len(out.LastEvaluatedKey) > 0; !s.more {
+			s.rows, s.ahead = append(s.rows, s.ahead...), nil
+		}
 	}
 	if len(s.rows) > 0 {
 		s.key = s.rows[0].StampMod
 	}
 	return nil
+}
+
+// take takes an item's rows, and finds out which rows are certain by now.
+func (s *source) take(item map[string]types.AttributeValue) {
+	rows := rowsOf(item)
+	for i := range rows {
+		row := &rows[i]
+		row.Table, row.Error = s.table, s.errors
+		if s.options.keep(row) {
+			s.insert(*row)
+		}
+	}
+	certain, _ := slices.BinarySearchFunc(s.ahead, s.bound(item), func(row Row, bound string) int {
+		if before := s.compare(row.StampMod, bound); before != 0 {
+			return before
+		}
+		return -1 // the item itself is certain
+	})
+	s.rows = append(s.rows, s.ahead[:certain]...)
+	s.ahead = s.ahead[certain:]
+}
+
+// bound is the sort key up to which nothing further can come after an item has
+// been fetched. Oldest first that is its own. Newest first it is later, for the
+// lines of a pack stand under the key of the first of them.
+func (s *source) bound(item map[string]types.AttributeValue) string {
+	key := attributes(item).text(store.AttrStampMod)
+	if !s.options.NewestFirst {
+		return key
+	}
+	at := parseStampMod(key).time
+	if at.IsZero() {
+		return key
+	}
+	return stampBound(at.Add(store.PackSpan))
+}
+
+// insert puts a row in its place among those that are not certain yet. A line
+// that stands in a pack and by itself, or in two packs, is one row.
+func (s *source) insert(row Row) {
+	at, known := slices.BinarySearchFunc(s.ahead, row.StampMod, func(row Row, key string) int { return s.compare(row.StampMod, key) })
+	if !known {
+		s.ahead = slices.Insert(s.ahead, at, row)
+	}
+}
+
+// compare orders sort keys as the rows are wanted.
+func (s *source) compare(a, b string) int {
+	if s.options.NewestFirst {
+		a, b = b, a
+	}
+	return strings.Compare(a, b)
 }
 
 // merge hands out the rows of many sources, each in order, in one order. It is

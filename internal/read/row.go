@@ -46,6 +46,24 @@ type Row struct {
 	Other map[string]types.AttributeValue
 }
 
+// rowsOf makes the rows of an item: one, or those of a pack. A pack that cannot
+// be read is one row, which shows what there is.
+func rowsOf(item map[string]types.AttributeValue) []Row {
+	packed, ok := item[store.AttrPacked].(*types.AttributeValueMemberB)
+	if !ok {
+		return []Row{decode(item)}
+	}
+	lines, err := store.Unpack(packed.Value)
+	if err != nil {
+		return []Row{decode(item)}
+	}
+	rows := make([]Row, len(lines))
+	for i, line := range lines {
+		rows[i] = decode(line)
+	}
+	return rows
+}
+
 // decode makes a Row of an item. It accepts everything.
 func decode(item map[string]types.AttributeValue) Row {
 	a := attributes(item)

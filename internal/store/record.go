@@ -49,6 +49,7 @@ type Record struct {
 	error   bool // of the errors table
 	reduced bool // this is the short form of a row that DynamoDB refused
 	spilled bool // on the wire, and copied into the spill meanwhile
+	alone   bool // not to be packed: a pack with it was refused
 
 	refusedAt int     // count of the table's accepted records, and one, at the first refusal; 0 for none
 	replay    *replay // the record came from this segment of the spill
@@ -104,16 +105,21 @@ func (r *Record) level() string {
 		return unknownLevel
 	}
 	rest = rest[len(beforeLevel):]
-	for i := 1; i < len(rest); i++ {
-		switch rest[i] {
+	level, _ := jsontext.AppendUnquote(nil, rest[:quotedEnd(rest)])
+	return string(level)
+}
+
+// quotedEnd is the length of the JSON string at the beginning of b.
+func quotedEnd(b []byte) int {
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
 		case '\\':
 			i++
 		case '"':
-			level, _ := jsontext.AppendUnquote(nil, rest[:i+1])
-			return string(level)
+			return i + 1
 		}
 	}
-	return unknownLevel
+	return len(b)
 }
 
 // unknownLevel stands for the level of what cannot be read.

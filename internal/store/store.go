@@ -74,6 +74,8 @@ type Config struct {
 	// Attempt is the least time limit of one request; 0 (1.5 s, growing with
 	// time-outs) except in tests that must not depend on a machine's speed.
 	Attempt time.Duration
+	// Packed has several informational lines in one item: see pack.go.
+	Packed bool
 	// CountUnits asks DynamoDB what each request cost: see Units.
 	CountUnits bool
 	// Now is time.Now except in tests.
@@ -100,6 +102,7 @@ type Store struct {
 	health  health
 	force   bool           // SHUTDOWN: no more resting
 	calls   map[*call]bool // what writers have in hand
+	packer  packer         // has a lock of its own
 	bodies  [][]byte       // of earlier requests, to be used again
 	seam    sync.Once      // before the first request: sets plain
 	plain   atomic.Bool    // the client does not take encoded rows
@@ -116,6 +119,7 @@ type Store struct {
 // A call is a batch that a writer has in hand, to be sent or on the wire.
 type call struct {
 	batch  []*Record
+	groups []int              // how many records each of batch's items will hold; nil when they are packed
 	began  time.Time          // of the request; zero before
 	until  time.Time          // when the request's time limit ends
 	cancel context.CancelFunc // of the request; nil before
@@ -261,6 +265,14 @@ func tableIndex(error bool) int {
 
 // lose counts a record that will not be stored. mu must be held.
 func (s *Store) lose(r *Record, reason string) {
+	if r.lines > 1 {
+		if lines, err := s.unpacked(r); err == nil {
+			for _, line := range lines {
+				s.loseLevel(line.level(), reason)
+			}
+			return
+		}
+	}
 	s.loseLevel(r.level(), reason)
 }
 
@@ -477,7 +489,7 @@ func (s *Store) untroubled(now time.Time) bool {
 // none. mu must be held.
 func (s *Store) take() *call {
 	var batch []*Record
-	wire := 0
+	groups, wire := make([]int, 0, maxBatch), 0
 	now := s.cfg.Now()
 	if s.queues[errorsTable].len()+s.queues[infoTable].len() == 0 && s.untroubled(now) {
 		s.reload()
@@ -486,16 +498,19 @@ func (s *Store) take() *call {
 		if now.Before(s.tables[t].blockedUntil) {
 			continue
 		}
-		for s.queues[t].len() > 0 && len(batch) < maxBatch {
-			r := s.queues[t].first()
-			if wire+len(r.item) > maxBatchWire && len(batch) > 0 {
+		for s.queues[t].len() > 0 && len(groups) < maxBatch {
+			if wire+len(s.queues[t].first().item) > maxBatchWire && len(batch) > 0 {
 				break
 			}
-			wire += len(r.item)
 			if batch == nil {
 				batch = make([]*Record, 0, maxBatch)
 			}
-			batch = append(batch, s.queues[t].pop())
+			n := len(batch)
+			batch = s.takeGroup(&s.queues[t], batch)
+			groups = append(groups, len(batch)-n)
+			for _, r := range batch[n:] {
+				wire += len(r.item)
+			}
 			if s.tables[t].failures > 0 && !s.force {
 				break // one record is enough to find out
 			}
@@ -505,7 +520,11 @@ func (s *Store) take() *call {
 		return nil
 	}
 	s.onWire += len(batch)
-	return s.inHand(batch)
+	c := s.inHand(batch)
+	if len(groups) < len(batch) {
+		c.groups = groups
+	}
+	return c
 }
 
 // inHand registers a batch as a writer's. mu must be held.

@@ -148,6 +148,9 @@ func (s *Store) writer() {
 		if c == nil {
 			return
 		}
+		if c.groups != nil && !s.pack(c) {
+			continue
+		}
 		pause := s.deliver(c)
 		if probing {
 			s.mu.Lock()
@@ -269,6 +272,8 @@ func (s *Store) refused(c *call, why string) time.Duration {
 	switch {
 	case r.reduced:
 		s.drop(r, "refused by DynamoDB")
+	case guilty && r.lines > 1:
+		s.breakUp(r, why)
 	case guilty:
 		before := r.cost()
 		r.reduce(why)
@@ -291,6 +296,24 @@ func (s *Store) refused(c *call, why string) time.Duration {
 	}
 	s.notify()
 	return 0
+}
+
+// breakUp has the lines of a refused pack take its place. It is in no queue. mu
+// must be held.
+func (s *Store) breakUp(pack *Record, why string) {
+	lines, err := s.unpacked(pack)
+	if err != nil {
+		s.drop(pack, "refused by DynamoDB")
+		return
+	}
+	s.onWire++ // replace counts what is in hand
+	s.replace([]*Record{pack}, lines)
+	s.onWire -= len(lines)
+	for _, r := range lines {
+		s.queues[infoTable].push(r)
+	}
+	name := s.tables[infoTable].name
+	s.cfg.Report.Fail("row "+name, fmt.Sprintf("DynamoDB refused a row for table %s (%s); its lines are written one by one", name, why), "")
 }
 
 // ofOneTable is how many records at the batch's beginning are of one table.
