@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/read"
 )
@@ -27,7 +29,7 @@ type queryFlags struct {
 	levels                       []string
 	locator, module              string
 	request, grep                string
-	limit                        int
+	limit, shards                int
 	newest                       bool
 	output, color, timezone      string
 	verbose                      bool
@@ -118,6 +120,7 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n(default LOGTABLE_TIMEZONE, else UTC)")
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n(default LOGTABLE_INFO_TABLE, else "+defaultInfoTable+")")
 	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n(default LOGTABLE_ERRORS_TABLE, else "+defaultErrorsTable+")")
+	flags.IntVar(&f.shards, "shards", 0, "over how many `PARTITIONS` a day of the informational table is spread\n(default LOGTABLE_SHARDS, else they are looked for)")
 	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default as for every AWS tool)")
 	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
 	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB, for example a local one")
@@ -169,6 +172,10 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	if f.limit < 0 {
 		return read.Options{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
 	}
+	shards, err := f.shardCount(sh)
+	if err != nil {
+		return read.Options{}, err
+	}
 	if f.onlyInfo && f.onlyErrors {
 		return read.Options{}, usagef("--info and --errors each mean that table only: leave out both to read both")
 	}
@@ -181,6 +188,7 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		RequestID:   f.request,
 		Contains:    f.grep,
 		Limit:       f.limit,
+		Shards:      shards,
 		NewestFirst: f.newest,
 		Now:         sh.now(),
 	}
@@ -191,6 +199,22 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		o.ErrorsTable = firstOf(f.errorsTable, sh.getenv("LOGTABLE_ERRORS_TABLE"), defaultErrorsTable)
 	}
 	return o, nil
+}
+
+// shardCount is --shards, else LOGTABLE_SHARDS, else 0: look for them.
+func (f *queryFlags) shardCount(sh *shell) (int, error) {
+	n, name, value := f.shards, "--shards", strconv.Itoa(f.shards)
+	if text := sh.getenv(config.Shards); n == 0 && text != "" {
+		name, value = config.Shards, text
+		var err error
+		if n, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || n == 0 {
+			n = -1
+		}
+	}
+	if n < 0 || n > config.MaxShards {
+		return 0, usagef("%s %s is no number of shards: write 1 to %d, or leave it out to have them looked for", name, visible(value), config.MaxShards)
+	}
+	return n, nil
 }
 
 // nothing says what was looked for in vain.

@@ -42,6 +42,8 @@ const (
 	LastResort   = "LOGTABLE_LAST_RESORT_BYTES"
 	PlatformRows = "LOGTABLE_PLATFORM"
 	Redact       = "LOGTABLE_REDACT"
+	Layout       = "LOGTABLE_LAYOUT"
+	Shards       = "LOGTABLE_SHARDS"
 	Strict       = "LOGTABLE_STRICT"
 	AlertTopics  = "LOGTABLE_ALERT_TOPIC_ARNS"
 	AlertFrom    = "LOGTABLE_ALERT_FROM"
@@ -53,7 +55,7 @@ const (
 // variables is what a misspelt name is compared with.
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
-	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Strict,
+	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Layout, Shards, Strict,
 	AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
 }
 
@@ -111,11 +113,21 @@ type Config struct {
 	// Redact is LOGTABLE_REDACT, which package redact reads: secrets (default),
 	// all, off, or regular expressions.
 	Redact string
+	// Packed has informational lines share items: LOGTABLE_LAYOUT=packed;
+	// the default, line, is an item each.
+	Packed bool
+	// Shards is over how many partitions a day the informational rows are
+	// spread: LOGTABLE_SHARDS, 1 (default) to MaxShards.
+	Shards int
 	// Strict makes a silent guest of the extension where a setting is bad.
 	Strict bool
 	// Alerts says who is told of what.
 	Alerts Alerts
 }
+
+// MaxShards is the most that LOGTABLE_SHARDS takes: 256,000 write units a
+// second.
+const MaxShards = 256
 
 // A Problem is a setting that was refused.
 type Problem struct {
@@ -155,6 +167,8 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	c.Platform = l.choice(PlatformRows, "errors", "all", "none")
 	c.Redact = l.redact()
 	c.Alerts = l.alerts(c.Scale)
+	c.Packed = l.choice(Layout, "line", "packed") == "packed"
+	c.Shards = l.integer(Shards, 1, 1, MaxShards)
 	l.misspelt(environ)
 	return c, l.problems
 }
@@ -373,7 +387,7 @@ func (l *loader) integer(variable string, fallback, least, most int) int {
 		instead = "no limit"
 	}
 	l.refuse(variable, v, fmt.Sprintf("is no whole number from %d to %d", least, most), instead,
-		fmt.Sprintf("write a whole number, for example %s=%d", variable, max(fallback, 1000)))
+		fmt.Sprintf("write a whole number, for example %s=%d", variable, min(max(fallback, 1000), most)))
 	return fallback
 }
 

@@ -98,6 +98,12 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_PLATFORM", "some", false, func(c config.Config) bool { return c.Platform == "errors" }},
 		{"LOGTABLE_REDACT", "all", true, func(c config.Config) bool { return c.Redact == "all" }},
 		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" }},
+		{"LOGTABLE_LAYOUT", "Packed", true, func(c config.Config) bool { return c.Packed }},
+		{"LOGTABLE_LAYOUT", "line", true, func(c config.Config) bool { return !c.Packed }},
+		{"LOGTABLE_LAYOUT", "zip", false, func(c config.Config) bool { return !c.Packed }},
+		{"LOGTABLE_SHARDS", "8", true, func(c config.Config) bool { return c.Shards == 8 }},
+		{"LOGTABLE_SHARDS", "0", false, func(c config.Config) bool { return c.Shards == 1 }},
+		{"LOGTABLE_SHARDS", "257", false, func(c config.Config) bool { return c.Shards == 1 }},
 		{"LOGTABLE_STRICT", "TRUE", true, func(c config.Config) bool { return c.Strict }},
 		{"LOGTABLE_ALERT_TOPIC_ARNS", "arn:aws:sns:eu-west-1:123456789012:a , arn:aws-cn:sns:cn-north-1:123456789012:b.fifo,", true, func(c config.Config) bool {
 			return len(c.Alerts.Topics) == 2 && c.Alerts.Topics[1].FIFO && c.Alerts.On()
@@ -165,7 +171,7 @@ func FuzzLoad(f *testing.F) {
 	names := []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_TTL", "LOGTABLE_TIMEZONE", "LOGTABLE_TZ_OFFSET", "LOGTABLE_LEVELS", "LOGTABLE_ERRORS_FROM",
 		"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_MAX_LINES", "LOGTABLE_FLUSH_TIMEOUT", "LOGTABLE_BUFFER_BYTES", "LOGTABLE_SPILL_DIR",
 		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH", "LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW", "LOGTABLE_FIELDS",
-		"LOGTABLE_ALERT_TOPIC_ARNS", "LOGTABLE_ALERT_FROM", "LOGTABLE_ALERT_ALLOW", "LOGTABLE_ALERT_WINDOW", "LOGTABLE_ALERT_MAX"}
+		"LOGTABLE_ALERT_TOPIC_ARNS", "LOGTABLE_ALERT_FROM", "LOGTABLE_ALERT_ALLOW", "LOGTABLE_ALERT_WINDOW", "LOGTABLE_ALERT_MAX", "LOGTABLE_LAYOUT", "LOGTABLE_SHARDS"}
 	for i, value := range []string{"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x", "64KiB", "0", "all", "secrets;a+b", "true", "x", "pino; text=msg,a.b"} {
 		f.Add(uint8(i), value, uint8(i+1), value)
 	}

@@ -28,6 +28,9 @@ type source struct {
 	// before the first page has been fetched a bound that no row is ahead of.
 	// Thus a partition is not asked before its time has come.
 	key string
+
+	day   string // of a source that may have shards nobody has named
+	probe bool   // they are still to be looked for
 }
 
 // sources makes a source for each partition of each table.
@@ -38,20 +41,22 @@ func (c *Client) sources(o Options) []*source {
 		if o.NewestFirst {
 			key = min(stampBound(p.to), stampBound(o.To))
 		}
-		for _, table := range []string{o.InfoTable, o.ErrorsTable} {
-			if table == "" {
-				continue
-			}
+		add := func(table, date string) *source {
 			all = append(all, &source{
-				api:     c.api,
-				options: &o,
-				table:   table,
-				errors:  table == o.ErrorsTable,
-				input:   queryInput(&o, table, p.date),
-				more:    true,
-				order:   len(all),
-				key:     key,
+				api: c.api, options: &o, table: table, errors: table == o.ErrorsTable, input: queryInput(&o, table, date),
+				more: true, order: len(all), key: key,
 			})
+			return all[len(all)-1]
+		}
+		if o.InfoTable != "" {
+			s := add(o.InfoTable, p.date)
+			s.day, s.probe = p.date, o.Shards == 0
+			for shard := 1; shard < o.Shards; shard++ {
+				add(o.InfoTable, store.ShardDate(p.date, shard))
+			}
+		}
+		if o.ErrorsTable != "" {
+			add(o.ErrorsTable, p.date)
 		}
 	}
 	return all
@@ -148,6 +153,17 @@ func newMerge(newestFirst bool, sources []*source) *merge {
 func (m *merge) next(ctx context.Context) (Row, bool, error) {
 	for len(m.sources) > 0 {
 		s := m.sources[0]
+		if s.probe {
+			s.probe = false
+			shards, err := s.shards(ctx)
+			if err != nil {
+				return Row{}, false, err
+			}
+			for _, shard := range shards {
+				heap.Push(m, shard)
+			}
+			continue
+		}
 		if len(s.rows) == 0 {
 			if err := s.fill(ctx); err != nil {
 				return Row{}, false, err

@@ -59,6 +59,10 @@ type Options struct {
 	// NewestFirst turns the order round, and with it which rows Limit keeps.
 	NewestFirst bool
 
+	// Shards is over how many partitions the writers spread a day of the
+	// informational table (LOGTABLE_SHARDS). 0 finds out: see Client.probe.
+	Shards int
+
 	// Now is the instant at which rows count as expired; zero means the clock.
 	Now time.Time
 }

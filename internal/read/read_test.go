@@ -251,7 +251,7 @@ func TestQueryYieldsTheErrorLastAndOnce(t *testing.T) {
 	broken := errors.New("broken")
 	client := New(&failing{f.pages, 4, broken})
 	rows, failures := 0, 0
-	for _, err := range client.Query(ctx, Options{From: day, To: day.AddDate(0, 0, 1), InfoTable: "info"}) {
+	for _, err := range client.Query(ctx, Options{From: day, To: day.AddDate(0, 0, 1), InfoTable: "info", Shards: 1}) {
 		if err == nil {
 			if rows++; failures > 0 {
 				t.Error("a row after the error")

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"encoding/base32"
+	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -33,16 +34,37 @@ type keys struct {
 	zone *time.Location
 	now  func() time.Time
 
-	env  string // environment ID
-	ms   int64  // last stamp, epoch milliseconds
-	seq  int    // sequence number within ms
-	day  string // YYYY-MM-DD of ms
-	buf  []byte // of the last stamp_mod
-	next int64  // epoch milliseconds at which day may change
+	env string // environment ID
+	ms  int64  // last stamp, epoch milliseconds
+	seq int    // sequence number within ms
+	day string // YYYY-MM-DD of ms
+	// shardDay is day with the environment's shard: one partition takes 1,000
+	// write units a second, whatever the table's capacity (DynamoDB's limit on
+	// a partition), and a day of a table is one. Shard 0 has no suffix, the
+	// others are day#1, day#2 and so on.
+	shardDay string
+	shards   int
+	buf      []byte // of the last stamp_mod
+	next     int64  // epoch milliseconds at which day may change
 }
 
-func newKeys(zone *time.Location, now func() time.Time) *keys {
-	return &keys{zone: zone, now: now, env: newEnvironmentID(), ms: -1}
+func newKeys(zone *time.Location, now func() time.Time, shards int) *keys {
+	return &keys{zone: zone, now: now, env: newEnvironmentID(), ms: -1, shards: max(shards, 1)}
+}
+
+// shardOf is the shard of an environment, the same for its whole life.
+func shardOf(environment string, shards int) int {
+	h := fnv.New32a()
+	h.Write([]byte(environment))
+	return int(h.Sum32() % uint32(shards))
+}
+
+// ShardDate is the partition key of a day's shard.
+func ShardDate(day string, shard int) string {
+	if shard == 0 {
+		return day
+	}
+	return day + "#" + strconv.Itoa(shard)
 }
 
 // environmentAlphabet is base 32 with digits first, so that IDs sort as their
@@ -92,6 +114,7 @@ func (k *keys) stamp(t time.Time) {
 func (k *keys) setDay() {
 	at := time.UnixMilli(k.ms).In(k.zone)
 	k.day = at.Format(time.DateOnly)
+	k.shardDay = ShardDate(k.day, shardOf(k.env, k.shards))
 	k.next = at.Truncate(time.Minute).Add(time.Minute).UnixMilli()
 }
 

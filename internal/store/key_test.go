@@ -9,7 +9,7 @@ import (
 
 func testKeys(t *testing.T, zone *time.Location) *keys {
 	t.Helper()
-	return newKeys(zone, func() time.Time { return time.Unix(1_795_300_000, 0) })
+	return newKeys(zone, func() time.Time { return time.Unix(1_795_300_000, 0) }, 1)
 }
 
 func TestStampIsWhatReadersSort(t *testing.T) {

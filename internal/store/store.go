@@ -76,6 +76,9 @@ type Config struct {
 	Attempt time.Duration
 	// Packed has several informational lines in one item: see pack.go.
 	Packed bool
+	// Shards is over how many partitions a day the informational rows are
+	// spread; 0 and 1 are none. See keys.
+	Shards int
 	// CountUnits asks DynamoDB what each request cost: see Units.
 	CountUnits bool
 	// Now is time.Now except in tests.
@@ -148,7 +151,7 @@ func New(cfg Config) *Store {
 	}
 	return &Store{
 		cfg:     cfg,
-		keys:    newKeys(cfg.Zone, cfg.Now),
+		keys:    newKeys(cfg.Zone, cfg.Now, cfg.Shards),
 		tables:  [2]table{newTable(cfg.ErrorsTable), newTable(cfg.InfoTable)},
 		changed: make(chan struct{}),
 		lost:    make(map[Loss]int),
@@ -179,6 +182,9 @@ func (s *Store) add(e Entry) {
 		exceptionAt: max(int64(e.ExceptionAt), -1), fields: e.Fields, issues: e.Issues,
 	}
 	date, stampMod := s.keys.make(e.Time, s.module.clean)
+	if !r.error {
+		date = s.keys.shardDay
+	}
 	// Good until the next call of make; by then the row is encoded.
 	r.date, r.stampMod = date, unsafe.String(unsafe.SliceData(stampMod), len(stampMod))
 	if !r.error {
