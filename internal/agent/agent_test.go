@@ -345,6 +345,43 @@ func TestALongInvocationIsWrittenMeanwhile(t *testing.T) {
 	})
 }
 
+// A function that prints much is written while it runs, errors first, in full
+// batches: at its end there is less than one left.
+func TestFullBatchesLeaveWhileTheFunctionRuns(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		c.latency = 10 * time.Millisecond
+		c.invoke("a")
+		var lines []string
+		for i := range 128 {
+			lines = append(lines, line(fmt.Sprint("line ", i)))
+		}
+		for i := range 5 {
+			lines = append(lines, strings.Replace(line(fmt.Sprint("error ", i)), "info", "error", 1))
+		}
+		c.post(lines...)
+		time.Sleep(500 * time.Millisecond) // less than after which everything leaves
+		if n := c.stored(); n != 125 {
+			t.Errorf("%d rows stored while the function runs, want the five full batches of 133 lines", n)
+		}
+		c.mu.Lock()
+		for _, row := range c.rows[:min(75, len(c.rows))] { // three requests may be on their way at once
+			if strings.Contains(row, "error") {
+				lines = lines[:len(lines)-1]
+			}
+		}
+		c.mu.Unlock()
+		if len(lines) != 128 {
+			t.Errorf("%d errors are not in the first requests", len(lines)-128)
+		}
+		ended := time.Now()
+		c.post(done("a", ""))
+		c.nextWithin(ended, 10*time.Millisecond, 11*time.Millisecond)
+		if c.stored() != 133 {
+			t.Errorf("%d rows stored at next", c.stored())
+		}
+	})
+}
+
 func TestShutdown(t *testing.T) {
 	shutdown := func(c *cloud) time.Time {
 		<-c.asked

@@ -9,10 +9,6 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
-// worthWriting is how many waiting records are worth a request while the
-// function still runs: four full ones.
-const worthWriting = 100
-
 // persistBytes is how much may wait in memory while DynamoDB is down.
 const persistBytes = 1 << 20
 
@@ -36,28 +32,26 @@ func (a *Agent) Intake(body []byte) {
 	a.wake()
 }
 
-// sendAhead lets leave what need not wait for an event.
+// sendAhead lets leave what need not wait for an event: full batches, so that
+// little is left at the end of the invocation, and more where no end is waited
+// for.
 func (a *Agent) sendAhead() {
 	urgent := a.urgent
 	a.urgent = false
 	a.mu.Lock()
-	trusted := a.trusted
+	trusted, sealed := a.trusted, a.sealed()
 	a.mu.Unlock()
-	switch waiting := a.cfg.Store.Waiting(); {
-	case waiting == 0:
-	case waiting >= worthWriting:
-		a.startWriting()
-	case a.cfg.Concurrent: // writeMeanwhile sends what is left
-		if urgent {
-			a.startWriting()
-		}
-	case !trusted, a.cfg.Flush == FlushBackground:
-		// No end is waited for: the environment may freeze at any time.
-		a.startWriting()
-	case !a.overlaps(): // invoke will
+	switch {
+	case sealed || a.cfg.Store.Waiting() == 0:
+	case a.cfg.Concurrent && urgent, !a.cfg.Concurrent && !trusted, a.cfg.Flush == FlushBackground:
+		// The environment may freeze at any time, or never.
+		a.cfg.Store.Start()
+	case a.cfg.Concurrent || !a.overlaps(): // writeMeanwhile or invoke sends the rest
+		a.cfg.Store.StartFull()
 	case urgent:
-		a.startWriting()
+		a.cfg.Store.Start()
 	default:
+		a.cfg.Store.StartFull()
 		a.writeLater()
 	}
 }

@@ -26,9 +26,12 @@ func (a *Agent) renew() {
 // come: a connection in it would be dead in every clone.
 func (a *Agent) startWriting() {
 	a.mu.Lock()
-	sealed := a.cfg.Snapshot && !a.renewed
+	sealed := a.sealed()
 	a.mu.Unlock()
 	if !sealed {
 		a.cfg.Store.Start()
 	}
 }
+
+// sealed reports that a snapshot is still to come. mu must be held.
+func (a *Agent) sealed() bool { return a.cfg.Snapshot && !a.renewed }

@@ -169,7 +169,7 @@ func (p *partitions) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWrite
 // partitions with DynamoDB's limit: 1,000 write units a second. Where one
 // partition is not enough, invocations are held for it and rows pile up.
 func TestShardsRemoveThePartitionsLimit(t *testing.T) {
-	const environments, perSecond, seconds = 1000, 4, 10
+	const environments, perSecond, seconds = 1000, 4, 5
 	for _, tc := range []struct {
 		shards    int
 		saturated bool
@@ -180,7 +180,8 @@ func TestShardsRemoveThePartitionsLimit(t *testing.T) {
 			var mu sync.Mutex
 			var held []time.Duration
 			waiting, lost := 0, 0
-			var running sync.WaitGroup
+			var running, measured sync.WaitGroup
+			measured.Add(environments)
 			for e := range environments {
 				running.Go(func() {
 					f := newFixtureOn(t, nil, p, func(c *store.Config) { c.Shards, c.Attempt = tc.shards, 0 })
@@ -204,8 +205,10 @@ func TestShardsRemoveThePartitionsLimit(t *testing.T) {
 					waiting += f.Waiting()
 					lost += len(f.Lost())
 					mu.Unlock()
+					measured.Done()
+					measured.Wait()
 					p.mu.Lock()
-					p.perSecond = 1e9 // the rest is not measured
+					p.perSecond = 1e9 // the rest is stored, and not measured
 					p.mu.Unlock()
 					for f.Waiting() > 0 {
 						f.Flush(context.Background())

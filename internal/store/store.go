@@ -33,6 +33,8 @@ const (
 	replayHold = 250 * time.Millisecond
 	// sayEvery is how often losses become a record, at most.
 	sayEvery = 10 * time.Second
+	// fullPack is how many lines are worth a pack while more may come.
+	fullPack = 100
 	// perWriter is how many waiting records justify one more writer.
 	perWriter = 2 * maxBatch
 )
@@ -104,6 +106,7 @@ type Store struct {
 	changed chan struct{} // closed and replaced when the above changes
 	health  health
 	force   bool           // SHUTDOWN: no more resting
+	partial bool           // batches leave that are not full
 	calls   map[*call]bool // what writers have in hand
 	packer  packer         // has a lock of its own
 	bodies  [][]byte       // of earlier requests, to be used again
@@ -310,7 +313,7 @@ func (s *Store) Waiting() int {
 }
 
 func (s *Store) waiting() int {
-	return s.queues[errorsTable].len() + s.queues[infoTable].len() + s.onWire + s.spilled()
+	return s.queued() + s.onWire + s.spilled()
 }
 
 // Resting reports that DynamoDB has been failing and is left alone at present.
@@ -361,8 +364,36 @@ func (s *Store) Start() {
 	s.start()
 }
 
+// StartFull is Start for as long as full batches wait: what remains is cheaper
+// to write with what comes next.
+func (s *Store) StartFull() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queued() >= s.full() {
+		s.startWriters()
+	}
+}
+
+// full is how many records are worth a request while more may come: as many as
+// it holds. A pack holds more, and is the cheaper the more there are in it.
+func (s *Store) full() int {
+	if s.cfg.Packed {
+		return fullPack
+	}
+	return maxBatch
+}
+
+// queued is how many records wait in memory that no writer has in hand. mu must
+// be held.
+func (s *Store) queued() int { return s.queues[errorsTable].len() + s.queues[infoTable].len() }
+
 // start must be called with mu held.
 func (s *Store) start() {
+	s.partial = s.partial || s.takable(s.cfg.Now()) > 0
+	s.startWriters()
+}
+
+func (s *Store) startWriters() {
 	now := s.cfg.Now()
 	want := (s.takable(now) + perWriter - 1) / perWriter
 	switch {
@@ -497,7 +528,10 @@ func (s *Store) take() *call {
 	var batch []*Record
 	groups, wire := make([]int, 0, maxBatch), 0
 	now := s.cfg.Now()
-	if s.queues[errorsTable].len()+s.queues[infoTable].len() == 0 && s.untroubled(now) {
+	if !s.partial && s.queued() < s.full() {
+		return nil
+	}
+	if s.queued() == 0 && s.untroubled(now) {
 		s.reload()
 	}
 	for t := range s.queues {
@@ -523,6 +557,7 @@ func (s *Store) take() *call {
 		}
 	}
 	if len(batch) == 0 {
+		s.partial = false
 		return nil
 	}
 	s.onWire += len(batch)
@@ -544,6 +579,7 @@ func (s *Store) inHand(batch []*Record) *call {
 // must be held.
 func (s *Store) putBack(records []*Record) {
 	s.onWire -= len(records)
+	s.partial = s.partial || len(records) > 0 // what was worth a request is worth another try
 	for _, r := range slices.Backward(records) {
 		if !s.inSpill(r) {
 			s.queues[tableOf(r)].pushFirst(r)

@@ -535,3 +535,19 @@ func TestLargeRowsShareNoRequest(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsNoFullBatchWaitsForMore(t *testing.T) {
+	for _, tc := range []struct{ add, packed, left int }{{24, 0, 24}, {25, 0, 0}, {60, 0, 10}, {99, 1, 99}, {100, 1, 0}} {
+		f := newFixture(t, func(c *store.Config) { c.Packed = tc.packed == 1 })
+		f.add(tc.add, "line")
+		f.StartFull()
+		for deadline := time.Now().Add(10 * time.Second); f.Waiting() > tc.left && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		if f.Waiting() != tc.left {
+			t.Errorf("of %d records %d wait, want %d", tc.add, f.Waiting(), tc.left)
+		}
+		f.flushed()
+		f.whole(tc.add, "line")
+	}
+}
