@@ -3,6 +3,7 @@ package agent
 import (
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/parse"
@@ -170,7 +171,9 @@ func (a *Agent) entry(line *parse.Line, id string, at time.Time) store.Entry {
 	return entry
 }
 
-// entryIn is entry with a buffer, which it returns for the next one.
+// entryIn is entry with a buffer, which it returns for the next one. The entry's
+// message is a part of it: an Entry is read by Add only, and a copy for each row
+// was the way's last allocation.
 func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (store.Entry, []byte) {
 	message, exceptionAt := line.AppendMessage(buf[:0])
 	locator := line.Locator
@@ -186,6 +189,6 @@ func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (
 	}
 	return store.Entry{
 		Time: at, Error: line.Level.Error, Level: line.Level.Name, Locator: locator, Module: module, RequestID: id,
-		Message: string(message), ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
+		Message: unsafe.String(unsafe.SliceData(message), len(message)), ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
 	}, message
 }
