@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -80,6 +83,31 @@ func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T)
 		}
 		if lost := f.Lost(); lost[store.Loss{Level: "?", Reason: "refused by DynamoDB"}] != 1 || len(lost) != 1 {
 			t.Errorf("lost: %v", lost)
+		}
+	})
+
+	t.Run("a table with another key keeps its rows", func(t *testing.T) {
+		f, read := setUp(t)
+		wrong := f.tables[0] + "-wrong"
+		_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+			TableName: &wrong, BillingMode: types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := f.tables
+		g := newFixtureOn(t, nil, client, func(c *store.Config) { c.InfoTable, c.ErrorsTable = wrong, names[1] })
+		g.add(50, "line")
+		if err := g.Flush(t.Context()); !errors.Is(err, store.ErrResting) {
+			t.Fatal(err)
+		}
+		if n := len(read("errors")); n != 10 || g.Waiting() != 40 || len(g.Lost()) > 0 {
+			t.Errorf("%d errors of 10 stored, %d of 40 others wait, lost %v", n, g.Waiting(), g.Lost())
+		}
+		if !strings.Contains(g.reports.text(), "stamp_mod (String)") {
+			t.Errorf("no advice on the table: %s", g.reports.text())
 		}
 	})
 }
