@@ -14,14 +14,14 @@ import (
 // report, none of 500 later than by 1 ms; a loaded machine may take longer.
 const lateLines = 100 * time.Millisecond
 
-// writeMeanwhile sends what waits, writeEvery after it began to wait, until
-// ctx ends. While nothing waits nothing wakes it.
+// writeMeanwhile sends what waits, rows and alerts that could not be sent before,
+// writeEvery after it began to wait, until ctx ends. While nothing waits nothing wakes it.
 func (a *Agent) writeMeanwhile(ctx context.Context) {
 	for ctx.Err() == nil && !a.silent.Load() {
 		a.mu.Lock()
 		woken := a.woken // before looking, so that nothing is missed
 		a.mu.Unlock()
-		if a.cfg.Store.Waiting() == 0 {
+		if a.cfg.Store.Waiting() == 0 && (a.alerts == nil || a.alerts.Waiting() == 0) {
 			select {
 			case <-woken:
 			case <-ctx.Done():
@@ -31,6 +31,7 @@ func (a *Agent) writeMeanwhile(ctx context.Context) {
 		pause(ctx, writeEvery)
 		a.cfg.Store.CheckSpill()
 		a.cfg.Store.Start()
+		a.startAlerts()
 		if a.cfg.Store.Resting() {
 			// Nothing ends here that would be a better moment.
 			a.cfg.Store.Persist()

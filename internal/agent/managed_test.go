@@ -172,3 +172,26 @@ func TestOnManagedInstancesALineKeepsItsRequest(t *testing.T) {
 		t.Errorf("whose line is it (-want +got):\n%s", diff)
 	}
 }
+
+// An alert that could not be sent is tried again though nothing further arrives:
+// no INVOKE is the occasion here, and SHUTDOWN may be days away.
+func TestOnManagedInstancesAnAlertIsTriedAgain(t *testing.T) {
+	p := &phone{hangs: true}
+	play(t, func(cfg *agent.Config) {
+		concurrent(cfg)
+		alerting(p)(cfg)
+	}, func(c *cloud, _ <-chan error) {
+		p.c = c
+		<-c.asked
+		c.post(begin("a"), severe("1"), report("a"))
+		time.Sleep(time.Minute)
+		if c.stored() == 0 {
+			t.Error("the row waits for its alert")
+		}
+		c.set(func() { p.hangs = false })
+		time.Sleep(5 * time.Minute)
+		if n := c.get(func() bool { return len(p.messages) == 1 }); !n {
+			t.Errorf("messages %q", p.messages)
+		}
+	})
+}
