@@ -105,6 +105,22 @@ func TestManagedInstancesInAWSsEmulator(t *testing.T) {
 	}
 }
 
+// TestTheRefusalInAWSsEmulatorTellsThatItIsManaged: where the variable does not, a 403
+// to INVOKE does.
+func TestTheRefusalInAWSsEmulatorTellsThatItIsManaged(t *testing.T) {
+	s := emulated(t, 1)
+	s.Hide = "AWS_LAMBDA_INITIALIZATION_TYPE"
+	s.Rounds = [][]rie.Invocation{{{ID: "a", Payload: script(t, print(line, 3))}}}
+	result := rie.Run(t, s)
+	cleanEnd(t, result)
+	if len(result.Info) != 4 {
+		t.Errorf("%d rows of 4", len(result.Info))
+	}
+	if n := strings.Count(result.Output, "err=ErrorInvalidEventType"); n != 1 {
+		t.Errorf("INVOKE was refused %d times", n)
+	}
+}
+
 // whose counts the rows whose text names the request that printed them.
 func whose(rows []map[string]string) (right, none, wrong int) {
 	for _, row := range rows {

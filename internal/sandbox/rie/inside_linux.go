@@ -90,18 +90,22 @@ func furnish(j job) error {
 			return fmt.Errorf("cannot mount %s: %w", dir, err)
 		}
 	}
-	for _, dir := range []string{"/opt/extensions", "/var/runtime", "/var/task"} {
+	for _, dir := range []string{"/opt/extensions", "/var/runtime", "/var/task", "/var/extension"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("cannot furnish the namespace: %w", err)
 		}
 	}
+	name := filepath.Base(j.Scenario.Extension)
 	for to, from := range map[string]string{
-		"/opt/extensions/" + filepath.Base(j.Scenario.Extension): j.Scenario.Extension,
-		"/var/runtime/bootstrap":                                 j.Scenario.Function, emulator: j.Emulator,
+		"/var/extension/" + name: j.Scenario.Extension, "/var/runtime/bootstrap": j.Scenario.Function, emulator: j.Emulator,
 	} {
 		if err := copyProgram(to, from); err != nil {
 			return fmt.Errorf("cannot furnish the namespace: %w", err)
 		}
+	}
+	starter := "#!/bin/sh\nunset " + j.Scenario.Hide + "\nexec /var/extension/" + name + "\n"
+	if err := os.WriteFile("/opt/extensions/"+name, []byte(starter), 0o755); err != nil {
+		return fmt.Errorf("cannot furnish the namespace: %w", err)
 	}
 	// Only now: what was copied may have been there.
 	if err := syscall.Mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777"); err != nil {

@@ -51,6 +51,9 @@ type Scenario struct {
 	// Extension is the path of the extension's binary; it may need libraries of
 	// the system, but nothing below /opt, /var and /tmp.
 	Extension string
+	// Hide is a variable of the emulator's that the extension does not get; ""
+	// for none.
+	Hide string
 	// Function is the path of a program that speaks the Runtime API.
 	Function string
 	// Env is what function and extension have in their environment, beside a
