@@ -107,7 +107,9 @@ func startJava(t *testing.T, s sample, _ string) function {
 		env["LOG4J_CONFIGURATION_FILE"] = s.file()
 	}
 	return function{
-		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		// Opened as in Lambda's managed runtimes: the client makes a file of
+		// the log channel's descriptor by reflection.
+		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--add-opens", "java.base/java.io=ALL-UNNAMED",
 			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=" + filepath.Join(lib, jniName), "-cp", classes + string(os.PathListSeparator) + lib + "/*",
 			"com.amazonaws.services.lambda.runtime.api.client.AWSLambda", s.handler},
 		handler: s.handler, dir: t.TempDir(), env: env,

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,13 +72,19 @@ func testSample(t *testing.T, s sample, format string, frames bool) {
 		functionEnv[name] = value
 	}
 	var output, diagnostics bytes.Buffer
+	var whole atomic.Bool // an entry of several lines arrived as one record
 	began := time.Now()
 	sandbox, err := lambda.Start(t.Context(), lambda.Config{
 		Extension: extension, Function: f.command, Dir: f.dir, Handler: f.handler, FunctionName: "orders",
 		Env: env, FunctionEnv: functionEnv, LogFormat: format, LogFrames: frames,
 		MemoryMB: 512, Timeout: time.Minute, InitTimeout: time.Minute,
 		FunctionOutput: &output, Stderr: &diagnostics,
-		Hooks: lambda.Hooks{Emit: sayError(s)},
+		Hooks: lambda.Hooks{Emit: func(e *lambda.Event) bool {
+			if e.Type == "function" && innerLineFeed.Match(e.Record) {
+				whole.Store(true)
+			}
+			return sayError(s, e)
+		}},
 	})
 	check(t, err)
 	t.Cleanup(sandbox.Kill)
@@ -88,6 +95,9 @@ func testSample(t *testing.T, s sample, format string, frames bool) {
 		t.Errorf("the end was not clean: %+v %q", shutdown, sandbox.Violations())
 	}
 
+	if s.severalLines && format == "Text" && whole.Load() != frames {
+		t.Errorf("an entry of several lines was one record: %t, want %t", whole.Load(), frames)
+	}
 	got := stored(t, tables, began)
 	if s.streams == 2 {
 		errorsLast(got)
@@ -111,14 +121,15 @@ func testSample(t *testing.T, s sample, format string, frames bool) {
 // sayError has platform.runtimeDone tell of an exception that the runtime
 // reported. AWS's emulator does so in managed-instances mode only, as a part of
 // the report; for Lambda itself, vendors of extensions have it in their tests.
-func sayError(s sample) func(*lambda.Event) bool {
-	return func(e *lambda.Event) bool {
-		if s.dies != "" && e.Type == "platform.runtimeDone" {
-			e.Record = bytes.Replace(e.Record, []byte(`"status":"success"`), []byte(`"status":"error","errorType":"Function.Unhandled"`), 1)
-		}
-		return true
+func sayError(s sample, e *lambda.Event) bool {
+	if s.dies != "" && e.Type == "platform.runtimeDone" {
+		e.Record = bytes.Replace(e.Record, []byte(`"status":"success"`), []byte(`"status":"error","errorType":"Function.Unhandled"`), 1)
 	}
+	return true
 }
+
+// innerLineFeed finds a line feed within a record that is a string.
+var innerLineFeed = regexp.MustCompile(`^"(?:[^\\]|\\.)*\\n.+"$`)
 
 // expectation is a row and the invocation it belongs to.
 type expectation struct {
@@ -194,10 +205,10 @@ func (e expectation) complaints(got read.Row) (all []string) {
 	if got.Level != e.level {
 		complain("level", got.Level, e.level)
 	}
-	if !whole(e.locator, got.Locator) {
+	if !matches(e.locator, got.Locator) {
 		complain("locator", got.Locator, e.locator)
 	}
-	if !whole(e.text, got.Text) {
+	if !matches(e.text, got.Text) {
 		complain("text", got.Text, e.text)
 	}
 	if got.RequestID != e.request {
@@ -215,7 +226,7 @@ func (e expectation) complaints(got read.Row) (all []string) {
 	return all
 }
 
-func whole(pattern, s string) bool {
+func matches(pattern, s string) bool {
 	return regexp.MustCompile(`(?s)\A(?:` + pattern + `)\z`).MatchString(s)
 }
 

@@ -10,6 +10,7 @@ type sample struct {
 	only             string // the only log format in which this is supported
 	streams          int    // 2: errors go another way than the rest, and may overtake it
 	want             []row  // of an invocation
+	severalLines     bool   // in the Text format it logs an entry of several lines
 	dies             string // the locator of the row that tells of its end
 	tail             []string
 }
@@ -58,7 +59,7 @@ var samples = []sample{
 			{level: "INFO", locator: "with_opentelemetry.py:18", text: "hello " + somebody, fields: `"order": 17`},
 			{level: "ERROR", locator: "with_opentelemetry.py:22", text: "cannot count the pears", exception: []string{"KeyError: pears", "Traceback", "\n", "handler"}}}},
 	{language: "Python", logger: "unhandled exception", client: awslambdaric, path: testdata + "python/unhandled.py", handler: "unhandled.handler",
-		want: []row{hello}, dies: "platform.error", tail: []string{"KeyError", "pears"}},
+		want: []row{hello}, severalLines: true, dies: "platform.error", tail: []string{"KeyError", "pears"}},
 	{language: "Python", logger: "unhandled exception, as a row of its own", client: awslambdaric, path: testdata + "python/unhandled.py", handler: "unhandled.handler", streams: 2, only: "JSON", fields: "lambda",
 		want: []row{hello, {level: "ERROR", locator: `\?`, exception: []string{"KeyError: 'pears'", "\n", "in count\n"}}}, dies: "platform.error", tail: []string{"KeyError"}},
 
@@ -85,9 +86,9 @@ var samples = []sample{
 			{level: "INFO", locator: `\?`, text: "hello " + somebody},
 			{level: "ERROR", locator: `\?`, text: `cannot price the order TypeError: Cannot read .*\n    at .*`, exception: noPrice.exception}}},
 	{language: "Node.js", logger: "unhandled error", client: nodeRIC, path: testdata + "node/unhandled.mjs", handler: "unhandled.handler",
-		want: []row{hello}, dies: "platform.error", tail: []string{"TypeError", "Cannot read properties of null"}},
+		want: []row{hello}, severalLines: true, dies: "platform.error", tail: []string{"there is no order", "to price", "TypeError", "Cannot read properties of null"}},
 	{language: "Node.js", logger: "unhandled error, as a row of its own", client: nodeRIC, path: testdata + "node/unhandled.mjs", handler: "unhandled.handler", only: "JSON", fields: "lambda",
-		want: []row{hello, {level: "ERROR", locator: `\?`, text: `{"errorType":"TypeError","errorMessage":"Cannot read properties of null.*"stackTrace":.*at price.*`}}, dies: "platform.error", tail: []string{"TypeError"}},
+		want: []row{hello, {level: "WARN", locator: `\?`, text: "there is no order\nto price"}, {level: "ERROR", locator: `\?`, text: `{"errorType":"TypeError","errorMessage":"Cannot read properties of null.*"stackTrace":.*at price.*`}}, dies: "platform.error", tail: []string{"TypeError"}},
 
 	{language: "Java", logger: "System.out", client: javaRIC, path: "examples/java/Handler.java", handler: "Handler::handleRequest",
 		want: []row{in("Java"), noNumber}},
@@ -106,7 +107,7 @@ var samples = []sample{
 			{level: "INFO", locator: "orders", text: "hello " + somebody},
 			{level: "ERROR", locator: "orders", text: "cannot count the items", exception: []string{"NumberFormatException", "For input string: \"seven\"", "WithLog4j2"}}}},
 	{language: "Java", logger: "unhandled exception", client: javaRIC, path: testdata + "java/Unhandled.java", handler: "Unhandled::handleRequest",
-		want: []row{hello}, dies: "platform.error", tail: []string{"NumberFormatException"}},
+		want: []row{hello}, severalLines: true, dies: "platform.error", tail: []string{"NumberFormatException"}},
 	{language: "Java", logger: "unhandled exception, as a row of its own", client: javaRIC, path: testdata + "java/Unhandled.java", handler: "Unhandled::handleRequest", streams: 2, only: "JSON", fields: "lambda",
 		want: []row{hello, {level: "ERROR", locator: `\?`, text: `For input string: "seven": java.lang.NumberFormatException\n.*at Unhandled.handleRequest.*`}}, dies: "platform.error", tail: []string{"NumberFormatException"}},
 
