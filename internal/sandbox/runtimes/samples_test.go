@@ -132,11 +132,11 @@ var samples = []sample{
 
 	{language: "Rust", logger: "println!", client: lambdaRust, path: "examples/rust/src/main.rs",
 		want: []row{in("Rust"), {level: "ERROR", locator: "2", text: "cannot count the items", exception: []string{"ParseIntError { kind: InvalidDigit }"}}}},
-	{language: "Rust", logger: "tracing (default subscriber)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing.rs", only: "JSON", fields: "text=fields.message;locator=span.name;exception=fields.error",
+	{language: "Rust", logger: "tracing (default subscriber)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing.rs", only: "JSON", fields: "text=fields.message;locator=span.name;exception=fields.error;request_id=span.requestId",
 		want: []row{
 			{level: "INFO", locator: "Lambda runtime invoke", text: "hello " + somebody, fields: `"order":17`},
 			{level: "ERROR", locator: "Lambda runtime invoke", text: "cannot count the items", exception: []string{"invalid digit found in string"}}}},
-	{language: "Rust", logger: "tracing (JSON, flattened)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing_json.rs", fields: "text=message;locator=target;exception=error",
+	{language: "Rust", logger: "tracing (JSON, flattened)", client: lambdaRust, path: testdata + "rust/src/bin/with_tracing_json.rs", fields: "text=message;locator=target;exception=error;request_id=span.requestId",
 		want: []row{
 			{level: "INFO", locator: "with_tracing_json", text: "hello " + somebody, fields: `"order":17`},
 			{level: "ERROR", locator: "with_tracing_json", text: "cannot count the items", exception: []string{"invalid digit found in string"}}}},
