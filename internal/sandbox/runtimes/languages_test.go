@@ -34,24 +34,39 @@ type row struct {
 // TestLanguages runs every sample of README's table twice in the local Lambda,
 // with its language's runtime client and the real extension, and reads the rows.
 func TestLanguages(t *testing.T) {
+	languages := map[string][]sample{}
 	for _, s := range samples {
-		for _, format := range []string{"Text", "JSON"} {
-			if s.only != "" && s.only != format {
+		languages[s.language] = append(languages[s.language], s)
+	}
+	for language, list := range languages {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			// Here for all of the language, so that what is missing is told once.
+			list[0].client.start(t, list[0], "Text")
+			for _, s := range list {
+				testFormats(t, s)
+			}
+		})
+	}
+}
+
+func testFormats(t *testing.T, s sample) {
+	for _, format := range []string{"Text", "JSON"} {
+		if s.only != "" && s.only != format {
+			continue
+		}
+		for _, frames := range []bool{false, true} {
+			if frames && !s.client.frames {
 				continue
 			}
-			for _, frames := range []bool{false, true} {
-				if frames && !s.client.frames {
-					continue
-				}
-				name := fmt.Sprintf("%s/%s/%s", s.language, s.logger, format)
-				if frames {
-					name += "/managed"
-				}
-				t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
-					t.Parallel()
-					testSample(t, s, format, frames)
-				})
+			name := strings.ReplaceAll(s.logger, "/", "-") + "/" + format
+			if frames {
+				name += "/managed"
 			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				testSample(t, s, format, frames)
+			})
 		}
 	}
 }
