@@ -30,12 +30,15 @@ const write = (entry) => process.stdout.write(entry.replaceAll("\n", "\r") + "\n
 const logText = (level, message) =>
   write(`${new Date().toISOString()}\t${requestId}\t${level}\t${message}`);
 
-// A lone argument that is no string goes into the entry as it is.
+// A lone argument that is no string goes into the entry as it is, and of the
+// first error among the arguments its parts.
 const logJSON = (level, args) => {
   const entry = { timestamp: new Date().toISOString(), level, requestId };
   const lone = args.length === 1 && typeof args[0] !== "string" && !(args[0] instanceof Error);
+  const error = args.find((arg) => arg instanceof Error);
+  const parts = error && { errorType: error.name, errorMessage: error.message, stackTrace: error.stack.split("\n") };
   try {
-    write(JSON.stringify({ ...entry, message: lone ? args[0] : format(...args) }));
+    write(JSON.stringify({ ...entry, message: lone ? args[0] : format(...args), ...parts }));
   } catch { // a circular object, for one
     write(JSON.stringify({ ...entry, message: format(...args) }));
   }
@@ -49,14 +52,14 @@ for (const [method, level] of Object.entries(methods)) {
 // Logs an error that the function did not catch, and tells the Runtime API.
 const report = async (route, title, error) => {
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-  const fault = { errorType: name, errorMessage: message, stack: stack.split("\n") };
+  const fault = { errorType: name, errorMessage: message };
+  const trace = stack.split("\n");
   if (jsonFormat) {
-    logJSON("ERROR", [fault]);
+    logJSON("ERROR", [{ ...fault, stackTrace: trace }]);
   } else {
-    logText("ERROR", `${title} \t${JSON.stringify(fault)}`);
+    logText("ERROR", `${title} \t${JSON.stringify({ ...fault, stack: trace })}`);
   }
-  const { stack: trace, ...rest } = fault;
-  await call("POST", route, JSON.stringify({ ...rest, trace }), { "Lambda-Runtime-Function-Error-Type": name });
+  await call("POST", route, JSON.stringify({ ...fault, trace }), { "Lambda-Runtime-Function-Error-Type": name });
 };
 
 const load = async () => {

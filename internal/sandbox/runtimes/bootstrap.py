@@ -38,25 +38,41 @@ def stamp(when, millis):
     return f"{text}.{int(when % 1 * 1000):03d}Z" if millis else text + "Z"
 
 
+# What every logging record has; the rest was given as extra.
+ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message"}
+
+
 class Handler(logging.Handler):
     """What the root logger has in Lambda."""
 
     def emit(self, record):
+        if JSON_FORMAT:
+            write(json.dumps(self.entry(record), default=str))
+            return
         message = record.getMessage()
         if record.exc_info:
             message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
-        if not JSON_FORMAT:
-            write(f"[{record.levelname}]\t{stamp(record.created, True)}\t{request_id}\t{message}")
-            return
+        write(f"[{record.levelname}]\t{stamp(record.created, True)}\t{request_id}\t{message}")
+
+    def entry(self, record):
+        lone_dict = isinstance(record.msg, dict) and not record.args
         entry = {
             "timestamp": stamp(record.created, False),
             "level": record.levelname,
-            "message": message,
+            "message": record.msg if lone_dict else record.getMessage(),
             "logger": record.name,
         }
+        if record.exc_info:
+            kind, error, trace = record.exc_info
+            entry["stackTrace"] = traceback.format_tb(trace)
+            entry["errorType"] = kind.__name__
+            entry["errorMessage"] = str(error)
         if request_id:
             entry["requestId"] = request_id
-        write(json.dumps(entry))
+        if record.exc_info:
+            entry["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+        entry.update((name, value) for name, value in vars(record).items() if name not in ORDINARY)
+        return entry
 
 
 class Context:
@@ -84,7 +100,7 @@ def report(path, error):
     stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
     fault = {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": stack}
     if JSON_FORMAT:
-        write(json.dumps({"timestamp": stamp(time.time(), False), "log_level": "ERROR", **fault}))
+        write(json.dumps({"timestamp": stamp(time.time(), False), "level": "ERROR", **fault}))
     else:
         write(f"[ERROR] {name}: {error}\nTraceback (most recent call last):\n{''.join(stack).rstrip()}")
     call("POST", path, json.dumps(fault), {"Lambda-Runtime-Function-Error-Type": f"Function.{name}"})

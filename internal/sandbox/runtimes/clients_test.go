@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/internal/sandbox/runtimes"
 	"github.com/logtable/logtable/internal/testkit"
 )
 
@@ -42,11 +43,14 @@ type runtimeClient struct {
 	// channel, in a container image through stdout.
 	frames bool
 	start  func(t *testing.T, s sample, logFormat string) function
+	// loop is this package's stand-in for the client, if it has one: what it
+	// prints must become the same rows.
+	loop func(dir string) (command []string, err error)
 }
 
 var (
-	awslambdaric = &runtimeClient{name: "awslambdaric", frames: true, start: startPython}
-	nodeRIC      = &runtimeClient{name: "aws-lambda-ric", frames: true, start: startNode}
+	awslambdaric = &runtimeClient{name: "awslambdaric", frames: true, start: startPython, loop: runtimes.Python}
+	nodeRIC      = &runtimeClient{name: "aws-lambda-ric", frames: true, start: startNode, loop: runtimes.Node}
 	javaRIC      = &runtimeClient{name: "aws-lambda-java-runtime-interface-client", frames: true, start: startJava}
 	awsLambdaGo  = &runtimeClient{name: "aws-lambda-go", start: startGo}
 	lambdaRust   = &runtimeClient{name: "lambda_runtime", start: startRust}

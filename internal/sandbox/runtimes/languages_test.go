@@ -55,24 +55,39 @@ func testFormats(t *testing.T, s sample) {
 		if s.only != "" && s.only != format {
 			continue
 		}
-		for _, frames := range []bool{false, true} {
-			if frames && !s.client.frames {
+		for _, v := range variants {
+			if !v.of(s.client) {
 				continue
 			}
-			name := strings.ReplaceAll(s.logger, "/", "-") + "/" + format
-			if frames {
-				name += "/managed"
-			}
-			t.Run(name, func(t *testing.T) {
+			t.Run(strings.ReplaceAll(s.logger, "/", "-")+"/"+format+v.name, func(t *testing.T) {
 				t.Parallel()
-				testSample(t, s, format, frames)
+				testSample(t, s, format, v)
 			})
 		}
 	}
 }
 
-func testSample(t *testing.T, s sample, format string, frames bool) {
+// A variant is a way in which a sample's entries come to Lambda.
+type variant struct {
+	name   string
+	of     func(*runtimeClient) bool
+	frames bool // through the framed channel
+	loop   bool // from this package's loop instead of AWS's client
+}
+
+var variants = []variant{
+	{name: "", of: func(*runtimeClient) bool { return true }},
+	{name: "/managed", of: func(c *runtimeClient) bool { return c.frames }, frames: true},
+	{name: "/loop", of: func(c *runtimeClient) bool { return c.loop != nil }, loop: true},
+}
+
+func testSample(t *testing.T, s sample, format string, v variant) {
 	f := s.client.start(t, s, format)
+	if v.loop {
+		var err error
+		f.command, err = s.client.loop(t.TempDir())
+		check(t, err)
+	}
 	tables, err := table.Listen("127.0.0.1:0")
 	check(t, err)
 	t.Cleanup(tables.Close)
@@ -91,7 +106,7 @@ func testSample(t *testing.T, s sample, format string, frames bool) {
 	began := time.Now()
 	sandbox, err := lambda.Start(t.Context(), lambda.Config{
 		Extension: extension, Function: f.command, Dir: f.dir, Handler: f.handler, FunctionName: "orders",
-		Env: env, FunctionEnv: functionEnv, LogFormat: format, LogFrames: frames,
+		Env: env, FunctionEnv: functionEnv, LogFormat: format, LogFrames: v.frames,
 		MemoryMB: 512, Timeout: time.Minute, InitTimeout: time.Minute,
 		FunctionOutput: &output, Stderr: &diagnostics,
 		Hooks: lambda.Hooks{Emit: func(e *lambda.Event) bool {
@@ -110,8 +125,8 @@ func testSample(t *testing.T, s sample, format string, frames bool) {
 		t.Errorf("the end was not clean: %+v %q", shutdown, sandbox.Violations())
 	}
 
-	if s.severalLines && format == "Text" && whole.Load() != frames {
-		t.Errorf("an entry of several lines was one record: %t, want %t", whole.Load(), frames)
+	if s.severalLines && format == "Text" && whole.Load() != v.frames {
+		t.Errorf("an entry of several lines was one record: %t, want %t", whole.Load(), v.frames)
 	}
 	got := stored(t, tables, began)
 	if s.streams == 2 {
