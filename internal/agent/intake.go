@@ -47,6 +47,7 @@ func (a *Agent) sendAhead() {
 	case a.cfg.Concurrent && urgent, !a.cfg.Concurrent && !trusted, a.cfg.Flush == FlushBackground:
 		// The environment may freeze at any time, or never.
 		a.cfg.Store.Start()
+		a.startAlerts()
 	case a.cfg.Concurrent || !a.overlaps(): // writeMeanwhile or invoke sends the rest
 		a.cfg.Store.StartFull()
 	case urgent:

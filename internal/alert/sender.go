@@ -75,6 +75,7 @@ type Sender struct {
 	running     bool
 	wantsCounts bool
 	closing     bool
+	deadline    time.Time     // of Close
 	changed     chan struct{} // closed and replaced when a run has got on
 }
 
@@ -152,8 +153,10 @@ func (s *Sender) counted(a *Alert) bool {
 func (s *Sender) kept(a *Alert, date, stampMod string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.Date, a.StampMod, a.ready = date, stampMod, true
-	s.start()
+	if !a.ready { // else Close has taken it as it was
+		a.Date, a.StampMod, a.ready = date, stampMod, true
+		s.start()
+	}
 }
 
 // window returns what is known of a group, making room where there is none. mu
@@ -234,6 +237,7 @@ func (s *Sender) Waiting() int {
 func (s *Sender) Close(ctx context.Context) {
 	s.mu.Lock()
 	s.closing, s.wantsCounts = true, true
+	s.deadline, _ = ctx.Deadline()
 	for _, a := range s.waiting {
 		a.ready = a.ready || ctx.Err() == nil
 	}
@@ -332,12 +336,16 @@ func (s *Sender) progress() {
 	s.changed = make(chan struct{})
 }
 
-// limit is the context of one call.
-func (s *Sender) limit(usual, last time.Duration) (context.Context, context.CancelFunc) {
+// limit is the context of one call. At the end, a call that others follow gets
+// only a share of what is left.
+func (s *Sender) limit(usual, last time.Duration, share int) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		usual = last
+		if !s.deadline.IsZero() {
+			usual = min(usual, s.deadline.Sub(s.cfg.Now())/time.Duration(share))
+		}
 	}
 	return context.WithTimeout(s.end, usual)
 }
@@ -400,12 +408,12 @@ func (s *Sender) publish(a *Alert, d *delivery, told Held) error {
 	var m Message
 	if a.full.IsZero() {
 		m = s.cfg.Source.message(a, *d, told, s.cfg.Channel.Fits)
-		m.Once = once(a.key, a.granted, d.message)
+		m.Once = s.once(a.key, a.granted, d.message)
 	} else {
 		m = s.cfg.Source.notice(a, *d, s.cfg.Max, s.cfg.Window, a.full)
-		m.Once = once("full", a.granted, "")
+		m.Once = s.once("full", a.granted, "")
 	}
-	ctx, cancel := s.limit(publishTime, lastPublishTime)
+	ctx, cancel := s.limit(publishTime, lastPublishTime, 1)
 	defer cancel()
 	err := s.cfg.Channel.Publish(ctx, m)
 	var refusal *Refusal
@@ -422,7 +430,12 @@ func (s *Sender) publish(a *Alert, d *delivery, told Held) error {
 	return err
 }
 
-// once is the same for the same message of one window.
+// once is the same for the same message of one window, and of one function:
+// several may share a topic.
+func (s *Sender) once(parts ...string) string {
+	return once(append(parts, s.cfg.Source.Function, s.cfg.Source.Region)...)
+}
+
 func once(parts ...string) string {
 	h := sha256.New()
 	for _, part := range parts {

@@ -100,7 +100,7 @@ func (s *Sender) ask(question func(context.Context) error) bool {
 	if skip {
 		return false
 	}
-	ctx, cancel := s.limit(lockTime, lastLockTime)
+	ctx, cancel := s.limit(lockTime, lastLockTime, 3)
 	defer cancel()
 	err := question(ctx)
 	s.mu.Lock()
