@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type Alert struct {
 	granted    string    // the window in which it has been sent in part; "" for not yet
 	more       Held      // like this one, while it waits
 	full       time.Time // it is the notice that the others are held back until then
+	busySince  time.Time // the lock has been too busy to answer
 	tried      bool      // since the end began
 	why        string    // what kept it from being sent
 }
@@ -156,6 +158,10 @@ type Lock interface {
 	// Count adds what this environment held back.
 	Count(ctx context.Context, group string, held Held) error
 }
+
+// ErrBusy is what a Lock returns when too many ask at once. That is no reason to
+// decide alone: whoever asks in a storm is one of many.
+var ErrBusy = errors.New("too many environments ask at once")
 
 // Lease is how long Acquire's grant holds: a sender that dies mutes others no
 // longer.

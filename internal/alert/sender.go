@@ -84,6 +84,8 @@ type window struct {
 	until      time.Time // nothing is sent before
 	held       Held      // not told anybody yet
 	countAfter time.Time // the held were last counted a window before
+	unmarked   Held      // what was told of by a message that the lock does not know of yet
+	markUntil  time.Time // it may be told of it before
 }
 
 // A breaker leaves alone what fails.
@@ -468,6 +470,9 @@ func (s *Sender) admit(a *Alert) (Answer, bool) {
 	case Full:
 		s.release(a.key)
 		s.hold(a, time.Time{}, slot.Until)
+		return answer, false
+	case Leased: // too busy to say; our own lease stays ours
+		s.postpone(a, slot.Until)
 		return answer, false
 	}
 	return answer, true

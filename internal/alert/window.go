@@ -2,6 +2,8 @@ package alert
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"strconv"
 	"time"
 )
@@ -9,14 +11,33 @@ import (
 // acquire asks the lock whether an alert's group may be sent. Without a lock
 // that answers, this environment decides alone, and it may: muted has looked.
 func (s *Sender) acquire(a *Alert) (answer Answer) {
-	ok := s.ask(func(ctx context.Context) (err error) {
+	switch s.ask(func(ctx context.Context) (err error) {
 		answer, err = s.cfg.Lock.Acquire(ctx, a.key)
 		return err
-	})
-	if !ok {
-		return Answer{Verdict: Granted, Window: s.ownWindow(s.cfg.Now())}
+	}) {
+	case answered:
+		return answer
+	case busy:
+		if s.patient(a) {
+			return s.later()
+		}
 	}
-	return answer
+	return Answer{Verdict: Granted, Window: s.ownWindow(s.cfg.Now())}
+}
+
+// patient reports whether an alert may wait on for a lock that is busy. A table
+// may be busy for other reasons, too, and for long.
+func (s *Sender) patient(a *Alert) bool {
+	now := s.cfg.Now()
+	if a.busySince.IsZero() {
+		a.busySince = now
+	}
+	return now.Sub(a.busySince) < Lease
+}
+
+// later is the answer of a busy lock: ask again, and not all at the same time.
+func (s *Sender) later() Answer {
+	return Answer{Verdict: Leased, Until: s.cfg.Now().Add(time.Second + rand.N(4*time.Second))}
 }
 
 // ownWindow names the time that we are in without asking anybody: environments
@@ -30,12 +51,15 @@ func (s *Sender) slot(a *Alert) (answer Answer) {
 	if s.cfg.Now().Before(a.slotUntil) {
 		return Answer{Verdict: Granted}
 	}
-	ok := s.ask(func(ctx context.Context) (err error) {
+	reply := s.ask(func(ctx context.Context) (err error) {
 		answer, err = s.cfg.Lock.Slot(ctx)
 		return err
 	})
-	if !ok || answer.Verdict == Granted {
-		if own := s.ownSlot(ok); !ok {
+	if reply == busy && s.patient(a) {
+		return s.later()
+	}
+	if decided := reply == answered; !decided || answer.Verdict == Granted {
+		if own := s.ownSlot(decided); !decided {
 			answer = own
 		}
 	}
@@ -81,8 +105,23 @@ func (s *Sender) settle(a *Alert, held, told Held) {
 		a.more.less(told)
 	}
 	s.mu.Unlock()
-	if first {
-		s.ask(func(ctx context.Context) error { return s.cfg.Lock.Sent(ctx, a.key, held) })
+	if first && s.ask(func(ctx context.Context) error { return s.cfg.Lock.Sent(ctx, a.key, held) }) != answered && s.cfg.Lock != nil {
+		// Tried again with the next event, or others send it when the lease ends.
+		s.mu.Lock()
+		w.unmarked, w.markUntil = held, s.cfg.Now().Add(Lease)
+		s.mu.Unlock()
+	}
+}
+
+// mark tells the lock of what was sent before and it does not know of yet.
+func (s *Sender) mark(key string, w *window) {
+	s.mu.Lock()
+	held, due := w.unmarked, s.cfg.Now().Before(w.markUntil)
+	s.mu.Unlock()
+	if due && s.ask(func(ctx context.Context) error { return s.cfg.Lock.Sent(ctx, key, held) }) == answered {
+		s.mu.Lock()
+		w.markUntil = time.Time{}
+		s.mu.Unlock()
 	}
 }
 
@@ -91,41 +130,79 @@ func (s *Sender) release(key string) {
 	s.ask(func(ctx context.Context) error { return s.cfg.Lock.Release(ctx, key) })
 }
 
-// ask puts one question to the lock, unless it has been failing, and reports
-// whether it was answered.
-func (s *Sender) ask(question func(context.Context) error) bool {
-	s.mu.Lock()
-	skip := s.cfg.Lock == nil || s.locking.open(s.cfg.Now()) || s.closing && s.locking.failures > 0
-	s.mu.Unlock()
-	if skip {
-		return false
+// A reply is what came of a question to the lock.
+type reply int
+
+const (
+	alone    reply = iota // there is no lock that answers
+	answered              // it was carried out
+	busy                  // see ErrBusy
+)
+
+// busyTries is how often a busy lock is asked in a row.
+const busyTries = 3
+
+// ask puts a question to the lock, unless it has been failing.
+func (s *Sender) ask(question func(context.Context) error) reply {
+	for try := range busyTries {
+		s.mu.Lock()
+		skip := s.cfg.Lock == nil || s.locking.open(s.cfg.Now()) || s.closing && s.locking.failures > 0
+		last := try == busyTries-1 || s.closing
+		s.mu.Unlock()
+		if skip {
+			return alone
+		}
+		err := s.askOnce(question)
+		switch {
+		case err == nil:
+			return answered
+		case !errors.Is(err, ErrBusy):
+			s.lockFailed(err)
+			return alone
+		case last:
+			return busy
+		}
+		pause := time.NewTimer(rand.N(100*time.Millisecond<<try) + time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-s.end.Done():
+			pause.Stop()
+			return busy
+		}
 	}
+	return busy
+}
+
+func (s *Sender) askOnce(question func(context.Context) error) error {
 	ctx, cancel := s.limit(lockTime, lastLockTime, 3)
 	defer cancel()
 	err := question(ctx)
-	s.mu.Lock()
 	if err == nil {
+		s.mu.Lock()
 		s.locking = breaker{}
 		s.mu.Unlock()
 		s.cfg.Report.Recover("alert lock", "the alerts of all environments are counted together again")
-		return true
 	}
+	return err
+}
+
+func (s *Sender) lockFailed(err error) {
+	s.mu.Lock()
 	s.locking.fail(s.cfg.Now())
 	s.mu.Unlock()
 	if s.cfg.Report.Fail("alert lock", "cannot ask the informational table which alerts have been sent ("+err.Error()+"); each environment decides alone", "") {
 		s.cfg.Issue(nil, false, "alerts of different environments are not held back together, because the lock in the informational table fails: "+err.Error())
 	}
-	return false
 }
 
-// countable lists the groups whose counts may be added now: once a window. mu
-// must be held.
+// countable lists the groups of which the lock does not know all: that they were
+// sent, or what was held back, which it is told once a window. mu must be held.
 func (s *Sender) countable(now time.Time) (keys []string) {
 	if s.cfg.Lock == nil || s.locking.open(now) {
 		return nil
 	}
 	for key, w := range s.windows {
-		if w.held.Count > 0 && (s.closing || !now.Before(w.countAfter)) {
+		if now.Before(w.markUntil) || w.held.Count > 0 && (s.closing || !now.Before(w.countAfter)) {
 			keys = append(keys, key)
 		}
 	}
@@ -148,13 +225,20 @@ func (s *Sender) counts() {
 	for _, key := range keys {
 		s.mu.Lock()
 		w := s.windows[key]
-		var held Held
-		if w != nil {
-			held = w.held
-			w.held, w.countAfter = Held{}, s.cfg.Now().Add(s.cfg.Window)
-		}
 		s.mu.Unlock()
-		if w == nil || s.ask(func(ctx context.Context) error { return s.cfg.Lock.Count(ctx, key, held) }) {
+		if w == nil {
+			continue
+		}
+		s.mark(key, w)
+		s.mu.Lock()
+		held := w.held
+		if held.Count == 0 || !s.closing && s.cfg.Now().Before(w.countAfter) {
+			s.mu.Unlock()
+			continue
+		}
+		w.held, w.countAfter = Held{}, s.cfg.Now().Add(s.cfg.Window)
+		s.mu.Unlock()
+		if s.ask(func(ctx context.Context) error { return s.cfg.Lock.Count(ctx, key, held) }) == answered {
 			continue
 		}
 		s.mu.Lock()

@@ -263,6 +263,8 @@ func (t *Table) explain(err error) error {
 	switch {
 	case errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied"):
 		return fmt.Errorf("%s: allow the function's role dynamodb:UpdateItem on table %s", api.ErrorCode(), t.Name)
+	case errors.As(err, &api) && throttling(api.ErrorCode()):
+		return fmt.Errorf("%w (%s)", alert.ErrBusy, api.ErrorCode())
 	case errors.As(err, &api):
 		if t.Refresh != nil && api.ErrorCode() == "ExpiredTokenException" {
 			t.Refresh()
@@ -274,6 +276,16 @@ func (t *Table) explain(err error) error {
 		return fmt.Errorf("HTTP %d", resp.HTTPStatusCode())
 	}
 	return errors.New("no connection")
+}
+
+// throttling reports whether DynamoDB has too much to do. All environments of a
+// function write to one item here, and a partition takes 1,000 units a second.
+func throttling(code string) bool {
+	switch code {
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling", "TooManyRequestsException":
+		return true
+	}
+	return false
 }
 
 // An item is what DynamoDB has.

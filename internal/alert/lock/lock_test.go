@@ -147,6 +147,46 @@ func TestAThousandEnvironmentsSendOneMessage(t *testing.T) {
 	t.Logf("%d write units for 3 × %d failures; told of %d", f.table.Stats().WriteUnits, environments, told)
 }
 
+// TestAStormThrottlesTheLock: so many ask at once that DynamoDB cannot answer
+// them all. Those who get no answer do not send on their own; with their next
+// events they learn that somebody has.
+func TestAStormThrottlesTheLock(t *testing.T) {
+	const environments = 300
+	f := newFleet(t)
+	f.table.OnRequest(table.Only(table.Throttle(0.8, 1), "UpdateItem"))
+	senders := make([]*alert.Sender, environments)
+	for i := range senders {
+		senders[i] = f.environment(&patient{f.lock(fmt.Sprint("e", i))})
+	}
+	var wg sync.WaitGroup
+	for _, s := range senders {
+		wg.Go(func() { f.fail(s, "1") })
+	}
+	wg.Wait()
+	if n := f.table.Stats().Errors["ThrottlingException"]; n < environments/10 {
+		t.Fatalf("only %d requests were throttled", n)
+	}
+	f.table.OnRequest(nil)
+	f.pass(10 * time.Second)
+	for _, s := range senders {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		s.Flush(ctx)
+		cancel()
+	}
+	f.pass(alert.Lease)
+	for _, s := range senders {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		s.Flush(ctx)
+		cancel()
+		if n := s.Waiting(); n > 0 {
+			t.Fatalf("%d alerts wait on", n)
+		}
+	}
+	if n := f.sent(); n != 1 || len(f.issues) > 0 {
+		t.Errorf("%d messages, %d issues", n, len(f.issues))
+	}
+}
+
 // patient has each call take its time: the sandbox of a busy machine is no
 // DynamoDB.
 type patient struct{ *lock.Table }
