@@ -29,6 +29,7 @@ func (a *Agent) newAlerts() {
 	}
 	c := a.cfg.Alerts.Send
 	c.Report, c.Issue, c.Now = a.cfg.Diag, a.alertIssue, a.cfg.Now
+	c.Down = a.cfg.Store.Resting // the lock is in one of the Store's tables
 	c.Panicked = func(v any) {
 		a.cfg.Diag.Fail("alerts panic", "internal error: no more alerts are sent by this process; rows are stored as before",
 			"please report this line", "panic", fmt.Sprintf("%T", v))

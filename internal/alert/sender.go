@@ -44,6 +44,9 @@ type Config struct {
 	Max     int           // alerts of the function in this time
 	Channel Channel
 	Lock    Lock // nil: this environment decides alone
+	// Down reports that the lock is known not to answer; nil for never. It is
+	// called with no lock of the Sender's held.
+	Down func() bool
 	Source  Source
 	Report  Reporter
 	// Issue stores what became of an alert as a record; own says that the line

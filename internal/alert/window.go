@@ -144,9 +144,10 @@ const busyTries = 3
 
 // ask puts a question to the lock, unless it has been failing.
 func (s *Sender) ask(question func(context.Context) error) reply {
+	down := s.cfg.Down != nil && s.cfg.Down()
 	for try := range busyTries {
 		s.mu.Lock()
-		skip := s.cfg.Lock == nil || s.locking.open(s.cfg.Now()) || s.closing && s.locking.failures > 0
+		skip := s.cfg.Lock == nil || down || s.locking.open(s.cfg.Now()) || s.closing && s.locking.failures > 0
 		last := try == busyTries-1 || s.closing
 		s.mu.Unlock()
 		if skip {
