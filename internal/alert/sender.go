@@ -318,13 +318,9 @@ func (s *Sender) run() {
 		if a != nil {
 			a.tried = s.closing
 		}
-		overflow := s.overflow
-		s.overflow = Held{}
 		s.mu.Unlock()
-		if overflow.Count > 0 {
-			s.cfg.Issue(nil, false, fmt.Sprintf("%d alerts were not sent: too many different ones were waiting", overflow.Count))
-		}
 		if a == nil {
+			s.sayOverflow()
 			s.counts()
 			return
 		}
@@ -332,6 +328,17 @@ func (s *Sender) run() {
 		s.mu.Lock()
 		s.progress()
 		s.mu.Unlock()
+	}
+}
+
+// sayOverflow stores how many alerts found no room.
+func (s *Sender) sayOverflow() {
+	s.mu.Lock()
+	n := s.overflow.Count
+	s.overflow = Held{}
+	s.mu.Unlock()
+	if n > 0 {
+		s.cfg.Issue(nil, false, fmt.Sprintf("%d alerts were not sent: too many different ones were waiting", n))
 	}
 }
 
