@@ -265,7 +265,7 @@ func cpuTime(tb testing.TB) time.Duration {
 // lines of 300 bytes. Compare within one run, by the least of several.
 func BenchmarkPipe(b *testing.B) {
 	e := startOther(b)
-	defer debug.SetGCPercent(debug.SetGCPercent(gcp()))
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as cmd/extension sets it
 	for _, wire := range []struct{ name, endpoint string }{{"http", e.Plain}, {"tls", e.TLS}} {
 		for _, w := range []struct {
 			name string
@@ -317,12 +317,4 @@ type plainOnly struct{ client *dynamodb.Client }
 
 func (p plainOnly) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
 	return p.client.BatchWriteItem(ctx, in, o...)
-}
-
-func gcp() int {
-	n, err := strconv.Atoi(os.Getenv("GCP"))
-	if err != nil {
-		return 100
-	}
-	return n
 }

@@ -73,7 +73,7 @@ func parseRecord(data []byte) (rec *Record, owner string, err error) {
 		return nil, "", fmt.Errorf("cannot accept the record: %w", err)
 	}
 	r.fit()
-	return newRecord(r), owner, nil
+	return newRecord(r, len(data)), owner, nil
 }
 
 // readRecord reads the JSON form. Members that no record has are refused.

@@ -176,7 +176,7 @@ func (p *packer) pack(lines []*Record) *Record {
 	if sameText(lines, AttrRequestID) {
 		r.requestID = decoded.requestID
 	}
-	rec := newRecord(&r)
+	rec := newRecord(&r, 4*len(compressed)/3+512)
 	rec.replay = first.replay
 	return rec
 }
@@ -279,7 +279,7 @@ func (s *Store) unpacked(pack *Record) ([]*Record, error) {
 	}
 	records := make([]*Record, len(rows))
 	for i, r := range rows {
-		records[i] = newRecord(r)
+		records[i] = newRecord(r, r.size()+r.size()/2)
 		records[i].alone, records[i].replay = true, pack.replay
 	}
 	return records, nil

@@ -68,9 +68,9 @@ func (r *Record) safe() {
 	}
 }
 
-// newRecord encodes a row that fits.
-func newRecord(r *row) *Record {
-	return &Record{item: r.appendItem(nil), size: int32(r.size()), lines: int32(max(r.lines, 1)), error: r.error}
+// newRecord encodes a row that fits, in about so many bytes.
+func newRecord(r *row, about int) *Record {
+	return &Record{item: r.appendItem(make([]byte, 0, about)), size: int32(r.size()), lines: int32(max(r.lines, 1)), error: r.error}
 }
 
 // overhead is what a queued Record costs beside its item, in bytes: itself, its
