@@ -168,12 +168,28 @@ func (p *Parser) mapText(o *object, l *layer) string {
 			continue
 		}
 		p.take1(true)
+		if p.isUncaught(o, v) {
+			o.exception = v
+			return name
+		}
 		if o.text = v; v[0] != '"' && v[0] != unreadable[0] {
 			o.text = l.quote(func(dst []byte) []byte { return appendCompact(dst, v) })
 		}
 		return name
 	}
 	return ""
+}
+
+// isUncaught says whether a value is what Lambda's Node.js runtime has as the
+// message of its envelope when an error was not caught: the error as an object.
+func (p *Parser) isUncaught(o *object, value jsontext.Value) (uncaught bool) {
+	if !p.mapping.envelope || !o.isEnvelope() || kind(value) != '{' || o.exception != nil {
+		return false
+	}
+	p.each(value, func(name, _ []byte, member jsontext.Value) {
+		uncaught = uncaught || string(name) == "errorType" && kind(member) == '"'
+	})
+	return uncaught
 }
 
 // mapExceptions finds all exceptions and says whether there is any.
