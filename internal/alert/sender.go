@@ -46,9 +46,9 @@ type Config struct {
 	Lock    Lock // nil: this environment decides alone
 	// Down reports that the lock is known not to answer; nil for never. It is
 	// called with no lock of the Sender's held.
-	Down func() bool
-	Source  Source
-	Report  Reporter
+	Down   func() bool
+	Source Source
+	Report Reporter
 	// Issue stores what became of an alert as a record; own says that the line
 	// had asked for it. The record must not become an alert.
 	Issue func(a *Alert, own bool, text string)
