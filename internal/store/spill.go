@@ -96,11 +96,17 @@ func (s *Store) appendToSpill(records []*Record) (n int, err error) {
 	for _, r := range records {
 		size += len(r.item) + payloadOverhead + len(s.cfg.Owner)
 	}
-	buf, payloads := make([]byte, 0, size), make([][]byte, len(records))
+	buf, payloads := s.spillBuf[:0], make([][]byte, len(records))
+	if cap(buf) < size {
+		buf = make([]byte, 0, size)
+	}
 	for i, r := range records {
 		begin := len(buf)
 		buf = r.appendJSON(buf, s.cfg.Owner)
 		payloads[i] = buf[begin:]
+	}
+	if s.spillBuf = nil; cap(buf) <= 2*spillChunk {
+		s.spillBuf = buf // a burst comes here a thousand times
 	}
 	return s.spill.Append(payloads...)
 }

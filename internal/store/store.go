@@ -92,34 +92,35 @@ type Config struct {
 type Store struct {
 	cfg Config
 
-	mu      sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
-	keys    *keys
-	row     row    // what add is encoding; here, because on the stack it would not stay
-	buf     []byte // for one item
-	module  module // of the last record
-	arenas  [2]arena
-	queues  [2]fifo // by table
-	tables  [2]table
-	bytes   int           // cost of all records that wait or are on the wire
-	onWire  int           // records
-	writers int           // goroutines
-	changed chan struct{} // closed and replaced when the above changes
-	health  health
-	force   bool           // SHUTDOWN: no more resting
-	partial bool           // batches leave that are not full
-	calls   map[*call]bool // what writers have in hand
-	packer  packer         // has a lock of its own
-	bodies  [][]byte       // of earlier requests, to be used again
-	seam    sync.Once      // before the first request: sets plain
-	plain   atomic.Bool    // the client does not take encoded rows
-	lost    map[Loss]int   // in all
-	unsaid  map[Loss]int   // not stored as a record yet
-	written int
-	units   float64
-	spill   *spill.Spill // nil if there is none
-	replays int          // records in memory that came from the spill
-	taken   int          // records of the spill whose segments are being replayed
-	saidAt  time.Time    // when losses were last made a record
+	mu       sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
+	keys     *keys
+	row      row    // what add is encoding; here, because on the stack it would not stay
+	buf      []byte // for one item
+	module   module // of the last record
+	arenas   [2]arena
+	queues   [2]fifo // by table
+	tables   [2]table
+	bytes    int           // cost of all records that wait or are on the wire
+	onWire   int           // records
+	writers  int           // goroutines
+	changed  chan struct{} // closed and replaced when the above changes
+	health   health
+	force    bool           // SHUTDOWN: no more resting
+	partial  bool           // batches leave that are not full
+	calls    map[*call]bool // what writers have in hand
+	packer   packer         // has a lock of its own
+	bodies   [][]byte       // of earlier requests, to be used again
+	seam     sync.Once      // before the first request: sets plain
+	plain    atomic.Bool    // the client does not take encoded rows
+	lost     map[Loss]int   // in all
+	unsaid   map[Loss]int   // not stored as a record yet
+	written  int
+	units    float64
+	spill    *spill.Spill // nil if there is none
+	spillBuf []byte       // of what was spilled last, to be used again
+	replays  int          // records in memory that came from the spill
+	taken    int          // records of the spill whose segments are being replayed
+	saidAt   time.Time    // when losses were last made a record
 }
 
 // A call is a batch that a writer has in hand, to be sent or on the wire.
