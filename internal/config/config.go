@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/logtable/logtable/internal/parse"
@@ -195,9 +196,15 @@ func shorten(s string, most int) string {
 }
 
 var (
-	tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
-	tableARN  = regexp.MustCompile(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)
+	tableName = lazily(`^[A-Za-z0-9_.-]{3,255}$`)
+	tableARN  = lazily(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)
 )
+
+// lazily compiles an expression when it is needed first: those above take a
+// millisecond of every cold start, for settings that few functions have.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // table accepts what DynamoDB accepts as TableName: a name of 3 to 255
 // characters out of a-z A-Z 0-9 _ . - or a table's ARN.
@@ -206,7 +213,7 @@ func (l *loader) table(variable, fallback string) string {
 	switch {
 	case v == "":
 		return fallback
-	case tableName.MatchString(v), tableARN.MatchString(v):
+	case tableName().MatchString(v), tableARN().MatchString(v):
 		return v
 	}
 	l.refuse(variable, v, "is no table name that DynamoDB accepts", fallback,
@@ -300,10 +307,10 @@ func (l *loader) zone() *time.Location {
 	return fixedZone(-hours * 3600)
 }
 
-var offsetForm = regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$`)
+var offsetForm = lazily(`^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$`)
 
 func parseZone(name string) (*time.Location, bool) {
-	if m := offsetForm.FindStringSubmatch(name); m != nil {
+	if m := offsetForm().FindStringSubmatch(name); m != nil {
 		hours, _ := strconv.Atoi(m[2])
 		minutes, _ := strconv.Atoi("0" + m[3])
 		seconds := hours*3600 + minutes*60

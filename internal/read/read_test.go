@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,13 +27,16 @@ var (
 // them, and counts the questions per partition.
 type smallPages struct {
 	querier
+	mu    sync.Mutex // shards are asked at once
 	asked map[string]int
 }
 
 func (s *smallPages) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	for alias, v := range in.ExpressionAttributeValues {
 		if text, ok := v.(*types.AttributeValueMemberS); ok && strings.Contains(*in.KeyConditionExpression, "#date = "+alias+" ") {
+			s.mu.Lock()
 			s.asked[text.Value]++
+			s.mu.Unlock()
 		}
 	}
 	limited := *in

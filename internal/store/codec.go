@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -46,10 +47,16 @@ func (r *Record) appendJSON(dst []byte, owner string) []byte {
 }
 
 var (
-	validDate  = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(#[1-9][0-9]{0,3})?$`)
-	validStamp = regexp.MustCompile(`^([0-9]{10})\.[0-9]{7}\+[A-Za-z0-9._-]{0,128}\+[0-9a-v]{10}$`)
-	validLevel = regexp.MustCompile(`^[^\x00-\x20\x7f]{1,64}$`)
+	validDate  = lazily(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(#[1-9][0-9]{0,3})?$`)
+	validStamp = lazily(`^([0-9]{10})\.[0-9]{7}\+[A-Za-z0-9._-]{0,128}\+[0-9a-v]{10}$`)
+	validLevel = lazily(`^[^\x00-\x20\x7f]{1,64}$`)
 )
+
+// lazily compiles an expression when it is needed first: only what comes back
+// from the spill or a log is validated, and a cold start shall not pay for it.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // ParseRecord reads what AppendJSON wrote, as if a stranger had written it: the
 // bytes come from a directory that the function can write to, or from a log
@@ -205,11 +212,11 @@ func (a *attribute) read(r *row, dec *jsontext.Decoder) error {
 
 // check refuses what no Store has made.
 func (r *row) check(kind string) error {
-	stamp := validStamp.FindStringSubmatch(r.stampMod)
+	stamp := validStamp().FindStringSubmatch(r.stampMod)
 	if stamp == nil {
 		return errors.New("its stamp_mod is none of ours")
 	}
-	date := validDate.FindStringSubmatch(r.date)
+	date := validDate().FindStringSubmatch(r.date)
 	if date == nil || date[2] != "" && kind == tableErrors {
 		return errors.New("its date is no day")
 	}
@@ -233,7 +240,7 @@ func (r *row) check(kind string) error {
 		return errors.New("its fields are no JSON")
 	case r.packed != "" || r.lines != 0:
 		return r.checkPack()
-	case !validLevel.MatchString(r.level):
+	case !validLevel().MatchString(r.level):
 		return errors.New("its level is no name")
 	}
 	return nil

@@ -261,9 +261,9 @@ func (f *fixture) print(size, n int, seed uint64) {
 		if !ok {
 			f.t.Fatalf("no line: %s", text)
 		}
-		message, exceptionAt := line.Message()
+		message, exceptionAt := line.AppendMessage(nil)
 		f.Add(store.Entry{Time: base.Add(time.Duration(i) * 7 * time.Millisecond), Level: line.Level.Name, Locator: line.Locator, Module: "orders",
-			RequestID: "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77", Message: message, ExceptionAt: exceptionAt, Fields: line.Fields})
+			RequestID: "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77", Message: string(message), ExceptionAt: exceptionAt, Fields: line.Fields})
 	}
 	if average := total / n; average < size-15 || average > size+15 {
 		f.t.Fatalf("lines of %d bytes on average, %d are wanted", average, size)

@@ -56,7 +56,7 @@ func (c *captured) Do(req *http.Request) (*http.Response, error) {
 
 func (c *captured) client() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
-		Region: "eu-central-1", HTTPClient: c, Retryer: aws.NopRetryer{}, AccountIDEndpointMode: aws.AccountIDEndpointModeDisabled,
+		Region: "eu-central-1", HTTPClient: c, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "token"),
 		// As NewClient has it. Otherwise the host follows whichever of two
 		// tables a map's random order names first.
