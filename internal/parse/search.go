@@ -108,14 +108,15 @@ func (g *gap) extend(text []byte, start int) {
 // begins says whether an object may be a line of ours, judging by the gap
 // before it, of which lead is the last line. It is if it is the first, the
 // first on a new line, or separated from the last one by nothing that says
-// anything. After a broken object, of which it may be a part, it must be alone
+// anything, or only by a logger's prefix: Java's LambdaLogger ends no line in a
+// container image. After a broken object, of which it may be a part, it must be alone
 // on a new line but for a logger's prefix.
 func (p *Parser) begins(g *gap, lead []byte, first, damaged bool) bool {
 	newLine := first || g.broken
 	if damaged {
 		return newLine && p.isPrefix(lead)
 	}
-	return newLine || !g.said
+	return newLine || !g.said || p.isPrefix(lead)
 }
 
 // take adds the lines that the object o, with which text begins, is or holds,
