@@ -195,12 +195,9 @@ func shorten(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-var (
-	tableName = lazily(`^[A-Za-z0-9_.-]{3,255}$`)
-	tableARN  = lazily(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)
-)
+var tableARN = lazily(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)
 
-// lazily compiles an expression when it is needed first: those above take a
+// lazily compiles an expression when it is needed first: a few of these take a
 // millisecond of every cold start, for settings that few functions have.
 func lazily(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
@@ -213,12 +210,22 @@ func (l *loader) table(variable, fallback string) string {
 	switch {
 	case v == "":
 		return fallback
-	case tableName().MatchString(v), tableARN().MatchString(v):
+	case isTableName(v), tableARN().MatchString(v):
 		return v
 	}
 	l.refuse(variable, v, "is no table name that DynamoDB accepts", fallback,
 		"write 3 to 255 characters out of a-z A-Z 0-9 _ . - or the table's ARN, for example "+variable+"="+fallback)
 	return fallback
+}
+
+// isTableName is no regular expression: most functions name their tables.
+func isTableName(v string) bool {
+	for _, c := range []byte(v) {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return len(v) >= 3 && len(v) <= 255
 }
 
 const (
