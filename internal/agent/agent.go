@@ -150,6 +150,7 @@ type Agent struct {
 	trusted bool // a runtimeDone may be waited for
 	missed  bool // the last one did not come
 	renewed bool // see restored
+	reading bool // a body is being read
 	traffic traffic
 	later   bool          // a timer will start writing
 	deaths  []death       // told of by the body that is being read
@@ -415,29 +416,39 @@ func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (
 	defer tick.Stop()
 	<-tick.C
 	urged := false
+	var ended time.Time // when the end was seen
 	for {
 		now := a.cfg.Now()
 		a.mu.Lock()
-		end, woken, trusted := a.tracker.ended(id), a.woken, a.trusted
+		end, woken, trusted, reading := a.tracker.ended(id), a.woken, a.trusted, a.reading
 		a.mu.Unlock()
+		bound := a.cfg.FlushTimeout
 		if end != nil {
-			bound := a.cfg.FlushTimeout
 			if end.trouble {
 				bound = min(bound, troubleHold)
 			}
-			return now.Add(bound), true
+			if ended.IsZero() {
+				ended = now
+			}
+			// The body that told of the end may hold more, a death for one.
+			if !reading || !now.Before(ended.Add(bound)) {
+				return ended.Add(bound), true
+			}
 		}
 		if !trusted || a.silent.Load() || ctx.Err() != nil || a.overlaps() {
 			return now, false
 		}
 		until := deadline
+		if end != nil && ended.Add(bound).Before(until) {
+			until = ended.Add(bound)
+		}
 		// The end may lie among bodies that we have no processor time to
 		// read: then the bound counts from its arrival.
 		if since, waits := a.cfg.Receiver.DoneWaiting(); waits && since.Add(a.cfg.FlushTimeout).Before(until) {
 			until = since.Add(a.cfg.FlushTimeout)
 		}
 		if !now.Before(until) {
-			if until.Equal(deadline) {
+			if until.Equal(deadline) && end == nil {
 				a.giveUpWaiting()
 			}
 			return now, false

@@ -19,6 +19,8 @@ func (a *Agent) Intake(body []byte) {
 	if a.silent.Load() {
 		return
 	}
+	a.read(true)
+	defer a.read(false)
 	err := logsapi.Events(body, a.event)
 	if err != nil {
 		a.count(&a.counts.unreadable, 1)
@@ -30,7 +32,17 @@ func (a *Agent) Intake(body []byte) {
 		// It would have to be done at the invocation's end, which is billed.
 		a.cfg.Store.Persist()
 	}
-	a.wake()
+}
+
+// read notes whether a body is being read, and makes everybody who waits look
+// when it has been.
+func (a *Agent) read(now bool) {
+	a.mu.Lock()
+	a.reading = now
+	a.mu.Unlock()
+	if !now {
+		a.wake()
+	}
 }
 
 // sendAhead lets leave what need not wait for an event: full batches, so that
