@@ -87,3 +87,21 @@ func TestKeptIsCalledWhenTheRowIsLost(t *testing.T) {
 		t.Errorf("lost %v, heard %d", f.Lost(), e.times())
 	}
 }
+
+func TestARowThatIsWaitedForIsNotPacked(t *testing.T) {
+	f := newFixture(t, func(c *store.Config) { c.Packed = true })
+	var e ear
+	for i := range 20 {
+		entry := e.entry("WARN: (1) x")
+		entry.Error, entry.Level = false, "WARN"
+		if i != 7 {
+			entry.Kept = nil
+		}
+		f.Add(entry)
+	}
+	f.drained()
+	items := f.server.Items(infoTable)
+	if len(items) != 3 || e.times() != 1 || e.heard[0] != items[1].Str("date")+" "+items[1].Str("stamp_mod") {
+		t.Errorf("heard %q, %d items of 3: two packs and the row between", e.heard, len(items))
+	}
+}

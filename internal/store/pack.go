@@ -45,8 +45,10 @@ const (
 )
 
 // packable reports whether a record may go into a pack that begins with first.
+// One that somebody waits for (Entry.Kept: people are told of it) stays a row of
+// its own, which they can be led to.
 func packable(first, r *Record) bool {
-	if r.error || r.lines > 1 || r.alone || r.refusedAt > 0 || r.replay != first.replay {
+	if r.error || r.lines > 1 || r.alone || r.kept != nil || r.refusedAt > 0 || r.replay != first.replay {
 		return false
 	}
 	firstDate, firstStamp := first.key()
