@@ -76,11 +76,15 @@ func invoke(t *testing.T, env *lambda.Environment, steps ...scriptfn.Step) lambd
 	return r
 }
 
-func shutDown(t *testing.T, env *lambda.Environment) {
+// shutDown ends the environment, which must go well, and returns how many
+// telemetry events Lambda had not delivered by then.
+func shutDown(t *testing.T, env *lambda.Environment) (undelivered int) {
 	t.Helper()
-	if r, err := env.Shutdown(context.Background()); err != nil || r.Killed || r.ExitCode != 0 {
+	r, err := env.Shutdown(context.Background())
+	if err != nil || r.Killed || r.ExitCode != 0 {
 		t.Fatalf("shutdown: %+v, %v", r, err)
 	}
+	return r.Undelivered
 }
 
 func print(text string, times int) scriptfn.Step {

@@ -138,13 +138,13 @@ func playCell(t *testing.T, m mood, phase string) {
 	if phase == "thawed" {
 		heal(t, server)
 	}
-	shutDown(t, env)
-	audit(t, env, server, printed)
+	audit(t, env, server, printed, shutDown(t, env))
 }
 
 // audit is the great reckoning: every printed line is stored once, or stands in
-// the log as a last-resort line, or is counted as lost.
-func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed []string) {
+// the log as a last-resort line, or is counted as lost; except for telemetry that
+// Lambda had not delivered at the end.
+func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed []string, undelivered int) {
 	t.Helper()
 	stored := map[string]int{}
 	for _, name := range []string{"logtable-info", "logtable-errors"} {
@@ -179,8 +179,8 @@ func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed 
 			missing++
 		}
 	}
-	if missing != lost {
-		t.Errorf("%d of %d lines are neither stored nor in the log; %d are counted as lost", missing, len(printed), lost)
+	if missing < lost || missing > lost+undelivered {
+		t.Errorf("%d of %d lines are neither stored nor in the log; %d are counted as lost, %d events were never delivered", missing, len(printed), lost, undelivered)
 	}
 	if s := server.Stats(); s.Overwritten != s.OverwrittenEqual {
 		t.Errorf("%d rows were overwritten by others", s.Overwritten-s.OverwrittenEqual)
@@ -389,8 +389,7 @@ func TestSoak(t *testing.T) {
 	for range 100 {
 		invokeAny(t, env, scriptfn.Step{SleepMs: 5})
 	}
-	shutDown(t, env)
-	audit(t, env, server, printed)
+	audit(t, env, server, printed, shutDown(t, env))
 	t.Logf("%d lines; peak memory %d MiB after a tenth, %d MiB in all", len(printed), calm, peak)
 	if len(raceFlag) == 0 && peak > 40 {
 		t.Errorf("peak memory of %d MiB", peak)

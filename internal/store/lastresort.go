@@ -43,6 +43,7 @@ func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := lastResort{w: w, room: max}
+	l.deadline, l.now = deadline, s.cfg.Now
 	for _, r := range s.remains() {
 		if r.error {
 			s.write(&l, r)
@@ -51,7 +52,7 @@ func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) 
 		}
 	}
 	if !kept {
-		s.spillRemains(&l, deadline)
+		s.spillRemains(&l)
 	}
 	for _, r := range l.later {
 		s.write(&l, r)
@@ -68,6 +69,19 @@ type lastResort struct {
 	later []*Record // informational records, until all errors are out
 	held  int       // bytes of later, at least
 	lines int
+
+	deadline time.Time
+	now      func() time.Time
+	asked    int  // times that over was called
+	late     bool // the deadline is over
+}
+
+// over reports whether the deadline is over. It looks at the clock now and then.
+func (l *lastResort) over() bool {
+	if l.asked++; l.asked%16 == 1 && !l.late {
+		l.late = l.now().After(l.deadline)
+	}
+	return l.late
 }
 
 // remains takes everything out of memory that the spill does not have. mu must
@@ -97,19 +111,23 @@ func (s *Store) remains() (all []*Record) {
 
 // spillRemains reads the spill, whose files are left alone: should /tmp
 // survive after all, the next process replays them. mu must be held.
-func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
+func (s *Store) spillRemains(l *lastResort) {
 	if s.spill == nil {
 		return
 	}
 	left := s.spilled()
-	for !s.cfg.Now().After(deadline) {
+	for !l.now().After(l.deadline) {
 		segment, err := s.spill.Take()
 		if err != nil || segment == nil {
 			break
 		}
 		s.damaged(segment.Damaged)
-		left -= len(segment.Payloads) + segment.Damaged
+		left -= segment.Damaged
 		for _, payload := range segment.Payloads {
+			if l.over() {
+				break // counted with the rest
+			}
+			left--
 			r, err := s.fromSpill(payload)
 			switch {
 			case err != nil:
@@ -132,6 +150,10 @@ func (s *Store) spillRemains(l *lastResort, deadline time.Time) {
 
 // write writes one record or counts it as lost. mu must be held.
 func (s *Store) write(l *lastResort, r *Record) {
+	if l.over() {
+		s.lose(r, reasonNoTime)
+		return
+	}
 	begin := len(l.buf)
 	l.buf = append(l.buf, lastResortKey...)
 	l.buf = r.AppendJSON(l.buf)
