@@ -2,6 +2,7 @@
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT   ?= golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 5s
 TAGS        := nethttpomithttp2
 # The layer's own flags; the demo runs the same binary.
@@ -43,8 +44,11 @@ soak:            #: 20,000 invocations with random faults, and 600 kills: 20 min
 layer:           #: layer/dist/logtable-{arm64,amd64}.zip
 	$(GO) run ./layer/pack
 
-bench:           #: benchmarks of the hot path
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+bench: build     #: what Logtable costs beside an extension that does nothing: bin/bench.md; the hot path: bin/bench.txt
+	$(GO) run ./internal/sandbox/bench -o bin/bench.md
+	@test ! -e bin/bench.txt || mv bin/bench.txt bin/bench-before.txt
+	$(GO) test -run '^$$' -bench 'Parse|Thousand|Add|Pipe|String|Append' -count 3 ./internal/parse ./internal/store ./internal/pipe ./internal/redact ./internal/spill | tee bin/bench.txt
+	@test ! -e bin/bench-before.txt || $(GO) run $(BENCHSTAT) bin/bench-before.txt bin/bench.txt
 
 clean:           #: remove what was built
 	rm -rf bin build layer/dist

@@ -265,7 +265,7 @@ func cpuTime(tb testing.TB) time.Duration {
 // lines of 300 bytes. Compare within one run, by the least of several.
 func BenchmarkPipe(b *testing.B) {
 	e := startOther(b)
-	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as cmd/extension sets it
+	defer debug.SetGCPercent(debug.SetGCPercent(50)) // as cmd/extension sets it
 	for _, wire := range []struct{ name, endpoint string }{{"http", e.Plain}, {"tls", e.TLS}} {
 		for _, w := range []struct {
 			name string
