@@ -49,6 +49,9 @@ func TestLayerIsTheSameBytesEverywhere(t *testing.T) {
 // checkLayer looks at what is in a zip file.
 func checkLayer(t *testing.T, layer []byte, machine elf.Machine) {
 	t.Helper()
+	if most := 4_000_000; len(layer) > most {
+		t.Errorf("the layer has %d bytes, more than %d: what grew is paid for in every cold start", len(layer), most)
+	}
 	z, err := zip.NewReader(bytes.NewReader(layer), int64(len(layer)))
 	if err != nil {
 		t.Fatal(err)
