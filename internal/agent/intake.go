@@ -13,6 +13,9 @@ import (
 // persistBytes is how much may wait in memory while DynamoDB is down.
 const persistBytes = 1 << 20
 
+// keptMessage is the largest buffer for a row's message that is used again.
+const keptMessage = 64 << 10
+
 // Intake takes one telemetry body: it follows the invocations and queues what
 // is to be stored. It is called from one goroutine, in the order of arrival.
 func (a *Agent) Intake(body []byte) {
@@ -153,6 +156,9 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	var entry store.Entry
 	entry, a.message = a.entryIn(a.message, &line, id, at)
 	a.add(entry)
+	if cap(a.message) > keptMessage {
+		a.message = nil
+	}
 }
 
 // redact masks what nobody should read, in every part, before anything is cut,
