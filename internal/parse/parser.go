@@ -143,14 +143,25 @@ func (p *Parser) Lines(record []byte, visit func(Line)) {
 // out in it is returned, as Invalid if it is broken too. It owns its memory.
 func (p *Parser) Raw(text []byte) (line Line, ok bool) {
 	const thisAndNext = 2
-	p.lines, p.arena = p.lines[:0], p.arena[:0]
+	p.reset()
 	p.readRaw(text, thisAndNext)
 	return p.first()
 }
 
+// keptArena is the largest arena that is used again, in bytes: that of a record of
+// Lambda's usual longest.
+const keptArena = 512 << 10
+
+func (p *Parser) reset() {
+	if cap(p.arena) > keptArena {
+		p.arena = nil
+	}
+	p.lines, p.arena = p.lines[:0], p.arena[:0]
+}
+
 // read puts the lines of a record, at most limit, into p.lines.
 func (p *Parser) read(record []byte, limit int) {
-	p.lines, p.arena = p.lines[:0], p.arena[:0]
+	p.reset()
 	text := trimSpace(record)
 	if len(text) > 0 && text[0] == '"' {
 		var ok bool
