@@ -89,8 +89,8 @@ func split(setting string) []string {
 
 func compile(text string) (expression, error) {
 	if word := meant(text); word != "" {
-		return expression{}, fmt.Errorf("cannot tell whether %s is a word or an expression; write %s, or (%s) for the expression",
-			quote(text), word, text)
+		return expression{}, fmt.Errorf("cannot tell whether %s is a word or an expression; write %s, or %s for the expression",
+			quote(text), word, quote("("+text+")"))
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
