@@ -150,21 +150,7 @@ func (s *stage) shutdown(ctx context.Context) (int, error) {
 }
 
 func measureInit(ctx context.Context, b *bench, cells []string) error {
-	took := make([][]time.Duration, len(cells))
-	for range b.rounds { // in turns, so that the machine's moods hit all
-		for i, c := range b.contenders {
-			s, err := b.begin(ctx, c, nil, false)
-			if err != nil {
-				return err
-			}
-			took[i] = append(took[i], s.env.Init().Extension)
-			s.end()
-		}
-	}
-	for i := range cells {
-		cells[i] = ms(quantile(took[i], 0.5))
-	}
-	return nil
+	return b.inits(ctx, cells, b.rounds, func(c contender) (string, error) { return c.binary, nil })
 }
 
 // measureSlowInit starts the contenders as children of a cgroup that has a 14th
@@ -178,14 +164,19 @@ func measureSlowInit(ctx context.Context, b *bench, cells []string) error {
 		return nil
 	}
 	defer leave()
+	return b.inits(ctx, cells, max(b.rounds/4, 3), func(c contender) (string, error) { return slowly(b.dir, c) })
+}
+
+// inits takes the contenders' median init, with the program that start names.
+func (b *bench) inits(ctx context.Context, cells []string, rounds int, start func(contender) (string, error)) error {
 	took := make([][]time.Duration, len(cells))
-	for range max(b.rounds/4, 3) {
+	for range rounds { // in turns, so that the machine's moods hit all
 		for i, c := range b.contenders {
-			slow := c
-			if slow.binary, err = slowly(b.dir, c); err != nil {
+			var err error
+			if c.binary, err = start(c); err != nil {
 				return err
 			}
-			s, err := b.begin(ctx, slow, nil, false)
+			s, err := b.begin(ctx, c, nil, false)
 			if err != nil {
 				return err
 			}
