@@ -57,9 +57,11 @@ func TestSoakOfAManagedInstance(t *testing.T) {
 	warm := 0
 	for done := 0; done < invocations; done += slice {
 		work(slice)
-		for ctx := t.Context(); server.Stats().ItemsWritten < len(want) && ctx.Err() == nil; {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // what is missing then is told below
+		for server.Stats().ItemsWritten < len(want) && ctx.Err() == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
+		cancel()
 		if warm == 0 && done >= invocations/4 {
 			warm = peakMemory(env.ExtensionPID())
 		}
