@@ -380,9 +380,14 @@ func (a *Agent) trustedSoon(ctx context.Context, deadline time.Time) bool {
 	}
 	for {
 		a.mu.Lock()
-		trusted, woken := a.trusted, a.woken
+		woken := a.woken
 		a.mu.Unlock()
+		// In this order: a body that no longer waits has been read, and what it
+		// told is known.
 		since, waits := a.cfg.Receiver.DoneWaiting()
+		a.mu.Lock()
+		trusted := a.trusted
+		a.mu.Unlock()
 		left := min(since.Add(a.cfg.FlushTimeout).Sub(a.cfg.Now()), deadline.Sub(a.cfg.Now()))
 		if trusted || !waits || left <= 0 || a.silent.Load() {
 			return trusted

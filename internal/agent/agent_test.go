@@ -38,6 +38,7 @@ type cloud struct {
 	panics  bool
 	arrived time.Time
 	unread  time.Time // since when an end waits to be read; zero for none
+	looked  func()    // called once, when somebody asks for that; nil for none
 }
 
 func (c *cloud) Next(ctx context.Context) (extapi.NextEvent, error) {
@@ -60,6 +61,12 @@ func (c *cloud) Idle() (bool, time.Time) {
 }
 func (c *cloud) DoneWaiting() (time.Time, bool) {
 	c.mu.Lock()
+	if looked := c.looked; looked != nil {
+		c.looked = nil
+		c.mu.Unlock()
+		looked()
+		c.mu.Lock()
+	}
 	defer c.mu.Unlock()
 	return c.unread, !c.unread.IsZero()
 }
@@ -278,6 +285,25 @@ func TestAnEndThatIsNotReadYetIsTrusted(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		c.set(func() { c.unread = time.Time{} })
 		c.post(done("b", ""))
+		time.Sleep(time.Second)
+		ended := time.Now()
+		c.post(line("y"), done("c", ""))
+		c.nextWithin(ended, 0, time.Millisecond)
+		if c.stored() != 1 {
+			t.Errorf("%d of 1 rows", c.stored())
+		}
+	})
+}
+
+// The same, where the end is read between two looks.
+func TestAnEndThatIsReadMeanwhileIsTrusted(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		began := c.invoke("a")
+		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		began = c.invoke("b")
+		c.nextWithin(began, 0, 0)
+		c.set(func() { c.looked = func() { c.post(done("b", "")) } })
+		c.invoke("c")
 		time.Sleep(time.Second)
 		ended := time.Now()
 		c.post(line("y"), done("c", ""))

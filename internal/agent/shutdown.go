@@ -18,6 +18,9 @@ import (
 func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	now := a.cfg.Now()
 	if !a.silent.Load() {
+		if a.alerts != nil {
+			a.alerts.Hurry()
+		}
 		a.writeLast(ctx, now, end)
 		a.closeAlerts(ctx, end)
 	}

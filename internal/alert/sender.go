@@ -77,9 +77,12 @@ type Sender struct {
 	overflow    Held
 	running     bool
 	wantsCounts bool
+	hurried     bool // see Hurry
 	closing     bool
-	deadline    time.Time     // of Close
-	changed     chan struct{} // closed and replaced when a run has got on
+	deadline    time.Time          // of Close
+	asking      context.CancelFunc // ends the question to the lock that is under way; nil for none
+	askedAt     time.Time          // when it was put
+	changed     chan struct{}      // closed and replaced when a run has got on
 }
 
 // A window is what is known of a group.
@@ -236,6 +239,17 @@ func (s *Sender) Waiting() int {
 	return len(s.waiting)
 }
 
+// Hurry says that the environment ends soon: no question to the lock may take
+// longer now than lets a message follow, the one under way included.
+func (s *Sender) Hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hurried = true
+	if s.asking != nil {
+		time.AfterFunc(s.askedAt.Add(lastLockTime).Sub(s.cfg.Now()), s.asking)
+	}
+}
+
 // Close sends all that waits, tries what failed once more, and turns what is
 // left when ctx is done into issues. Alerts whose rows are not safe are sent
 // last: nothing better will become of their rows.
@@ -353,11 +367,11 @@ func (s *Sender) progress() {
 func (s *Sender) limit(usual, last time.Duration, share int) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.hurried || s.closing {
 		usual = last
-		if !s.deadline.IsZero() {
-			usual = min(usual, s.deadline.Sub(s.cfg.Now())/time.Duration(share))
-		}
+	}
+	if s.closing && !s.deadline.IsZero() {
+		usual = min(usual, s.deadline.Sub(s.cfg.Now())/time.Duration(share))
 	}
 	return context.WithTimeout(s.end, usual)
 }

@@ -418,6 +418,26 @@ func TestEachDecidesAloneWhereTheLockFails(t *testing.T) {
 	}
 }
 
+// TestALockThatHangsAtTheEnd: a question that was put before SHUTDOWN does not
+// use up the time for the message.
+func TestALockThatHangsAtTheEnd(t *testing.T) {
+	play(t, false, func(p *people) {
+		p.set(func() { p.stuck = true })
+		began := time.Now()
+		p.happen(severe("1", "dead"))
+		synctest.Wait()
+		time.Sleep(100 * time.Millisecond)
+		p.sender.Hurry()
+		for len(p.sent()) == 0 && time.Since(began) < 2*time.Second {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+		}
+		if took := time.Since(began).Round(10 * time.Millisecond); took != 300*time.Millisecond || len(p.sent()) != 1 {
+			t.Errorf("%q after %v", p.sent(), took)
+		}
+	})
+}
+
 func TestTooManyDifferentOnes(t *testing.T) {
 	play(t, true, func(p *people) {
 		p.set(func() { p.hanging = true })

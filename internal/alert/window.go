@@ -177,7 +177,13 @@ func (s *Sender) ask(question func(context.Context) error) reply {
 func (s *Sender) askOnce(question func(context.Context) error) error {
 	ctx, cancel := s.limit(lockTime, lastLockTime, 3)
 	defer cancel()
+	s.mu.Lock()
+	s.asking, s.askedAt = cancel, s.cfg.Now()
+	s.mu.Unlock()
 	err := question(ctx)
+	s.mu.Lock()
+	s.asking = nil
+	s.mu.Unlock()
 	if err == nil {
 		s.mu.Lock()
 		s.locking = breaker{}
