@@ -156,7 +156,9 @@ func (c *cloud) invoke(id string) time.Time {
 
 func (c *cloud) post(events ...string) {
 	c.set(func() { c.arrived = time.Now() })
-	c.agent.Intake([]byte("[" + strings.Join(events, ",") + "]"))
+	body := []byte("[" + strings.Join(events, ",") + "]")
+	c.agent.Intake(body)
+	clear(body) // the listener uses its memory again
 }
 
 func event(kind, record string) string {

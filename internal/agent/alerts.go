@@ -15,6 +15,10 @@ import (
 // not written by then.
 const lastAlertTime = 350 * time.Millisecond
 
+// rowPatience is how long at SHUTDOWN an alert waits for DynamoDB to take its row
+// before /tmp does: a few times what DynamoDB usually needs.
+const rowPatience = 300 * time.Millisecond
+
 // Alerts say who is told of what. The Agent fills in the rest of Send.
 type Alerts struct {
 	Send  alert.Config
@@ -130,6 +134,23 @@ func (a *Agent) sendAlerts(ctx context.Context) {
 	a.alerts.Flush(ctx)
 	if a.refusals.Load() != before && a.cfg.Store.Flush(ctx) != nil {
 		a.cfg.Store.Persist()
+	}
+}
+
+// hastenAlerts has /tmp take the rows that alerts wait for, beside a flush at
+// SHUTDOWN: a DynamoDB that hangs would use up the time for both.
+func (a *Agent) hastenAlerts(ctx context.Context) {
+	tick := time.NewTicker(rowPatience)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if a.alerts.Unsafe() > 0 {
+				a.cfg.Store.Persist()
+			}
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -14,7 +14,9 @@ import (
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -128,6 +130,38 @@ func TestNothingToTellNothingHeld(t *testing.T) {
 		c.post(done("a", ""))
 		c.nextWithin(ended, 0, 0)
 	})
+}
+
+// TestATableThatHangsLeavesTimeForTheAlert: the row of a death goes to /tmp soon
+// enough at SHUTDOWN for people to be told of it.
+func TestATableThatHangsLeavesTimeForTheAlert(t *testing.T) {
+	p := &phone{}
+	dir := t.TempDir()
+	var told time.Duration
+	play(t, func(cfg *agent.Config) {
+		alerting(p)(cfg)
+		sp, _, err := spill.Open(spill.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Store.UseSpill(sp)
+	}, func(c *cloud, run <-chan error) {
+		p.c, c.latency = c, time.Hour
+		c.invoke("a")
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: began.Add(2 * time.Second), ShutdownReason: "timeout"}
+		time.Sleep(30 * time.Millisecond)
+		c.post(done("a", `,"status":"timeout"`))
+		for c.get(func() bool { return len(p.messages) == 0 }) && time.Since(began) < 2*time.Second {
+			time.Sleep(10 * time.Millisecond)
+		}
+		told = time.Since(began)
+		<-run
+	})
+	if told > 400*time.Millisecond || len(p.messages) != 1 {
+		t.Errorf("%q after %v", p.messages, told)
+	}
 }
 
 type everything struct{}

@@ -54,6 +54,17 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, end.Sub(now)-min(reserve, end.Sub(now)/2))
 	defer cancel()
+	if a.alerts != nil {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.guarded("shutdown", func() { a.hastenAlerts(ctx) })
+		}()
+		defer func() {
+			cancel()
+			<-done
+		}()
+	}
 	_ = a.flushLast(ctx)
 	if a.cfg.Receiver != nil {
 		a.waitForQuiet(ctx, now)

@@ -239,6 +239,19 @@ func (s *Sender) Waiting() int {
 	return len(s.waiting)
 }
 
+// Unsafe is the number of alerts whose rows are not safe yet.
+func (s *Sender) Unsafe() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, a := range s.waiting {
+		if !a.ready {
+			n++
+		}
+	}
+	return n
+}
+
 // Hurry says that the environment ends soon: no question to the lock may take
 // longer now than lets a message follow, the one under way included.
 func (s *Sender) Hurry() {
