@@ -24,6 +24,9 @@ const (
 	maxReading = 4
 	// readTimeout bounds the reading of one post.
 	readTimeout = 5 * time.Second
+	// maxSpares and maxSpare (in bytes: what Lambda sends at once, by the
+	// subscription) bound the memory that waits for the next bodies.
+	maxSpares, maxSpare = 2, 300 << 10
 	// remembered is how many bodies are remembered to recognise a repeat.
 	remembered = 64
 )
@@ -70,7 +73,8 @@ type Listener struct {
 	closed  bool
 	seed    maphash.Seed
 	digests [remembered]digest
-	next    int // in digests
+	next    int      // in digests
+	spares  [][]byte // of bodies that have been handled, to be used again
 }
 
 type post struct {
@@ -149,7 +153,7 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { <-l.reading }()
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(readTimeout))
-	body, err := readBody(r)
+	body, err := readBody(r, l.spare(r.ContentLength))
 	if err != nil {
 		// The platform posts again what broke off.
 		http.Error(w, "the body broke off", http.StatusBadRequest)
@@ -178,9 +182,41 @@ func (l *Listener) admit(path string) bool {
 	return true
 }
 
-// readBody reads at most maxBody and one byte.
-func readBody(r *http.Request) ([]byte, error) {
-	var b bytes.Buffer
+// spare returns memory for a body of n bytes: that of an earlier one where it
+// is large enough.
+func (l *Listener) spare(n int64) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, b := range l.spares {
+		if n > 0 && int64(cap(b)) >= n+bytes.MinRead {
+			l.spares = append(l.spares[:i], l.spares[i+1:]...)
+			return b[:0]
+		}
+	}
+	return nil
+}
+
+// handled takes a body's memory back. Of more than there is room for the
+// largest stay. mu must be held.
+func (l *Listener) handled(body []byte) {
+	if cap(body) > maxSpare {
+		return
+	}
+	if len(l.spares) < maxSpares {
+		l.spares = append(l.spares, body)
+		return
+	}
+	for i, b := range l.spares {
+		if cap(b) < cap(body) {
+			l.spares[i] = body
+			return
+		}
+	}
+}
+
+// readBody reads at most maxBody and one byte, into spare if it is not nil.
+func readBody(r *http.Request, spare []byte) ([]byte, error) {
+	b := bytes.NewBuffer(spare)
 	if n := r.ContentLength; n > 0 && n <= maxBody {
 		b.Grow(int(n) + bytes.MinRead)
 	}
@@ -248,6 +284,7 @@ func (l *Listener) work() {
 		l.mu.Lock()
 		l.busy, l.current = false, post{}
 		l.pending -= len(p.body)
+		l.handled(p.body)
 		l.cond.Broadcast()
 		if p.done && l.Arrived != nil {
 			l.mu.Unlock()

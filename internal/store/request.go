@@ -75,7 +75,7 @@ func (s *Store) send(ctx context.Context, batch []*Record) (*dynamodb.BatchWrite
 func (s *Store) sendEncoded(ctx context.Context, batch []*Record) (out *dynamodb.BatchWriteItemOutput, err error, ok bool) {
 	p := encoded{body: s.appendBody(s.body(), batch)}
 	in := &dynamodb.BatchWriteItemInput{RequestItems: s.names(batch)}
-	out, err = s.cfg.Client.BatchWriteItem(ctx, in, func(o *dynamodb.Options) {
+	out, err = s.cfg.Client.BatchWriteItem(inMemory(ctx, p.body), in, func(o *dynamodb.Options) {
 		if o.Protocol == nil {
 			return
 		}

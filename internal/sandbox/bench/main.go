@@ -30,10 +30,11 @@ func main() {
 	}
 	out := flag.String("o", "", "also write the table to this `file`")
 	quick := flag.Bool("quick", false, "fewer and shorter rounds")
+	only := flag.String("only", "", "only figures whose name holds this `text`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	report, err := run(ctx, *quick)
+	report, err := run(ctx, *quick, *only)
 	if err == nil && *out != "" {
 		err = os.WriteFile(*out, []byte(report), 0o644)
 	}
@@ -51,7 +52,7 @@ type contender struct {
 }
 
 // run builds the contenders, measures and reports.
-func run(ctx context.Context, quick bool) (string, error) {
+func run(ctx context.Context, quick bool, only string) (string, error) {
 	dir, err := os.MkdirTemp("", "logtable-bench-")
 	if err != nil {
 		return "", err
@@ -76,6 +77,9 @@ func run(ctx context.Context, quick bool) (string, error) {
 	}
 	fmt.Fprintf(w, "%s\t goal |\n%s\t---|\n", head, rule)
 	for _, m := range measures {
+		if !strings.Contains(m.name, only) {
+			continue
+		}
 		fmt.Fprintln(os.Stderr, "bench:", m.name)
 		cells := make([]string, len(all))
 		if err := m.take(ctx, b, cells); err != nil {
