@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 	_ "time/tzdata" // minimal images have no zoneinfo
 
@@ -126,7 +125,7 @@ func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	if !ok {
 		log.Say(slog.LevelError, "LOGTABLE_STRICT is set and a setting is bad: Logtable does nothing, the function is not affected", "correct the settings named above")
 	}
-	debug.SetMemoryLimit(memoryBase + 2*int64(cfg.BufferBytes))
+	limitMemory(cfg.BufferBytes)
 	return cfg, ok
 }
 
@@ -226,6 +225,9 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	if sp, found := openSpill(cfg, log); sp != nil {
 		rows.UseSpill(sp)
 		c.Marker, mark = sp, found.Mark
+	} else {
+		rows.Bound(cfg.BufferAlone)
+		limitMemory(cfg.BufferAlone)
 	}
 	c.Receiver = listener
 	if !c.Snapshot {

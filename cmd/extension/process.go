@@ -14,7 +14,11 @@ import (
 // memoryBase is what the extension needs beside its buffer, in bytes, with
 // room for the garbage collector: a limit close to the live heap would cost
 // ten times the processor time (measured with the SDK).
-const memoryBase = 16 << 20
+const memoryBase = 14 << 20
+
+// limitMemory tells the runtime how much memory the process should need with a
+// buffer of so many bytes.
+func limitMemory(buffer int) { debug.SetMemoryLimit(memoryBase + 2*int64(buffer)) }
 
 // ownProcess makes the process its own. It shares its environment variables
 // with the function, and some of them steer the Go runtime: GOGC and

@@ -96,9 +96,11 @@ type Config struct {
 	// FlushTimeout bounds the time that an invocation is held after its end
 	// for writing; default 2 s.
 	FlushTimeout time.Duration
-	// BufferBytes bounds what waits in memory. Default: a sixteenth of the
-	// function's memory, at least 8 MiB and at most 64 MiB.
-	BufferBytes int
+	// BufferBytes bounds what waits in memory. Default: a 64th of the function's
+	// memory, at least 2 MiB and at most 64 MiB; what does not fit goes to the
+	// spill. BufferAlone is the bound where there is no spill: four times the
+	// default, or what LOGTABLE_BUFFER_BYTES says.
+	BufferBytes, BufferAlone int
 	// SpillDir keeps what DynamoDB does not take: LOGTABLE_SPILL_DIR, an
 	// absolute path; default /tmp/logtable. SpillBytes bounds it:
 	// LOGTABLE_SPILL_BYTES; -1 (default) is the smaller of 64 MiB and a quarter
@@ -161,7 +163,11 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	c.Flush = l.choice(Flush, "end", "adaptive", "background")
 	c.Fields = l.fields()
 	c.FlushTimeout = l.flushTimeout()
-	c.BufferBytes = l.bytes(BufferBytes, defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), 64<<10, 1<<30)
+	buffer := defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
+	c.BufferBytes = l.bytes(BufferBytes, buffer, 64<<10, 1<<30)
+	if c.BufferAlone = c.BufferBytes; c.BufferBytes == buffer {
+		c.BufferAlone = min(4*buffer, maxDefaultBuffer)
+	}
 	c.SpillDir = l.directory(SpillDir, "/tmp/logtable")
 	c.SpillBytes = l.bytes(SpillBytes, -1, 0, 1<<40)
 	c.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20)
@@ -505,14 +511,16 @@ func (l *loader) redact() string {
 	return v
 }
 
-// defaultBuffer is a sixteenth of the function's memory (given in MB), at
-// least 8 MiB and at most 64 MiB. What does not fit goes to /tmp.
+const maxDefaultBuffer = 64 << 20
+
+// defaultBuffer is a 64th of the function's memory (given in MB), at least 2 MiB
+// and at most 64 MiB: the more waits in memory, the less the function has of it.
 func defaultBuffer(memoryMB string) int {
 	mb, err := strconv.Atoi(memoryMB)
 	if err != nil {
 		mb = 128
 	}
-	return min(max(mb/16, 8), 64) << 20
+	return min(max(mb, 128)<<20/64, maxDefaultBuffer)
 }
 
 // misspelt complains of LOGTABLE_ variables that do not exist: a setting that

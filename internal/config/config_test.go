@@ -23,7 +23,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("problems with nothing set: %v", problems)
 	}
 	if c.InfoTable != "logtable-info" || c.ErrorsTable != "logtable-errors" || c.TTL != 60*24*time.Hour || c.Zone != time.UTC ||
-		c.FlushTimeout != 2*time.Second || c.BufferBytes != 8<<20 || c.MaxLines != 0 || c.Plain != "" || c.MinLevel.Name != "" || c.Fields != nil ||
+		c.FlushTimeout != 2*time.Second || c.BufferBytes != 2<<20 || c.MaxLines != 0 || c.Plain != "" || c.MinLevel.Name != "" || c.Fields != nil ||
 		c.SpillDir != "/tmp/logtable" || c.SpillBytes != -1 || c.LastResortBytes != 1<<20 || c.Platform != "errors" || c.Strict || c.Flush != "end" ||
 		c.Alerts.On() || c.Alerts.From.Name != "ALARM" || c.Alerts.Window != 5*time.Minute || c.Alerts.Max != 10 || c.Alerts.Refused != nil {
 		t.Errorf("%+v", c)
@@ -84,9 +84,9 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_FLUSH_TIMEOUT", "500", false, func(c config.Config) bool { return c.FlushTimeout == 2*time.Second }},
 		{"LOGTABLE_FLUSH_TIMEOUT", "1h", false, func(c config.Config) bool { return c.FlushTimeout == 2*time.Second }},
 		{"LOGTABLE_BUFFER_BYTES", "16MB", true, func(c config.Config) bool { return c.BufferBytes == 16<<20 }},
-		{"LOGTABLE_BUFFER_BYTES", "2 MiB", true, func(c config.Config) bool { return c.BufferBytes == 2<<20 }},
-		{"LOGTABLE_BUFFER_BYTES", "99999999999G", false, func(c config.Config) bool { return c.BufferBytes == 8<<20 }},
-		{"LOGTABLE_BUFFER_BYTES", "1", false, func(c config.Config) bool { return c.BufferBytes == 8<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "4 MiB", true, func(c config.Config) bool { return c.BufferBytes == 4<<20 && c.BufferAlone == 4<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "99999999999G", false, func(c config.Config) bool { return c.BufferBytes == 2<<20 && c.BufferAlone == 8<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "1", false, func(c config.Config) bool { return c.BufferBytes == 2<<20 && c.BufferAlone == 8<<20 }},
 		{"LOGTABLE_SPILL_DIR", "/tmp/here/", true, func(c config.Config) bool { return c.SpillDir == "/tmp/here" }},
 		{"LOGTABLE_SPILL_DIR", "here", false, func(c config.Config) bool { return c.SpillDir == "/tmp/logtable" }},
 		{"LOGTABLE_SPILL_DIR", "/", false, func(c config.Config) bool { return c.SpillDir == "/tmp/logtable" }},
@@ -160,9 +160,9 @@ func TestMisspeltNamesAreFound(t *testing.T) {
 }
 
 func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
-	for memory, want := range map[string]int{"128": 8, "512": 32, "10240": 64, "": 8, "x": 8, "-5": 8} {
-		if c, _ := load(t, map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}); c.BufferBytes != want<<20 {
-			t.Errorf("%s MB: buffer of %d bytes", memory, c.BufferBytes)
+	for memory, want := range map[string]int{"128": 2, "512": 8, "1024": 16, "10240": 64, "": 2, "x": 2, "-5": 2} {
+		if c, _ := load(t, map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}); c.BufferBytes != want<<20 || c.BufferAlone != min(4*want, 64)<<20 {
+			t.Errorf("%s MB: buffer of %d bytes, %d alone", memory, c.BufferBytes, c.BufferAlone)
 		}
 	}
 }

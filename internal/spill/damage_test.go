@@ -263,3 +263,46 @@ func FuzzMark(f *testing.F) {
 		}
 	})
 }
+
+// TestOwnIsWhatThisProcessWrote: what comes back is called our own only if it is,
+// bit by bit, what was appended here; frames that anybody can forge are not.
+func TestOwnIsWhatThisProcessWrote(t *testing.T) {
+	dir := spillDir(t)
+	s, _ := openAt(t, dir, 1<<20)
+	own := func(what string, want bool) {
+		t.Helper()
+		seg, err := s.Take()
+		if err != nil || seg == nil {
+			t.Fatalf("%s: %v %v", what, seg, err)
+		}
+		if seg.Own != want || seg.Damaged != 0 {
+			t.Errorf("%s: own %t with %d damaged, want %t", what, seg.Own, seg.Damaged, want)
+		}
+		s.Return(seg)
+	}
+	mustAppend(t, s, "one", "two")
+	own("appended", true)
+	mustAppend(t, s, "three")
+	own("returned and appended to", true)
+
+	file := segmentFiles(t, dir)[0]
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := slices.Clone(data)
+	copy(forged, data[frameHeader+3:2*(frameHeader+3)]) // the second record in place of the first
+	if err := os.WriteFile(file, forged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	own("forged", false)
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	own("mended", true)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = openAt(t, dir, 1<<20)
+	own("of an earlier process", false)
+}

@@ -3,6 +3,7 @@ package spill
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"slices"
@@ -17,10 +18,11 @@ type segment struct {
 	name    segmentName
 	size    int64 // what was written and is whole
 	records int
-	f       *os.File // of one that this process may append to; else nil
-	taken   bool     // a caller has its payloads
-	done    bool     // its payloads are stored, the file is still to be deleted
-	gone    bool     // the file vanished while it was taken
+	f       *os.File      // of one that this process may append to; else nil
+	own     *maphash.Hash // of what this process has appended; nil for another's file
+	taken   bool          // a caller has its payloads
+	done    bool          // its payloads are stored, the file is still to be deleted
+	gone    bool          // the file vanished while it was taken
 }
 
 func (seg *segment) add(records int, size int64) {
@@ -52,6 +54,10 @@ type Segment struct {
 	// Payloads may be empty if Damaged is not 0. They are the caller's, and
 	// parts of one array: keeping one keeps all.
 	Payloads [][]byte
+	// Own says that the payloads are, bit by bit, what this process has
+	// appended: they need not be looked at as if a stranger had written them.
+	// It is told by a hash with a seed that nobody else knows.
+	Own bool
 	// Damaged is how many records were corrupted since they were appended or
 	// counted in Found. They are lost.
 	Damaged int
@@ -87,7 +93,7 @@ func (s *Spill) Take() (*Segment, error) {
 }
 
 func (s *Spill) take(seg *segment) (*Segment, error) {
-	payloads, err := s.readSegment(seg)
+	payloads, own, err := s.readSegment(seg)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +103,7 @@ func (s *Spill) take(seg *segment) (*Segment, error) {
 	if s.active == seg {
 		s.active = nil
 	}
-	return &Segment{Payloads: payloads, Damaged: damaged, seg: seg}, nil
+	return &Segment{Payloads: payloads, Own: own, Damaged: damaged, seg: seg}, nil
 }
 
 // Done deletes a segment, whose payloads are stored. If that fails they will
@@ -278,12 +284,13 @@ func (s *Spill) inspect(seg *segment) (damaged int, err error) {
 	return damaged, nil
 }
 
-func (s *Spill) readSegment(seg *segment) (payloads [][]byte, err error) {
+func (s *Spill) readSegment(seg *segment) (payloads [][]byte, own bool, err error) {
 	data, err := s.dir.read(seg.name.String(), maxFile, nil)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	own = seg.own != nil && seg.own.Sum64() == maphash.Bytes(seg.own.Seed(), data)
 	payloads = make([][]byte, 0, min(seg.records, len(data)/frameHeader))
 	scanFrames(data, seg.name.salt, func(p []byte) { payloads = append(payloads, p) })
-	return payloads, nil
+	return payloads, own, nil
 }

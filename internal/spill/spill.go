@@ -13,6 +13,7 @@ package spill
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"sync"
@@ -245,9 +246,11 @@ func (s *Spill) write(seg *segment, payloads [][]byte, limit int64) (n int, err 
 	written, err := seg.f.Write(s.buf)
 	if err == nil {
 		seg.add(fits, int64(len(s.buf)))
+		seg.own.Write(s.buf)
 		return fits, nil
 	}
 	n, whole := wholeFrames(payloads, written)
+	seg.own.Write(s.buf[:whole])
 	seg.add(n, int64(whole))
 	return n, s.writeFailed(seg, written > whole, err)
 }
@@ -313,7 +316,7 @@ func (s *Spill) newSegment() (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &segment{name: name, f: f}, nil
+	return &segment{name: name, f: f, own: new(maphash.Hash)}, nil
 }
 
 // release stops appending to the active segment.

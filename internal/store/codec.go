@@ -46,6 +46,39 @@ func (r *Record) appendJSON(dst []byte, owner string) []byte {
 	return append(dst, '}')
 }
 
+// readOwn takes what appendJSON has written for the owner, without a copy. Packs
+// are left to parseRecord, which knows how many lines they hold.
+func (r *Record) readOwn(data []byte, owner string) bool {
+	for _, table := range []string{tableInfo, tableErrors} {
+		rest, ok := cutPrefix(data, `{"`+memberTable+`":"`, table, `",`)
+		if ok && owner != "" {
+			rest, ok = cutPrefix(rest, `"`+memberOwner+`":"`, owner, `",`)
+		}
+		if ok {
+			rest, ok = cutPrefix(rest, `"`+memberItem+`":`)
+		}
+		if item := bytes.TrimSuffix(rest, []byte{'}'}); ok && !bytes.Contains(item, packedItem) {
+			*r = Record{item: item[:len(item):len(item)], lines: 1, error: table == tableErrors}
+			return true
+		}
+	}
+	return false
+}
+
+// packedItem is what the item of a pack holds. In a text its quotation marks
+// would be escaped.
+var packedItem = []byte(`"` + AttrLines + `":{"`)
+
+func cutPrefix(b []byte, prefixes ...string) (rest []byte, ok bool) {
+	for _, prefix := range prefixes {
+		if len(b) < len(prefix) || string(b[:len(prefix)]) != prefix {
+			return b, false
+		}
+		b = b[len(prefix):]
+	}
+	return b, true
+}
+
 var (
 	validDate  = lazily(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(#[1-9][0-9]{0,3})?$`)
 	validStamp = lazily(`^([0-9]{10})\.[0-9]{7}\+[A-Za-z0-9._-]{0,128}\+[0-9a-v]{10}$`)

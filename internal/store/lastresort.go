@@ -128,7 +128,7 @@ func (s *Store) spillRemains(l *lastResort) {
 				break // counted with the rest
 			}
 			left--
-			r, err := s.fromSpill(payload)
+			r, err := s.fromSpill(payload, segment.Own, new(Record))
 			switch {
 			case err != nil:
 				s.damaged(1)
@@ -137,7 +137,7 @@ func (s *Store) spillRemains(l *lastResort) {
 				s.write(l, r)
 			case l.held < l.room:
 				l.later = append(l.later, r)
-				l.held += int(r.size)
+				l.held += len(r.item)
 			default:
 				s.lose(r, reasonEnd)
 			}

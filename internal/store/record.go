@@ -43,7 +43,6 @@ type Entry struct {
 // the request, the spill and the last resort carry the same bytes.
 type Record struct {
 	item  []byte // the row as DynamoDB's JSON; replaced, never changed
-	size  int32  // of the item, as DynamoDB counts, or a little more
 	lines int32  // that it holds: 1, or those of a pack
 
 	error   bool // of the errors table
@@ -70,7 +69,7 @@ func (r *Record) safe() {
 
 // newRecord encodes a row that fits, in about so many bytes.
 func newRecord(r *row, about int) *Record {
-	return &Record{item: r.appendItem(make([]byte, 0, about)), size: int32(r.size()), lines: int32(max(r.lines, 1)), error: r.error}
+	return &Record{item: r.appendItem(make([]byte, 0, about)), lines: int32(max(r.lines, 1)), error: r.error}
 }
 
 // overhead is what a queued Record costs beside its item, in bytes: itself, its
@@ -158,5 +157,5 @@ func (r *Record) reduce(why string) {
 		return // it will be refused again, and counted
 	}
 	decoded.reduce(why)
-	r.item, r.size = decoded.appendItem(nil), int32(decoded.size())
+	r.item = decoded.appendItem(nil)
 }

@@ -143,6 +143,9 @@ func (r *row) fit() {
 			*s = short
 		}
 	}
+	if len(r.message)+len(r.fields)+len(r.packed) < maxItem/2 {
+		return // the others are short
+	}
 	if over := r.size() - maxItem; over > 0 {
 		r.shorten(over + 32) // for the truncated attribute itself
 	}

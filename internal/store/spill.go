@@ -28,6 +28,7 @@ func (s *Store) UseSpill(sp *spill.Spill) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spill = sp
+	s.backlog = s.spilled() > 0
 }
 
 // spilled is how many records wait in the spill and nowhere else. mu must be
@@ -178,6 +179,7 @@ func (s *Store) Persist() bool {
 	if s.spill == nil {
 		return s.waiting() == 0
 	}
+	s.backlog = s.backlog || s.waiting() > 0
 	all := true
 	for t := range s.queues {
 		queue := &s.queues[t]
@@ -238,8 +240,9 @@ func (s *Store) reload() {
 	p := &replay{segment: segment, records: len(segment.Payloads), left: 1} // 1: until all are queued
 	s.taken += p.records
 	s.damaged(segment.Damaged)
-	for _, payload := range segment.Payloads {
-		r, err := s.fromSpill(payload)
+	records := make([]Record, len(segment.Payloads))
+	for i, payload := range segment.Payloads {
+		r, err := s.fromSpill(payload, segment.Own, &records[i])
 		if err != nil {
 			s.damaged(1)
 			continue
@@ -257,8 +260,13 @@ func (s *Store) reload() {
 	s.settle(&Record{replay: p})
 }
 
-// fromSpill reads a record of the spill; nil for another owner's.
-func (s *Store) fromSpill(payload []byte) (*Record, error) {
+// fromSpill reads a record of the spill; nil for another owner's. If own says
+// that this process has written it, it is read into place, and shares the
+// payload's memory.
+func (s *Store) fromSpill(payload []byte, own bool, place *Record) (*Record, error) {
+	if own && place.readOwn(payload, s.cfg.Owner) {
+		return place, nil
+	}
 	r, owner, err := parseRecord(payload)
 	if err == nil && owner != s.cfg.Owner {
 		s.cfg.Report.Fail("another owner", "messages of another function, or for other tables, are left on /tmp; they are not written", "give each function on one machine a LOGTABLE_SPILL_DIR of its own")

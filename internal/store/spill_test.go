@@ -48,6 +48,31 @@ func TestWhatDoesNotFitIntoMemoryIsSpilledAndReplayed(t *testing.T) {
 	}
 }
 
+// TestAHoldWaitsForItsOwnOverflow: lines that only found no room in memory are
+// written before the flush ends; what an earlier one left gets a share of it.
+func TestAHoldWaitsForItsOwnOverflow(t *testing.T) {
+	f := newFixture(t, func(c *store.Config) { c.MaxBytes = 64 << 10 })
+	sp := f.withSpill(filepath.Join(t.TempDir(), "spill"))
+	f.server.OnRequest(table.Always(table.Fault{Delay: 20 * time.Millisecond}))
+	f.add(3000, "line")
+	if sp.Records() < 2000 {
+		t.Fatalf("only %d of 3000 found no room", sp.Records())
+	}
+	if err := f.Flush(t.Context()); err != nil || f.Waiting() > 0 {
+		t.Errorf("%v; %d wait", err, f.Waiting())
+	}
+	f.complete(3000, "line")
+
+	f.server.OnRequest(table.Always(table.Fault{Delay: time.Second}))
+	f.add(3000, "more")
+	f.Persist()
+	if err := f.Flush(t.Context()); err != nil || f.Waiting() < 1000 {
+		t.Errorf("%v; %d wait: the hold was for all that an earlier one had left", err, f.Waiting())
+	}
+	f.server.OnRequest(nil)
+	f.drained()
+}
+
 // drained flushes until memory and spill are empty.
 func (f *fixture) drained() {
 	f.t.Helper()

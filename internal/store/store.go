@@ -29,7 +29,8 @@ const (
 	// maxWriters is how many requests are on the wire at once.
 	maxWriters = 4
 	// replayHold is how much longer a flush may take for what earlier
-	// invocations left in the spill.
+	// invocations left in the spill. What this one had no room for in memory
+	// is waited for like all else.
 	replayHold = 250 * time.Millisecond
 	// sayEvery is how often losses become a record, at most.
 	sayEvery = 10 * time.Second
@@ -119,6 +120,7 @@ type Store struct {
 	spill    *spill.Spill // nil if there is none
 	spillBuf []byte       // of what was spilled last, to be used again
 	replays  int          // records in memory that came from the spill
+	backlog  bool         // some in the spill are older than this flush's invocation
 	taken    int          // records of the spill whose segments are being replayed
 	saidAt   time.Time    // when losses were last made a record
 }
@@ -197,12 +199,20 @@ func (s *Store) add(e Entry) {
 	r.fit()
 	s.buf = r.appendItem(s.buf[:0])
 	rec := s.arenas[tableIndex(r.error)].record(s.buf)
-	rec.size, rec.error, rec.kept = int32(r.size()), r.error, e.Kept
+	rec.error, rec.kept = r.error, e.Kept
 	*r = row{} // its strings are the caller's
 	if cap(s.buf) > arenaBytes {
 		s.buf = nil
 	}
 	s.enqueue(rec)
+}
+
+// Bound changes the bound of what waits in memory, in bytes. What waits already
+// is not touched.
+func (s *Store) Bound(maxBytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.MaxBytes = maxBytes
 }
 
 // AddRecord queues a record that has its key already.
@@ -433,6 +443,7 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 		}
 		s.restartCalls()
 	}
+	defer s.leaveBacklog()
 	written, began := s.written, s.cfg.Now()
 	var replayed <-chan time.Time // fires when the spill has had its share of the hold
 	for {
@@ -440,7 +451,7 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 			s.mu.Unlock()
 			return nil
 		}
-		if !last && s.fresh() == 0 && replayed == nil {
+		if !last && s.backlog && s.fresh() == 0 && replayed == nil {
 			t := time.NewTimer(replayHold)
 			defer t.Stop()
 			replayed = t.C
@@ -469,6 +480,14 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// leaveBacklog notes at the end of a flush whether the spill keeps something:
+// the next invocation does not wait for it as for its own. mu must not be held.
+func (s *Store) leaveBacklog() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.backlog = s.spilled()+s.replays > 0
 }
 
 // fresh is how many records wait that did not come from the spill. mu must be
