@@ -99,7 +99,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 	if concurrent {
 		buffering = logsapi.Relaxed
 	}
-	if listener != nil && !subscribe(ctx, addr, reg.ID, listener, buffering, log) {
+	if listener != nil && !subscribe(ctx, client, addr, reg.ID, listener, buffering, log) {
 		listener.Close()
 		listener = nil
 	}
@@ -171,8 +171,8 @@ func register(ctx context.Context, client *extapi.Client) (reg extapi.Registrati
 
 // subscribe asks for telemetry and reports whether any will come. Without it
 // nothing is ever waited for.
-func subscribe(ctx context.Context, addr, id string, l *logsapi.Listener, buffering logsapi.Buffering, log *diag.Logger) bool {
-	err := logsapi.Subscribe(ctx, addr, id, l.URI(), buffering)
+func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *logsapi.Listener, buffering logsapi.Buffering, log *diag.Logger) bool {
+	err := logsapi.Subscribe(ctx, client.HTTP(), addr, id, l.URI(), buffering)
 	switch {
 	case err == nil:
 		return true
@@ -230,15 +230,16 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 		limitMemory(cfg.BufferAlone)
 	}
 	c.Receiver = listener
-	if !c.Snapshot {
-		// Beside the function's own init, which has more processor time than its
-		// invocations.
-		client.Asked = func() {
-			defer log.Guard("warm", func() {})
+	a = agent.New(c)
+	// Beside the function's own init, which has more processor time than its
+	// invocations.
+	client.Asked = func() {
+		defer log.Guard("started", func() {})
+		a.Started()
+		if !c.Snapshot {
 			store.Warm(context.Background(), dynamodb)
 		}
 	}
-	a = agent.New(c)
 	a.AlertsRefused(cfg.Alerts.Refused)
 	if mark != nil {
 		a.Unclean(mark)

@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -64,11 +64,21 @@ func withoutTracing(value string) (rest string, dropped bool) {
 // A name in use is tried again for half a second: it may be that of a process
 // that is just ending, in an environment whose address was reused.
 func only(addr string) (release func(), ok bool) {
+	if runtime.GOOS != "linux" {
+		return func() {}, true
+	}
 	for range 10 {
-		l, err := net.Listen("unix", "@logtable-"+addr)
-		if err == nil {
-			return func() { l.Close() }, true
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return func() {}, true
 		}
+		syscall.CloseOnExec(fd)
+		// The name is all that is wanted: nobody connects, so nobody listens.
+		err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: "@logtable-" + addr})
+		if err == nil {
+			return func() { syscall.Close(fd) }, true
+		}
+		syscall.Close(fd)
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			return func() {}, true
 		}

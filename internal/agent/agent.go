@@ -145,6 +145,9 @@ type Agent struct {
 	// working holds a token while an event is being handled.
 	working chan struct{}
 
+	marking sync.Mutex // held while a mark is written
+	marked  bool       // the first one is done with; guarded by marking
+
 	mu      sync.Mutex // guards what follows; never held during I/O
 	tracker tracker
 	trusted bool // a runtimeDone may be waited for
@@ -189,7 +192,6 @@ var ErrLost = errors.New("this environment is lost by Lambda's own word (HTTP 50
 // but ctx.
 func (a *Agent) Run(ctx context.Context) error {
 	refusals := 0
-	a.mark("")
 	if a.cfg.Concurrent {
 		meanwhile, stop := context.WithCancel(ctx)
 		defer stop()

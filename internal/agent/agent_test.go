@@ -39,9 +39,11 @@ type cloud struct {
 	arrived time.Time
 	unread  time.Time // since when an end waits to be read; zero for none
 	looked  func()    // called once, when somebody asks for that; nil for none
+	started sync.Once
 }
 
 func (c *cloud) Next(ctx context.Context) (extapi.NextEvent, error) {
+	c.started.Do(func() { go c.agent.Started() }) // as the client does
 	c.asked <- time.Now()
 	select {
 	case ev := <-c.events:

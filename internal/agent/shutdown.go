@@ -27,9 +27,7 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	kept := reason == "timeout" || reason == "failure"
 	rest := a.cfg.Store.LastResort(a.cfg.Log, a.cfg.LastResort, kept, end)
 	a.account(rest)
-	if a.cfg.Marker != nil {
-		_ = a.cfg.Marker.Unmark() // a mark that stays says too much, not too little
-	}
+	a.unmark()
 }
 
 // shutdownEnd is when everything must be done that SHUTDOWN asks for.

@@ -16,14 +16,42 @@ import (
 // mark leaves word that the process lives and which request is open, "" for
 // none. It costs one small write to /tmp.
 func (a *Agent) mark(request string) {
+	a.marking.Lock()
+	defer a.marking.Unlock()
+	a.writeMark(request)
+}
+
+// writeMark must be called with marking held.
+func (a *Agent) writeMark(request string) {
 	if a.cfg.Marker == nil || a.silent.Load() {
 		return
 	}
+	a.marked = true
 	payload := []byte(`{"request":`)
 	payload, _ = jsontext.AppendQuote(payload, request) // invalid UTF-8 is replaced
 	payload = append(payload, `,"for":"`+a.cfg.Owner+`"}`...)
 	if err := a.cfg.Marker.Mark(payload); err != nil {
 		a.cfg.Diag.Fail("mark", "cannot leave a mark on /tmp: an unclean end of this process will not be noticed", "", "error", err.Error())
+	}
+}
+
+// Started leaves the first mark, unless an invocation has left one already. It
+// is for calling when the first next is on its way: a write to /tmp need not
+// delay the function's init.
+func (a *Agent) Started() {
+	a.marking.Lock()
+	defer a.marking.Unlock()
+	if !a.marked {
+		a.writeMark("")
+	}
+}
+
+// unmark takes the mark away, at the proper end.
+func (a *Agent) unmark() {
+	a.marking.Lock()
+	defer a.marking.Unlock()
+	if a.marked = true; a.cfg.Marker != nil {
+		_ = a.cfg.Marker.Unmark() // a mark that stays says too much, not too little
 	}
 }
 

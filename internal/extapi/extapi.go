@@ -100,14 +100,16 @@ func New(addr, name string) *Client {
 	return &Client{
 		base: "http://" + addr + "/2020-01-01/extension",
 		name: name,
-		http: LocalClient(),
+		http: localClient(),
 	}
 }
 
-// LocalClient returns an HTTP client for Lambda's own endpoints: never
-// through a proxy, whatever the function's environment says, and without a
-// time limit, because next blocks while the environment is frozen.
-func LocalClient() *http.Client {
+// HTTP is the client for Lambda's own endpoints: never through a proxy,
+// whatever the function's environment says, and without a time limit, because
+// next blocks while the environment is frozen.
+func (c *Client) HTTP() *http.Client { return c.http }
+
+func localClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:               nil,
 		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,

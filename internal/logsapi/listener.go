@@ -2,6 +2,7 @@ package logsapi
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -92,7 +93,9 @@ type digest struct {
 // Lambda must be told, sandbox.localdomain, leads to one that is not
 // loopback's in some emulators.
 func Listen() (*Listener, error) {
-	ln, err := net.Listen("tcp", ":0")
+	lc := net.ListenConfig{}
+	lc.SetMultipathTCP(false) // Lambda does not use it, and asking the kernel for it takes time
+	ln, err := lc.Listen(context.Background(), "tcp", ":0")
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for telemetry: %w", err)
 	}

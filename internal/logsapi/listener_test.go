@@ -263,7 +263,7 @@ func TestSubscribe(t *testing.T) {
 			api := &subscriptions{answers: tc.answers}
 			srv := httptest.NewServer(api)
 			defer srv.Close()
-			err := logsapi.Subscribe(context.Background(), strings.TrimPrefix(srv.URL, "http://"), "id", "http://sandbox.localdomain:1/x", logsapi.Smallest)
+			err := logsapi.Subscribe(context.Background(), http.DefaultClient, strings.TrimPrefix(srv.URL, "http://"), "id", "http://sandbox.localdomain:1/x", logsapi.Smallest)
 			if (err == nil) != (tc.err == nil) || tc.err == logsapi.ErrNotDelivering && !errors.Is(err, tc.err) {
 				t.Errorf("error %v", err)
 			}

@@ -12,8 +12,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/logtable/logtable/internal/extapi"
 )
 
 // Buffering is how Lambda collects events before it posts them, within the
@@ -46,11 +44,11 @@ var ErrNotDelivering = errors.New("this platform has no telemetry (HTTP 202, a l
 
 // Subscribe asks the Telemetry API at addr (AWS_LAMBDA_RUNTIME_API) to post
 // platform events and the function's lines to uri, for the extension with the
-// given id. Only with a nil error will anything ever arrive.
+// given id. Only with a nil error will anything ever arrive. The client is
+// extapi's, whose connection is there already.
 //
 // The extension's own output is not subscribed to: it would come back.
-func Subscribe(ctx context.Context, addr, id, uri string, buffering Buffering) error {
-	client := extapi.LocalClient()
+func Subscribe(ctx context.Context, client *http.Client, addr, id, uri string, buffering Buffering) error {
 	var err error
 	for _, schema := range schemas {
 		var status int
