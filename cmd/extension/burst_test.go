@@ -64,9 +64,9 @@ func TestBurstOverAHangingTable(t *testing.T) {
 		t.Errorf("the process was killed: %d is now %d", pid, now)
 	}
 	t.Logf("held %v, peak resident memory %d MiB", r.Held, peak)
-	// Twice the buffer of 8 MiB, 24 MiB for everything else; the race
+	// Twice the buffer of 2 MiB, 24 MiB for everything else; the race
 	// detector's shadow memory is not ours.
-	if limit := 40; len(raceFlag) == 0 && peak > limit {
+	if limit := 28; len(raceFlag) == 0 && peak > limit {
 		t.Errorf("peak resident memory of %d MiB, more than the stated %d MiB", peak, limit)
 	}
 	if err := server.Restore(); err != nil {

@@ -14,7 +14,7 @@ import (
 // memoryBase is what the extension needs beside its buffer, in bytes, with
 // room for the garbage collector: a limit close to the live heap would cost
 // ten times the processor time (measured with the SDK).
-const memoryBase = 14 << 20
+const memoryBase = 12 << 20
 
 // limitMemory tells the runtime how much memory the process should need with a
 // buffer of so many bytes.

@@ -1,6 +1,6 @@
-// Package jsonscan does the two things to JSON that cost most when a batch of
-// log lines is read: finding where a value ends, and decoding a string. It
-// reads eight bytes at a time.
+// Package jsonscan does the three things to JSON that cost most when a batch of
+// log lines is read and written: finding where a value ends, decoding a string,
+// and encoding one. It reads eight bytes at a time.
 //
 // It is only ever a short cut. What it accepts is valid JSON (RFC 8259), but
 // that strings may hold invalid UTF-8, which functions print; what it does not
@@ -13,6 +13,7 @@ import (
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -311,4 +312,46 @@ func unquote(dst, quoted []byte) (_ []byte, clean, valid bool) {
 	}
 	clean = clean && (seen&highs == 0 || utf8.Valid(out[from:n]))
 	return out[:n], clean, true
+}
+
+// AppendQuote appends s as a JSON string, as jsontext does: what must be escaped
+// is, and nothing else. s must be valid UTF-8, or what is appended is not.
+func AppendQuote(dst []byte, s string) []byte {
+	from := len(dst)
+	// Two bytes for each, the quotes, and eight bytes that are written at a time.
+	dst = slices.Grow(dst, 2*len(s)+len(`""`)+8)
+	out, n := dst[:cap(dst)], from
+	out[n] = '"'
+	n++
+	src := unsafe.Slice(unsafe.StringData(s), len(s))
+	for i := 0; i < len(src); {
+		if i+8 <= len(src) {
+			x := binary.LittleEndian.Uint64(src[i:])
+			binary.LittleEndian.PutUint64(out[n:], x)
+			found := special(x)
+			if found == 0 {
+				i += 8
+				n += 8
+				continue
+			}
+			k := bits.TrailingZeros64(found) / 8
+			i += k
+			n += k
+		}
+		switch c := src[i]; {
+		case c < ' ':
+			dst, _ = jsontext.AppendQuote(dst[:from], s) // fails on invalid UTF-8 only
+			return dst
+		case c == '"', c == '\\':
+			out[n], out[n+1] = '\\', c
+			i++
+			n += 2
+		default: // near the end, one by one
+			out[n] = c
+			i++
+			n++
+		}
+	}
+	out[n] = '"'
+	return out[:n+1]
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -91,6 +92,40 @@ func TestStrings(t *testing.T) {
 			}
 		}
 	}
+}
+
+// checkQuote compares AppendQuote with jsontext.
+func checkQuote(t *testing.T, s string) {
+	t.Helper()
+	if !utf8.ValidString(s) {
+		return
+	}
+	want, err := jsontext.AppendQuote([]byte("before"), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := jsonscan.AppendQuote([]byte("before"), s); !bytes.Equal(got, want) {
+		t.Fatalf("%q became %s, want %s", s, got, want)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for r := range rune(300) {
+		for at := range 20 {
+			checkQuote(t, strings.Repeat("x", at)+string(r))
+			checkQuote(t, strings.Repeat("\"", at)+string(r)+"12345678"+string(r))
+		}
+	}
+	for _, s := range []string{"", "\u2028<&>", "\U0001F600", strings.Repeat("\\", 100)} {
+		checkQuote(t, s)
+	}
+}
+
+func FuzzQuote(f *testing.F) {
+	for _, v := range values {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, s string) { checkQuote(t, s) })
 }
 
 func TestAllocations(t *testing.T) {

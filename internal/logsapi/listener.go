@@ -100,7 +100,7 @@ func Listen() (*Listener, error) {
 		return nil, fmt.Errorf("cannot listen for telemetry: %w", err)
 	}
 	l := &Listener{
-		MaxPending: 1 << 20,
+		MaxPending: 2 << 20,
 		ln:         ln, token: rand.Text(), reading: make(chan struct{}, maxReading), seed: maphash.MakeSeed(),
 	}
 	l.cond = sync.NewCond(&l.mu)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // A row is a finished row with its keys, taken apart. It exists while a record
@@ -84,7 +86,7 @@ func (r *row) appendItem(dst []byte) []byte {
 		case a.text != nil:
 			if v := *a.text(r); v != "" {
 				dst = append(dst, openings[i]...)
-				dst, _ = jsontext.AppendQuote(dst, v) // fails on invalid UTF-8 only
+				dst = jsonscan.AppendQuote(dst, v)
 				dst = append(dst, '}')
 			}
 		case a.binary != nil:
