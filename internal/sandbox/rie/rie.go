@@ -2,11 +2,10 @@
 // the Runtime Interface Emulator, for tests: what holds in a local Lambda of our
 // making must hold in AWS's.
 //
-// The emulator is not part of this repository and not fetched by it. It is
-// taken from where LOGTABLE_TEST_RIE says, or as aws-lambda-rie from the PATH;
-// AWS's base images have it in /usr/local/bin. These tests were written against
-// its state of 2 January 2026 (commit 4fa2157), the first with managed
-// instances.
+// The emulator is not part of this repository. It is taken from where
+// LOGTABLE_TEST_RIE says, as aws-lambda-rie from the PATH (AWS's base images have
+// it in /usr/local/bin), or built from the module proxy: its state of 2 January
+// 2026, the first with managed instances, against which these tests were written.
 //
 // It starts what lies in /opt/extensions and /var/task, as another user and on
 // fixed ports. Therefore it runs in namespaces of its own (mounts, processes,
@@ -27,6 +26,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,13 +95,17 @@ type Answer struct {
 }
 
 // Run plays a scenario and ends the emulator with SIGTERM. Where the emulator
-// or the rights that it needs are missing, the test is skipped and names them:
-// no package registry hands the emulator out, so that not even CI can be held
-// to have it.
+// or the rights that it needs are missing, the test is skipped and names them.
+// Not every module proxy hands the emulator out, so that not even CI can be held
+// to have it; one that hands it out, and it cannot be built, is a failure there.
 func Run(t testing.TB, s Scenario) Result {
 	t.Helper()
-	emulator, err := find()
-	testkit.Offered(t, "AWS's Lambda emulator (aws-lambda-rie)", err)
+	emulator, err := find(t.Context())
+	missing := testkit.Component
+	if errors.Is(err, errNotServed) {
+		missing = testkit.Offered
+	}
+	missing(t, "AWS's Lambda emulator (aws-lambda-rie)", err)
 	testkit.Offered(t, "root and namespaces, for AWS's Lambda emulator", possible())
 	result, err := run(t.Context(), emulator, s)
 	if err != nil {
@@ -115,12 +120,70 @@ func Run(t testing.TB, s Scenario) Result {
 }
 
 // find returns the emulator's path.
-func find() (string, error) {
+func find(ctx context.Context) (string, error) {
 	if path := os.Getenv("LOGTABLE_TEST_RIE"); path != "" {
 		_, err := os.Stat(path)
 		return path, err
 	}
-	return exec.LookPath("aws-lambda-rie")
+	if path, err := exec.LookPath("aws-lambda-rie"); err == nil {
+		return path, nil
+	}
+	installing.Lock()
+	defer installing.Unlock()
+	if installed.path == "" && installed.err == nil {
+		installed.path, installed.err = install(ctx)
+	}
+	return installed.path, installed.err
+}
+
+// The emulator's tags are no versions to Go, hence the pseudo-version.
+const (
+	module  = "github.com/aws/aws-lambda-runtime-interface-emulator"
+	version = "v0.0.0-20260102185807-4fa215715260"
+)
+
+// errNotServed means that nothing on this machine can change it.
+var errNotServed = errors.New("the module proxy does not hand it out: see `go mod download " + module + "@" + version + "`")
+
+var (
+	installing sync.Mutex
+	installed  struct {
+		path string
+		err  error
+	}
+)
+
+// install builds the emulator, once for a machine. Go checks what it downloads
+// against the checksum database.
+func install(ctx context.Context) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("cannot keep the emulator: %w", err)
+	}
+	dir := filepath.Join(cache, "logtable", "rie-"+version)
+	path := filepath.Join(dir, "aws-lambda-rie")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	golang := func(args ...string) error {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = os.TempDir() // away from this module
+		cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "CGO_ENABLED=0")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+		}
+		return nil
+	}
+	if golang("mod", "download", module+"@"+version) != nil {
+		return "", errNotServed
+	}
+	if err := golang("install", module+"/cmd/aws-lambda-rie@"+version); err != nil {
+		return "", fmt.Errorf("cannot build it: %w", err)
+	}
+	return path, nil
 }
 
 // job is what the process inside is told, and product what it answers.
