@@ -220,7 +220,10 @@ func (c *httpClient) Do(req *http.Request) (*http.Response, error) {
 	body, ok := req.Context().Value(bodyKey{}).([]byte)
 	if ok && req.ContentLength == int64(len(body)) && req.Body != nil {
 		req.Body.Close()
-		req.Body = io.NopCloser(bytes.NewReader(body))
+		// With it, a connection that turns out to be dead before anything was
+		// written on it costs a dial and no failure.
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody()
 	}
 	return c.transport.RoundTrip(req)
 }

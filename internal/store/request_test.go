@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,7 @@ type captured struct {
 	mu       sync.Mutex
 	requests []*http.Request
 	bodies   []string
+	kinds    []string // types of the bodies
 }
 
 func (c *captured) Do(req *http.Request) (*http.Response, error) {
@@ -54,14 +56,42 @@ func (c *captured) Do(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: req}, nil
 }
 
-func (c *captured) client() *dynamodb.Client {
+func (c *captured) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: "eu-central-1", HTTPClient: c, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "token"),
 		// As NewClient has it. Otherwise the host follows whichever of two
 		// tables a map's random order names first.
 		AccountIDEndpointMode: aws.AccountIDEndpointModeDisabled,
-	})
+	}, options...)
+}
+
+// RoundTrip makes a transport of it.
+func (c *captured) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	c.kinds = append(c.kinds, fmt.Sprintf("%T", req.Body))
+	c.mu.Unlock()
+	return c.Do(req)
+}
+
+// net/http sends header and body with one write if it knows the body's type, as
+// io.NopCloser's of a bytes.Reader. Behind one of the SDK's it flushes the header
+// alone, and copies the body.
+func TestTheTransportKnowsOurBodyIsInMemory(t *testing.T) {
+	c := &captured{}
+	f := newFixtureOn(t, nil, c.client(func(o *dynamodb.Options) { o.HTTPClient = store.ClientOver(c) }))
+	f.add(3, "line")
+	f.flushed()
+	if want := fmt.Sprintf("%T", io.NopCloser(bytes.NewReader(nil))); !slices.Equal(c.kinds, []string{want}) {
+		t.Fatalf("bodies of type %q, want %s", c.kinds, want)
+	}
+	again, err := c.requests[0].GetBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(again); err != nil || string(text) != c.bodies[0] || c.requests[0].ContentLength != int64(len(text)) {
+		t.Errorf("%v; once more it is %s, %d bytes are announced", err, text, c.requests[0].ContentLength)
+	}
 }
 
 // oddEntries have what JSON may stumble over.

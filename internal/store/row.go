@@ -227,7 +227,7 @@ func (r *row) reduce(why string) {
 	r.message = cut(r.message, 1<<10)
 	r.truncated += int64(gone - len(r.message))
 	r.fields, r.exceptionAt = "", -1
-	r.issues = cut("DynamoDB refused the whole row: "+why, maxShort)
+	r.issues = cut("DynamoDB refused the whole row: "+strings.ToValidUTF8(why, "\uFFFD"), maxShort)
 }
 
 // values is the row as the SDK wants it.
