@@ -150,6 +150,26 @@ func (d *directory) create(name string, flag int) (*os.File, error) {
 	return f, nil
 }
 
+// empty opens a file of ours for writing and empties it.
+func (d *directory) empty(name string, flag int) (*os.File, error) {
+	f, err := d.root.OpenFile(name, os.O_WRONLY|openFlags|flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil {
+		err = checkFile(fi, maxFile)
+	}
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // read returns the contents of a regular file of ours of at most limit bytes,
 // in buf if it is large enough. It returns errForeign for anything else.
 func (d *directory) read(name string, limit int64, buf []byte) ([]byte, error) {

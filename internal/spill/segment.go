@@ -125,7 +125,52 @@ func (s *Spill) Done(taken *Segment) error {
 	if err := s.attached(); err != nil {
 		return err
 	}
-	return s.sweep()
+	s.keepSpare(seg)
+	err := s.sweep()
+	if len(s.segs) == 0 {
+		s.dropSpare()
+	}
+	return err
+}
+
+// keepSpare keeps the file of a segment that is done for the next one, while
+// others wait: where more is spilled than memory holds, a file comes and goes
+// every 256 KiB, and file systems are slow at that. (ext4 looks for an inode that
+// was not deleted lately: half of what the spill cost.)
+func (s *Spill) keepSpare(seg *segment) {
+	if s.spare != nil || seg.own == nil || len(s.segs) == 1 {
+		return
+	}
+	f, err := s.dir.empty(seg.name.String(), os.O_APPEND)
+	if err != nil {
+		return // sweep deletes it
+	}
+	s.drop(seg)
+	seg.f, seg.size = f, 0
+	s.spare = seg
+}
+
+// dropSpare deletes the spare file.
+func (s *Spill) dropSpare() {
+	if s.spare != nil {
+		s.spare.close()
+		_ = s.dir.root.Remove(s.spare.name.String()) // empty; Open removes it, if not this
+		s.spare = nil
+	}
+}
+
+// takeSpare gives the spare file a segment's name; nil if there is none, or
+// somebody has touched it.
+func (s *Spill) takeSpare(name segmentName) *os.File {
+	spare := s.spare
+	if s.spare = nil; spare == nil {
+		return nil
+	}
+	if !spare.intact() || s.dir.root.Rename(spare.name.String(), name.String()) != nil || !spare.intact() {
+		spare.close()
+		return nil
+	}
+	return spare.f
 }
 
 // sweep deletes the files that are done.

@@ -85,6 +85,7 @@ type Spill struct {
 	dir    *directory // nil after it was lost and could not be made again
 	segs   []*segment // oldest first; the active one is the last
 	active *segment   // appended to; nil if there is none
+	spare  *segment   // an empty file for the next segment; nil for none
 	next   uint64     // number of the next segment
 	gone   int        // records that vanished and are not reported yet
 	looked time.Time  // change of the directory that Vanished saw last
@@ -312,9 +313,12 @@ func (s *Spill) newSegment() (*segment, error) {
 	}
 	name := newSegmentName(s.next)
 	s.next++
-	f, err := s.dir.create(name.String(), os.O_APPEND)
-	if err != nil {
-		return nil, err
+	f := s.takeSpare(name)
+	if f == nil {
+		var err error
+		if f, err = s.dir.create(name.String(), os.O_APPEND); err != nil {
+			return nil, err
+		}
 	}
 	return &segment{name: name, f: f, own: new(maphash.Hash)}, nil
 }
@@ -370,6 +374,9 @@ func (s *Spill) Close() error {
 	if s.active != nil {
 		s.release()
 	}
+	if s.dir != nil {
+		s.dropSpare()
+	}
 	s.detachAll()
 	return nil
 }
@@ -402,7 +409,10 @@ func (s *Spill) detachAll() {
 	for _, seg := range s.segs {
 		seg.close()
 	}
-	s.segs, s.active = nil, nil
+	if s.spare != nil {
+		s.spare.close()
+	}
+	s.segs, s.active, s.spare = nil, nil, nil
 	s.mark.close()
 	if s.dir != nil {
 		s.dir.close()

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -214,6 +215,90 @@ func TestAnOutageOfManyAttemptsLeavesFewFiles(t *testing.T) {
 	}
 	got, _ := takeAll(t, s, false)
 	wantRecords(t, got, want)
+}
+
+// TestTheFileOfASegmentIsUsedAgain: while more is spilled than memory holds, a
+// file that is done with becomes the next one; at the end none is left.
+func TestTheFileOfASegmentIsUsedAgain(t *testing.T) {
+	dir := spillDir(t)
+	s, _ := openAt(t, dir, 8<<20)
+	stat := func(file string) os.FileInfo {
+		t.Helper()
+		fi, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fi
+	}
+	// Two segments and a half, of which the oldest is done.
+	records := numbered(1500, 400)
+	mustAppend(t, s, records...)
+	first := stat(segmentFiles(t, dir)[0])
+	seg, err := s.Take()
+	if err != nil || s.Done(seg) != nil {
+		t.Fatal(err)
+	}
+	rest := records[len(seg.Payloads):]
+	if n := len(segmentFiles(t, dir)); n != 3 || s.Records() != len(rest) {
+		t.Errorf("%d files, %d records of %d", n, s.Records(), len(rest))
+	}
+	more := numbered(1000, 401)
+	mustAppend(t, s, more...)
+	files := segmentFiles(t, dir)
+	if i := slices.IndexFunc(files, func(file string) bool { return os.SameFile(stat(file), first) }); i != 2 {
+		t.Errorf("the file is number %d of %d, want the third", i+1, len(files))
+	}
+	got, damaged := takeAll(t, s, false)
+	wantRecords(t, got, append(rest, more...))
+	if files := segmentFiles(t, dir); len(files) != 0 || damaged != 0 || s.Bytes() != 0 {
+		t.Errorf("still there: %v, %d bytes; %d damaged", files, s.Bytes(), damaged)
+	}
+}
+
+// Somebody takes the spare file away, or puts another one in its place; or the
+// process is killed while it has one.
+func TestASpareFileThatSomebodyTouches(t *testing.T) {
+	for name, touch := range map[string]func(t *testing.T, file string){
+		"removed": func(t *testing.T, file string) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"replaced": func(t *testing.T, file string) {
+			if err := errors.Join(os.Remove(file), os.WriteFile(file, []byte("not ours"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"written to": func(t *testing.T, file string) {
+			if err := os.WriteFile(file, []byte("not ours"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"left": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := spillDir(t)
+			s, _ := openAt(t, dir, 8<<20)
+			records := numbered(1500, 400)
+			mustAppend(t, s, records...)
+			spare := segmentFiles(t, dir)[0]
+			seg, err := s.Take()
+			if err != nil || s.Done(seg) != nil {
+				t.Fatal(err)
+			}
+			want := records[len(seg.Payloads):]
+			if touch != nil {
+				touch(t, spare)
+				more := numbered(1000, 401)
+				mustAppend(t, s, more...)
+				want = append(want, more...)
+			}
+			s.detachAll() // killed
+			s, _ = openAt(t, dir, 8<<20)
+			got, _ := takeAll(t, s, false)
+			wantRecords(t, got, want)
+		})
+	}
 }
 
 func TestAppendWhileASegmentIsTaken(t *testing.T) {
