@@ -80,21 +80,29 @@ func guest(ctx context.Context, client *extapi.Client) int {
 }
 
 func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger, stderr *diag.Async) int {
-	var listener *logsapi.Listener
 	cfg, ok := settings(log)
 	release, alone := only(addr)
 	defer release()
 	if !alone {
 		log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
 	}
+	// Beside the registration, which waits for Lambda: the port is not needed
+	// before there is an answer.
+	listening := make(chan *logsapi.Listener, 1)
 	if ok && alone {
-		listener = listen(log)
+		go func() {
+			defer log.Guard("listen", func() { listening <- nil })
+			listening <- listen(log)
+		}()
+	} else {
+		listening <- nil
 	}
 	reg, concurrent, err := register(ctx, client)
 	if err != nil {
 		log.Say(slog.LevelError, "Lambda refuses the registration: Logtable exits", "check that the file's name in /opt/extensions is the extension's", "error", err.Error())
 		return 1
 	}
+	listener := <-listening
 	buffering := logsapi.Smallest
 	if concurrent {
 		buffering = logsapi.Relaxed
