@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,15 +30,24 @@ func limitMemory(buffer int) { debug.SetMemoryLimit(memoryBase + 2*int64(buffer)
 // does, and a broken standard error must not.
 func ownProcess() {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
-	// Against Go's 100: 1.3 MB less at rest and 3.6 MB in a burst, for a tenth
-	// more processor time in it.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(gcPercent(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")))
 	if value, dropped := withoutTracing(os.Getenv("GODEBUG")); dropped {
 		os.Setenv("GODEBUG", value)
 		// The runtime has read GODEBUG already, so the program is started
 		// once more in this process. If that fails, the tracing stays.
 		_ = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 	}
+}
+
+// gcPercent is by how much the heap may grow between two collections, given the
+// function's memory in MB. Against Go's 100, 50 means 1.3 MB less at rest and
+// 3.6 MB in a burst, for a tenth more processor time in it. A function of 1 GB
+// would rather have the time: 200 saves a fifth of it.
+func gcPercent(functionMB string) int {
+	if mb, err := strconv.Atoi(functionMB); err == nil && mb >= 1024 {
+		return 200
+	}
+	return 50
 }
 
 // withoutTracing removes the keys of a GODEBUG value that make a Go program
