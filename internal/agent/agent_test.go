@@ -277,44 +277,46 @@ func TestNoEndIsWaitedForOnceToTheDeadline(t *testing.T) {
 	})
 }
 
+// loseAnEnd plays an invocation whose end never comes, and one that is therefore
+// not waited for.
+func (c *cloud) loseAnEnd() {
+	c.nextWithin(c.invoke("a"), 9800*time.Millisecond, 9800*time.Millisecond)
+	c.nextWithin(c.invoke("b"), 0, 0)
+}
+
+// waitedFor ends the invocation that is under way, a second later, and checks
+// that next was not called before, and that its line, the first, is stored.
+func (c *cloud) waitedFor(id string) {
+	c.t.Helper()
+	time.Sleep(time.Second)
+	ended := time.Now()
+	c.post(line("y"), done(id, ""))
+	c.nextWithin(ended, 0, time.Millisecond)
+	if c.stored() != 1 {
+		c.t.Errorf("%d of 1 rows", c.stored())
+	}
+}
+
 // The end that comes again may have arrived just before INVOKE, and not be read.
 func TestAnEndThatIsNotReadYetIsTrusted(t *testing.T) {
 	play(t, nil, func(c *cloud, _ <-chan error) {
-		began := c.invoke("a")
-		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
-		began = c.invoke("b")
-		c.nextWithin(began, 0, 0)
+		c.loseAnEnd()
 		c.set(func() { c.unread = time.Now() })
 		c.invoke("c")
 		time.Sleep(100 * time.Millisecond)
 		c.set(func() { c.unread = time.Time{} })
 		c.post(done("b", ""))
-		time.Sleep(time.Second)
-		ended := time.Now()
-		c.post(line("y"), done("c", ""))
-		c.nextWithin(ended, 0, time.Millisecond)
-		if c.stored() != 1 {
-			t.Errorf("%d of 1 rows", c.stored())
-		}
+		c.waitedFor("c")
 	})
 }
 
 // The same, where the end is read between two looks.
 func TestAnEndThatIsReadMeanwhileIsTrusted(t *testing.T) {
 	play(t, nil, func(c *cloud, _ <-chan error) {
-		began := c.invoke("a")
-		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
-		began = c.invoke("b")
-		c.nextWithin(began, 0, 0)
+		c.loseAnEnd()
 		c.set(func() { c.looked = func() { c.post(done("b", "")) } })
 		c.invoke("c")
-		time.Sleep(time.Second)
-		ended := time.Now()
-		c.post(line("y"), done("c", ""))
-		c.nextWithin(ended, 0, time.Millisecond)
-		if c.stored() != 1 {
-			t.Errorf("%d of 1 rows", c.stored())
-		}
+		c.waitedFor("c")
 	})
 }
 

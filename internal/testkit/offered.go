@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// Offered is Component for what no package registry hands out, so that CI
-// cannot install it: whoever has it gets the tests that need it. A missing one
-// is named with the other missing components, and never makes a test fail.
+// Offered is Component for what the registries of this machine do not hand out,
+// so that not even CI can install it: whoever has it gets the tests that need
+// it. A missing one is named with the other missing components, and never makes
+// a test fail.
 func Offered(t testing.TB, name string, err error) {
 	t.Helper()
 	if err == nil {

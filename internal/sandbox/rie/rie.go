@@ -100,7 +100,7 @@ type Answer struct {
 // to have it; one that hands it out, and it cannot be built, is a failure there.
 func Run(t testing.TB, s Scenario) Result {
 	t.Helper()
-	emulator, err := find(t.Context())
+	emulator, err := find()
 	missing := testkit.Component
 	if errors.Is(err, errNotServed) {
 		missing = testkit.Offered
@@ -120,7 +120,7 @@ func Run(t testing.TB, s Scenario) Result {
 }
 
 // find returns the emulator's path.
-func find(ctx context.Context) (string, error) {
+func find() (string, error) {
 	if path := os.Getenv("LOGTABLE_TEST_RIE"); path != "" {
 		_, err := os.Stat(path)
 		return path, err
@@ -128,12 +128,7 @@ func find(ctx context.Context) (string, error) {
 	if path, err := exec.LookPath("aws-lambda-rie"); err == nil {
 		return path, nil
 	}
-	installing.Lock()
-	defer installing.Unlock()
-	if installed.path == "" && installed.err == nil {
-		installed.path, installed.err = install(ctx)
-	}
-	return installed.path, installed.err
+	return installed()
 }
 
 // The emulator's tags are no versions to Go, hence the pseudo-version.
@@ -145,17 +140,11 @@ const (
 // errNotServed means that nothing on this machine can change it.
 var errNotServed = errors.New("the module proxy does not hand it out: see `go mod download " + module + "@" + version + "`")
 
-var (
-	installing sync.Mutex
-	installed  struct {
-		path string
-		err  error
-	}
-)
+var installed = sync.OnceValues(install)
 
 // install builds the emulator, once for a machine. Go checks what it downloads
 // against the checksum database.
-func install(ctx context.Context) (string, error) {
+func install() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("cannot keep the emulator: %w", err)
@@ -165,7 +154,7 @@ func install(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	golang := func(args ...string) error {
 		cmd := exec.CommandContext(ctx, "go", args...)
