@@ -164,8 +164,10 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	c.Fields = l.fields()
 	c.FlushTimeout = l.flushTimeout()
 	buffer := defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
+	problems := len(l.problems)
 	c.BufferBytes = l.bytes(BufferBytes, buffer, 64<<10, 1<<30)
-	if c.BufferAlone = c.BufferBytes; c.BufferBytes == buffer {
+	c.BufferAlone = c.BufferBytes
+	if strings.TrimSpace(getenv(BufferBytes)) == "" || len(l.problems) > problems {
 		c.BufferAlone = min(4*buffer, maxDefaultBuffer)
 	}
 	c.SpillDir = l.directory(SpillDir, "/tmp/logtable")

@@ -84,6 +84,7 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_FLUSH_TIMEOUT", "500", false, func(c config.Config) bool { return c.FlushTimeout == 2*time.Second }},
 		{"LOGTABLE_FLUSH_TIMEOUT", "1h", false, func(c config.Config) bool { return c.FlushTimeout == 2*time.Second }},
 		{"LOGTABLE_BUFFER_BYTES", "16MB", true, func(c config.Config) bool { return c.BufferBytes == 16<<20 }},
+		{"LOGTABLE_BUFFER_BYTES", "2 MiB", true, func(c config.Config) bool { return c.BufferBytes == 2<<20 && c.BufferAlone == 2<<20 }},
 		{"LOGTABLE_BUFFER_BYTES", "4 MiB", true, func(c config.Config) bool { return c.BufferBytes == 4<<20 && c.BufferAlone == 4<<20 }},
 		{"LOGTABLE_BUFFER_BYTES", "99999999999G", false, func(c config.Config) bool { return c.BufferBytes == 2<<20 && c.BufferAlone == 8<<20 }},
 		{"LOGTABLE_BUFFER_BYTES", "1", false, func(c config.Config) bool { return c.BufferBytes == 2<<20 && c.BufferAlone == 8<<20 }},
