@@ -32,12 +32,12 @@ type builder struct {
 	broken bool // members may be missing because the object breaks off before
 }
 
-// build makes a line, which is empty yet, of the object o of layer n, with
-// which text begins. The Raw of an Invalid line is the caller's to set, who
+// build makes a line, which is empty yet, of the object o, with which the text
+// begins. The Raw of an Invalid line is the caller's to set, who
 // knows what is beside it.
-func (p *Parser) build(line *Line, o *object, text []byte, n int, s *search) {
+func (p *Parser) build(line *Line, o *object, w wrapped) {
 	b := builder{p: p, broken: o.state == broken}
-	b.checkShape(o, text)
+	b.checkShape(o, w.text)
 	locator := b.locator(o.locator)
 	level := o.known
 	if level.Name == "" {
@@ -49,14 +49,14 @@ func (p *Parser) build(line *Line, o *object, text []byte, n int, s *search) {
 		exception = b.alsoThrown(exception, more)
 	}
 	module := b.string("module", o.module)
-	id := b.requestID(o, s)
+	id := b.requestID(o, w.around.requestID)
 	line.Kind, line.Level, line.Issues = Ours, level, b.issues
 	var fields span
 	if len(b.issues) > 0 {
 		line.Kind, line.Level = Invalid, p.warn
 		said, exception = span{}, span{} // in the raw text, and not to be stored twice
 	} else {
-		fields = b.fields(p.layers[n].fields)
+		fields = b.fields(p.layers[w.n].fields)
 	}
 
 	line.Locator = p.view(locator)
@@ -79,13 +79,13 @@ func (p *Parser) view(at span) string {
 }
 
 // plainLine adds the line of a text that is not ours, if such are wanted.
-func (p *Parser) plainLine(text []byte, s *search) {
+func (p *Parser) plainLine(text []byte, around requestID) {
 	text = bytes.TrimRight(text, "\r\n")
 	if !p.plainOn || len(trimSpace(text)) == 0 {
 		return
 	}
 	b := builder{p: p}
-	id := b.requestID(&object{}, s)
+	id := b.requestID(&object{}, around)
 	raw := b.printed(text)
 	p.lines = append(p.lines, Line{Kind: Plain, Level: p.plain, RequestID: p.view(id), Raw: p.view(raw)})
 }
@@ -94,16 +94,6 @@ func (p *Parser) plainLine(text []byte, s *search) {
 func (p *Parser) printed(text []byte) string {
 	b := builder{p: p}
 	return p.view(b.printed(text))
-}
-
-// beside is the issue for text beside a line's object. where says on which
-// side.
-func beside(where string, text []byte) string {
-	size := ""
-	if len(text) > maxBeside {
-		size = fmt.Sprintf(" of %d bytes", len(text))
-	}
-	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, quote(text, maxBeside))
 }
 
 func (b *builder) issue(format string, args ...any) {
@@ -222,14 +212,14 @@ func (b *builder) alsoThrown(before span, value jsontext.Value) span {
 }
 
 // requestID returns the line's own request id, else that of the layers around.
-func (b *builder) requestID(o *object, s *search) span {
+func (b *builder) requestID(o *object, around requestID) span {
 	switch {
 	case o.requestID != nil:
 		return b.unquote(o.requestID)
-	case s.idQuoted:
-		return b.unquote(s.id)
+	case around.idQuoted:
+		return b.unquote(around.id)
 	}
-	return b.raw(s.id)
+	return b.raw(around.id)
 }
 
 // fields makes an object of the members that scan has collected.

@@ -26,8 +26,6 @@ import (
 	"bytes"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // Bounds on what one line may cost. None of them loses a line: what goes beyond
@@ -38,15 +36,6 @@ const (
 	maxMembers = 1_000
 	// maxDepth is how deep a valid line may be nested, itself included.
 	maxDepth = 100
-	// maxLayers is how many strings and envelopes around a line are unwrapped.
-	// The runtimes make at most two.
-	maxLayers = 4
-	// maxTries is how many times the length of a text (at least minTry) may be
-	// read in vain, in objects and arrays that turn out to be broken, before no
-	// further object is looked for. Each costs at least minTry. What is whole
-	// is read once.
-	maxTries = 8
-	minTry   = 256 // bytes
 	// maxLines is how many lines of ours are taken from one record. What
 	// follows the last of them is told in its Issues.
 	maxLines = 1_000
@@ -159,37 +148,6 @@ func (p *Parser) reset() {
 	p.lines, p.arena = p.lines[:0], p.arena[:0]
 }
 
-// read puts the lines of a record, at most limit, into p.lines.
-func (p *Parser) read(record []byte, limit int) {
-	p.reset()
-	text := trimSpace(record)
-	if len(text) > 0 && text[0] == '"' {
-		var ok bool
-		if text, ok = p.unquote(0, text); !ok {
-			p.readRaw(record, limit)
-			return
-		}
-	}
-	s := search{limit: limit, brokenTries: 1}
-	if !p.inText(text, 0, &s) {
-		p.plainLine(text, &s)
-	}
-}
-
-// readRaw is read for Raw.
-func (p *Parser) readRaw(text []byte, limit int) {
-	// In an event, the line's own brace is the second.
-	s := search{limit: limit, brokenTries: 2, event: true}
-	if p.inText(text, 0, &s) {
-		return
-	}
-	s = search{limit: limit, brokenTries: 1}
-	if p.inText(p.cutString(text), 0, &s) {
-		return
-	}
-	p.plainLine(text, &search{})
-}
-
 // first returns the first of p.lines, if there is one.
 func (p *Parser) first() (line Line, ok bool) {
 	if len(p.lines) == 0 {
@@ -204,24 +162,4 @@ func (p *Parser) first() (line Line, ok bool) {
 func (p *Parser) forget() {
 	clear(p.lines)
 	p.lines = p.lines[:0]
-}
-
-// cutString returns the contents of an event's `record` string, as far as they
-// go, nil if there is none.
-func (p *Parser) cutString(event []byte) []byte {
-	_, value, ok := bytes.Cut(event, []byte(`"record":`))
-	value = trimSpace(value)
-	if !ok || len(value) == 0 || value[0] != '"' {
-		return nil
-	}
-	// The error says that the string breaks off, which is known already.
-	p.layers[0].text, _ = jsontext.AppendUnquote(p.layers[0].text[:0], value)
-	return p.layers[0].text
-}
-
-// unquote decodes a JSON string into the buffer of layer n.
-func (p *Parser) unquote(n int, quoted []byte) ([]byte, bool) {
-	text, _, valid := jsonscan.AppendUnquote(p.layers[n].text[:0], quoted)
-	p.layers[n].text = text
-	return text, valid
 }

@@ -44,18 +44,6 @@ type object struct {
 	deep  bool // nested deeper than maxDepth
 }
 
-// hasOwn says whether the members that have been read make the object a line of
-// ours by our own names, valid or not.
-func (o *object) hasOwn() bool {
-	return o.locator != nil || o.level != nil && o.text != nil
-}
-
-// isEnvelope says whether the object is one that a runtime's logger, or the
-// platform in JSON log format, puts around what was printed.
-func (o *object) isEnvelope() bool {
-	return o.timestamp && o.message != nil
-}
-
 // scan reads the object at the start of text, which is of layer n. Members
 // without a meaning here are collected in the layer's fields.
 func (p *Parser) scan(text []byte, n int) (o object) {
@@ -65,10 +53,6 @@ func (p *Parser) scan(text []byte, n int) (o object) {
 		o = object{}
 		p.begin(l)
 		p.scanSlowly(&o, l, text)
-	}
-	o.own, o.ownLocator = o.hasOwn(), o.locator != nil
-	if p.mapping != nil {
-		p.resolve(&o, l)
 	}
 	return o
 }

@@ -1,0 +1,45 @@
+package parse
+
+import "bytes"
+
+// lineStart returns where the last line of text begins. Runtimes that write a
+// record as several lines may put '\r' for '\n'.
+func lineStart(text []byte) int {
+	return bytes.LastIndexAny(text, "\r\n") + 1
+}
+
+// isSpace says whether c is JSON white space. Runtimes that write a record as
+// several lines may put '\r' for '\n', which JSON takes as well.
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t'
+}
+
+// trimSpace takes white space off both ends. It runs several times a line, and
+// bytes.Trim would first make a set of the characters each time.
+func trimSpace(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// skipFiller takes off b's beginning what says nothing: blanks, control
+// characters, commas, semicolons and the terminal's control sequences (ECMA-48:
+// ESC [ … and a letter) that coloured loggers write.
+func skipFiller(b []byte) []byte {
+	for len(b) > 0 {
+		switch c := b[0]; {
+		case c == 0x1b && len(b) > 1 && b[1] == '[':
+			b = bytes.TrimLeft(b[2:], "0123456789:;<=>? !\"#$%&'()*+,-./")
+			b = b[min(1, len(b)):]
+		case c <= ' ' || c == 0x7f || c == ',' || c == ';':
+			b = b[1:]
+		default:
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package parse
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
+)
+
+// The first stage unwraps the layers around a line: the string that a record
+// may be, a prefix in front, a runtime's envelope, the string in its message.
+// It drives the other stages, each of which works on one layer:
+//
+//	unwrap.go   the layers                → a wrapped text
+//	find.go     the objects in a text     → a place
+//	read.go     the members of an object  → an object
+//	decide.go   whose line it is, and which members say what → a verdict
+//	build.go    the line                  → a Line
+
+// maxLayers is how many strings and envelopes around a line are unwrapped. The
+// runtimes make at most two.
+const maxLayers = 4
+
+// wrapped is the text of a layer and what the layers around it said.
+type wrapped struct {
+	text   []byte
+	n      int // of the layer
+	around told
+}
+
+// told is what the layers around a line say of it.
+type told struct {
+	requestID      // of the innermost layer that has one
+	event     bool // the text is an event that broke, with the record in it
+	ownOnly   bool // lines by our own names only: what is around is a line by mapped ones
+}
+
+// requestID is a request id as it was found: a JSON string if idQuoted, else
+// text.
+type requestID struct {
+	id       []byte
+	idQuoted bool
+}
+
+// A search collects the lines of a record in Parser.lines.
+type search struct {
+	limit       int // no more lines than this
+	brokenTries int // the line may be among the first so many broken objects
+
+	plainID requestID // of a plain line: that of what is around all of it
+	layer   int       // of the object that was last found to be a line
+}
+
+// read puts the lines of a record, at most limit, into p.lines.
+func (p *Parser) read(record []byte, limit int) {
+	p.reset()
+	text := trimSpace(record)
+	if len(text) > 0 && text[0] == '"' {
+		var ok bool
+		if text, ok = p.unquote(0, text); !ok {
+			p.readRaw(record, limit)
+			return
+		}
+	}
+	s := search{limit: limit, brokenTries: 1}
+	if !p.inText(wrapped{text: text}, &s) {
+		p.plainLine(text, s.plainID)
+	}
+}
+
+// readRaw is read for Raw.
+func (p *Parser) readRaw(text []byte, limit int) {
+	// In an event, the line's own brace is the second.
+	s := search{limit: limit, brokenTries: 2}
+	if p.inText(wrapped{text: text, around: told{event: true}}, &s) {
+		return
+	}
+	s = search{limit: limit, brokenTries: 1}
+	if p.inText(wrapped{text: p.cutString(text)}, &s) {
+		return
+	}
+	p.plainLine(text, requestID{})
+}
+
+// inText adds the lines in a text and reports whether there are any.
+func (p *Parser) inText(w wrapped, s *search) bool {
+	text, id := splitPrefix(trimSpace(w.text))
+	if id != nil {
+		w.around.requestID = requestID{id, false}
+	}
+	s.plainID = w.around.requestID
+	var last passage
+	f := newFinder(p, text, s.brokenTries)
+	for len(p.lines) < s.limit {
+		at, ok := f.next()
+		if !ok {
+			break
+		}
+		s.plainID = w.around.requestID
+		o := p.scan(text[at.start:], w.n)
+		v := p.decide(&o, w.n)
+		if !f.mayBegin(at, &o) || !p.take(text, at, w, &o, v, s) {
+			f.pass(at, &o)
+			continue
+		}
+		p.close(text, last, at.start, w.around.event)
+		last = passage{at.start, at.start + o.end, len(p.lines) - 1, s.layer == w.n, last.end == 0}
+		f.take(at, &o)
+	}
+	p.close(text, last, len(text), w.around.event)
+	return last.end > 0
+}
+
+// take adds the lines that the object o of a text is or holds, and reports
+// whether there are any.
+func (p *Parser) take(text []byte, at place, w wrapped, o *object, v verdict, s *search) bool {
+	lead := text[at.line:at.start]
+	inner := wrapped{text: text[at.start:], n: w.n, around: w.around}
+	if len(lead) > 0 && len(lead) <= maxPrefix {
+		if _, id := splitPrefix(skipFiller(lead)); id != nil {
+			inner.around.requestID = requestID{id, false}
+			s.plainID = inner.around.requestID
+		}
+	}
+	if o.state == broken {
+		return v.isLine(w.around.ownOnly) && p.found(inner, o, s)
+	}
+	if p.inObject(inner, o, v, s) {
+		return true
+	}
+	if o.state == trailed {
+		s.plainID = w.around.requestID
+	}
+	return false
+}
+
+// inObject adds the lines in an object that has just been decided on, with
+// which the text begins: it is the line itself, or an envelope around it.
+func (p *Parser) inObject(w wrapped, o *object, v verdict, s *search) bool {
+	if v == ownLine {
+		return p.found(w, o, s)
+	}
+	if o.requestID != nil {
+		w.around.requestID = requestID{o.requestID, true}
+	}
+	s.plainID = w.around.requestID
+	around := w.around
+	around.ownOnly = around.ownOnly || v == foreignLine
+	if p.inMessage(o.message, w.n+1, around, s) {
+		return true
+	}
+	// As an additional key of the runtime's own logger.
+	w.around.requestID = s.plainID
+	return (v == ownEnvelope && o.ownLocator || v == foreignLine && !w.around.ownOnly) && p.found(w, o, s)
+}
+
+// inMessage adds the lines in an envelope's message, which makes layer n.
+func (p *Parser) inMessage(message []byte, n int, around told, s *search) bool {
+	if len(message) == 0 || n == maxLayers {
+		return false
+	}
+	switch message[0] {
+	case '{':
+		o := p.scan(message, n)
+		v := p.decide(&o, n)
+		if !p.inObject(wrapped{message, n, around}, &o, v, s) {
+			return false
+		}
+		if line := &p.lines[len(p.lines)-1]; line.Kind == Invalid && s.layer == n {
+			line.Raw = p.printed(message)
+		}
+		return true
+	case '"':
+		text, _ := p.unquote(n, message) // the reader has accepted it
+		around.event = false
+		ok := p.inText(wrapped{text, n, around}, s)
+		s.layer = n
+		return ok
+	}
+	return false
+}
+
+// found adds the line that the object o is. It is true for its callers'
+// convenience.
+func (p *Parser) found(w wrapped, o *object, s *search) bool {
+	s.layer = w.n
+	p.lines = append(p.lines, Line{})
+	p.build(&p.lines[len(p.lines)-1], o, w)
+	return true
+}
+
+// cutString returns the contents of an event's `record` string, as far as they
+// go, nil if there is none.
+func (p *Parser) cutString(event []byte) []byte {
+	_, value, ok := bytes.Cut(event, []byte(`"record":`))
+	value = trimSpace(value)
+	if !ok || len(value) == 0 || value[0] != '"' {
+		return nil
+	}
+	// The error says that the string breaks off, which is known already.
+	p.layers[0].text, _ = jsontext.AppendUnquote(p.layers[0].text[:0], value)
+	return p.layers[0].text
+}
+
+// unquote decodes a JSON string into the buffer of layer n.
+func (p *Parser) unquote(n int, quoted []byte) ([]byte, bool) {
+	text, _, valid := jsonscan.AppendUnquote(p.layers[n].text[:0], quoted)
+	p.layers[n].text = text
+	return text, valid
+}
