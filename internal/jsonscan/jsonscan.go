@@ -38,6 +38,12 @@ func Space(b []byte, i int) int {
 // may follow it. It is 0 if there is none, if it is not valid or not complete,
 // or if it is nested more than 64 deep.
 func Value(b []byte) int {
+	n, _ := value(b)
+	return n
+}
+
+// value is Value. Where that is 0, stop is how far b could be read.
+func value(b []byte) (n, stop int) {
 	depth := 0
 	objects := uint64(0) // the lowest bit says whether the innermost bracket is an object's
 	for i := 0; i < len(b); {
@@ -52,13 +58,14 @@ func Value(b []byte) int {
 				break
 			}
 			if depth++; depth > maxDepth {
-				return 0
+				return 0, i
 			}
 			objects <<= 1
 			if c == '{' {
 				objects |= 1
+				at := i
 				if i = name(b, i); i == 0 {
-					return 0
+					return 0, at
 				}
 			}
 			continue
@@ -72,23 +79,24 @@ func Value(b []byte) int {
 			n = number(b[i:])
 		}
 		if n == 0 {
-			return 0
+			return 0, i
 		}
 		i += n
 		for more := false; !more; {
 			if depth == 0 {
-				return i
+				return i, i
 			}
 			i = Space(b, i)
 			if i == len(b) {
-				return 0
+				return 0, i
 			}
 			switch c := b[i]; {
 			case c == ',':
 				i = Space(b, i+1)
 				if objects&1 == 1 {
+					at := i
 					if i = name(b, i); i == 0 {
-						return 0
+						return 0, at
 					}
 				}
 				more = true
@@ -97,11 +105,11 @@ func Value(b []byte) int {
 				depth--
 				objects >>= 1
 			default:
-				return 0
+				return 0, i
 			}
 		}
 	}
-	return 0
+	return 0, len(b)
 }
 
 // name returns where the value begins whose name is at i, 0 if there is none.
