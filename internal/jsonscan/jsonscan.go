@@ -42,6 +42,9 @@ func Value(b []byte) int {
 	return n
 }
 
+// Prefix is Value. Where n is 0, stop is how far b could be read.
+func Prefix(b []byte) (n, stop int) { return value(b) }
+
 // value is Value. Where that is 0, stop is how far b could be read.
 func value(b []byte) (n, stop int) {
 	depth := 0

@@ -221,7 +221,9 @@ func (r *Repairer) after() bool {
 		case '}', ']':
 			r.close(c)
 		case ',':
-			return r.comma()
+			if more, ok := r.comma(); !ok || more {
+				return ok
+			}
 		case '"', '{', '[':
 			if c != '"' && r.object {
 				return false
@@ -235,12 +237,13 @@ func (r *Repairer) after() bool {
 	return true
 }
 
-// comma reads a comma. One that nothing follows is dropped.
-func (r *Repairer) comma() bool {
+// comma reads a comma. more reports whether something follows it; otherwise it is
+// dropped. ok is false where nothing more can be read.
+func (r *Repairer) comma() (more, ok bool) {
 	at := r.i
 	if k := at + 1; k < len(r.b) && (r.b[k] == '"' || !r.object && plain[r.b[k]] && r.b[k] != ',' && r.b[k] != '}' && r.b[k] != ']') {
 		r.i = k
-		return true
+		return true, true
 	}
 	for {
 		next := r.peek(at + 1)
@@ -248,11 +251,11 @@ func (r *Repairer) comma() bool {
 		case next == len(r.b):
 			r.replace(at, next, "", Cut)
 			r.i = next
-			return false
+			return false, false
 		case r.b[next] == '}' || r.b[next] == ']':
 			r.replace(at, at+1, "", Comma)
 			r.i = at + 1
-			return true
+			return false, true
 		case r.b[next] == ',':
 			r.replace(at, next, "", Comma)
 			at = next
@@ -260,10 +263,10 @@ func (r *Repairer) comma() bool {
 		case r.object && r.b[next] != '"' && bareName(r.b[next:]) == 0, r.newLine(at+1, next):
 			r.keep(at) // nothing that can be read follows
 			r.i = at
-			return false
+			return false, false
 		}
 		r.i = at + 1
-		return true
+		return true, true
 	}
 }
 

@@ -15,24 +15,31 @@ type passage struct {
 }
 
 // close completes the line of an object of ours, after which the next one
-// begins at next or the text ends, with the text beside it.
-func (p *Parser) close(text []byte, at passage, next int, event bool) {
+// begins at next or the text ends, with the text beside it. alone reports
+// whether there is nothing in front of it, allOf whether there is nothing behind
+// it either.
+func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, allOf bool) {
 	if at.end == 0 {
-		return
+		return false, false
 	}
 	line := &p.lines[at.line]
 	if line.Kind != Invalid && at.start == 0 && at.end == len(text) {
-		return // the common case: nothing is beside it
+		return true, true // the common case: nothing is beside it
 	}
 	front, tail := []byte(nil), text[at.end:next]
-	if at.first && at.start > 0 && !(event && isEventHead(text[:at.start])) {
+	if at.first && at.start > 0 {
 		front = p.beside(text[:at.start])
+	}
+	if event && next == len(text) {
+		tail = bytes.TrimSuffix(tail, []byte("}")) // the event's own
 	}
 	if next < len(text) {
 		tail = p.beside(tail)
 	} else {
-		tail = skipFiller(tail)
+		tail = trimSpace(skipFiller(tail))
 	}
+	alone = at.first && len(front) == 0
+	allOf = alone && len(tail) == 0
 	if line.Kind == Invalid && at.direct {
 		from := at.start
 		if len(front) > 0 {
@@ -43,14 +50,29 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) {
 			to = next
 		}
 		line.Raw = p.printed(trimSpace(text[from:to]))
-		return
+		return alone, allOf
 	}
-	if len(front) > 0 {
+	if len(front) > 0 && !p.repeats(front, line) {
 		line.Issues = append(line.Issues, beside("stands in front of", front))
 	}
-	if tail = trimSpace(tail); len(tail) > 0 {
+	if k := traceIn(tail); k >= 0 && line.Kind == Ours {
+		p.addException(line, p.appendTrace(tail[k:]))
+		tail = trimSpace(tail[:k])
+	}
+	if len(tail) > 0 {
 		line.Issues = append(line.Issues, beside("follows", tail))
 	}
+	return alone, allOf
+}
+
+// repeats reports whether text in front of a line says nothing but the line's
+// own level and text, as logs for people do.
+func (p *Parser) repeats(front []byte, line *Line) bool {
+	if line.Text == "" || len(front) > len(line.Text)+maxPrefix {
+		return false
+	}
+	before, after, ok := bytes.Cut(front, []byte(line.Text))
+	return ok && p.isPrefix(before) && p.isPrefix(after)
 }
 
 // beside returns what of the text before an object says something: without the
@@ -62,11 +84,6 @@ func (p *Parser) beside(lead []byte) []byte {
 	return trimSpace(skipFiller(lead))
 }
 
-// isEventHead says whether text is the part of an event before its record.
-func isEventHead(text []byte) bool {
-	return bytes.HasSuffix(trimSpace(text), []byte(`"record":`))
-}
-
 // beside is the issue for text beside a line's object. where says on which
 // side.
 func beside(where string, text []byte) string {
@@ -75,4 +92,18 @@ func beside(where string, text []byte) string {
 		size = fmt.Sprintf(" of %d bytes", len(text))
 	}
 	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, quote(text, maxBeside))
+}
+
+// untold adds a line that tells of lines that may be in a text and were not
+// looked for, if there is any sign of such.
+func (p *Parser) untold(text []byte, w wrapped) bool {
+	if !bytes.Contains(text, []byte(`"locator"`)) && !bytes.Contains(text, []byte(`"level"`)) {
+		return false
+	}
+	b := builder{p: p}
+	b.issue("there is more broken JSON than Logtable reads, and perhaps a line in it: print each line by itself, as valid JSON")
+	id := b.requestID(&object{}, w.around.requestID)
+	raw := b.printed(text)
+	p.lines = append(p.lines, Line{Kind: Invalid, Level: p.warn, RequestID: p.view(id), Raw: p.view(raw), Issues: b.issues})
+	return true
 }

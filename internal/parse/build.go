@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -28,35 +29,38 @@ type span struct{ from, to int }
 // parser's arena, behind those of the record's lines before.
 type builder struct {
 	p      *Parser
+	layer  *layer // of the object
 	issues []string
 	broken bool // members may be missing because the object breaks off before
 }
 
 // build makes a line, which is empty yet, of the object o, with which the text
-// begins. The Raw of an Invalid line is the caller's to set, who
-// knows what is beside it.
+// begins. What can be read of it counts, whatever is wrong with the rest. Only
+// if nothing says which level it has the line is Invalid, and its Raw is the
+// caller's to set, who knows what is beside it.
 func (p *Parser) build(line *Line, o *object, w wrapped) {
-	b := builder{p: p, broken: o.state == broken}
-	b.checkShape(o, w.text)
+	b := builder{p: p, layer: &p.layers[w.n], broken: o.state == broken}
+	b.checkShape(o, w)
 	locator := b.locator(o.locator)
 	level := o.known
 	if level.Name == "" {
-		level, _ = b.level(o.level)
+		level = b.level(o.level, &w.around)
 	}
-	said := b.string("text", o.text)
+	said := b.text(o.text)
 	exception := b.exception(o.exception)
 	for _, more := range o.thrown {
 		exception = b.alsoThrown(exception, more)
 	}
-	module := b.string("module", o.module)
+	module := b.module(o.module)
 	id := b.requestID(o, w.around.requestID)
 	line.Kind, line.Level, line.Issues = Ours, level, b.issues
+	line.NoAlert = o.faults|w.around.faults != 0
 	var fields span
-	if len(b.issues) > 0 {
+	if level.Name == "" {
 		line.Kind, line.Level = Invalid, p.warn
 		said, exception = span{}, span{} // in the raw text, and not to be stored twice
 	} else {
-		fields = b.fields(p.layers[w.n].fields)
+		fields = b.fields(b.layer.fields)
 	}
 
 	line.Locator = p.view(locator)
@@ -108,15 +112,36 @@ func (b *builder) absent(format string, args ...any) {
 }
 
 // checkShape looks at the object as a whole.
-func (b *builder) checkShape(o *object, raw []byte) {
+func (b *builder) checkShape(o *object, w wrapped) {
+	faults := o.faults | w.around.faults
 	switch {
-	case o.short:
-		b.issue("the JSON object breaks off after %d bytes: print a line in one piece, shorter than 64 KiB", len(raw))
+	case faults == 0:
+		return
+	case o.state == broken && len(trimSpace(w.text[o.end:])) == 0:
+		b.issue("the JSON object breaks off after %d bytes: print a line in one piece, shorter than 64 KiB", o.end)
 	case o.state == broken:
 		b.issue("the JSON object cannot be read beyond byte %d: write valid JSON, nested at most %d deep", o.end, maxDepth)
+	case faults&jsonscan.Cut != 0:
+		b.issue("the JSON object around it breaks off: print a line in one piece, shorter than 64 KiB")
 	}
-	if o.deep {
+	if faults&jsonscan.Deep != 0 {
 		b.issue("the line is nested more than %d deep: write the inner part as a string", maxDepth)
+	}
+	var repaired []string
+	for _, fault := range [...]struct {
+		what jsonscan.Faults
+		is   string
+	}{
+		{jsonscan.Word, "a value or name that is not JSON, such as NaN or None"}, {jsonscan.Comma, "a comma too many or too few"},
+		{jsonscan.Control, "a raw control character or line feed"}, {jsonscan.Quote, "an unescaped quote"},
+		{jsonscan.Backslash, "a single backslash"}, {jsonscan.Bracket, "a bracket that does not fit"},
+	} {
+		if faults&fault.what != 0 {
+			repaired = append(repaired, fault.is)
+		}
+	}
+	if len(repaired) > 0 {
+		b.issue("the JSON object was repaired, as it has %s: write valid JSON", strings.Join(repaired, ", "))
 	}
 }
 
@@ -126,8 +151,6 @@ func (b *builder) locator(value jsontext.Value) span {
 	switch kind(value) {
 	case missing:
 		b.absent("locator is missing: %s", example)
-	case '?':
-		// What is said of the object as a whole covers it.
 	case '"':
 		at := b.unquote(value)
 		if len(bytes.TrimSpace(b.p.arena[at.from:at.to])) > 0 {
@@ -135,45 +158,82 @@ func (b *builder) locator(value jsontext.Value) span {
 		}
 		b.issue("locator is empty: %s", example)
 	case '0':
-		if isInteger(value) {
-			return b.raw(value)
+		if !isInteger(value) {
+			b.issue("locator %s is not an integer: write it as a string", quote(value, maxQuoted))
 		}
-		b.issue("locator %s is not an integer: write it as a string", quote(value, maxQuoted))
+		return b.raw(value)
 	default:
 		b.issue("locator is %s: %s", describe(value), example)
+		b.leave(`"locator"`, value)
 	}
-	return span{}
+	return b.raw(unknown)
 }
 
-// level reads the line's level.
-func (b *builder) level(value jsontext.Value) (Level, bool) {
+// unknown is the locator of a line that tells none.
+var unknown = []byte("?")
+
+// level reads the line's level. Where it has none that is on the scale, what is
+// around the line may tell of something worse than a warning. Otherwise the
+// level has no name.
+func (b *builder) level(value jsontext.Value, around *told) Level {
 	switch kind(value) {
 	case missing:
 		b.absent("level is missing: write one of %s", b.p.scale)
-		return Level{}, false
-	case '?':
-		return Level{}, false
 	case '"':
-		l, ok := find(b.p.scale, bytes.TrimSpace(b.p.memberName(value)))
-		if !ok {
-			b.issue("level %s is not on the scale: write one of %s", quote(value, maxQuoted), b.p.scale)
+		l, ok := b.p.levelOf(value)
+		if ok {
+			return l
 		}
-		return l, ok
+		b.issue("level %s is not on the scale: write one of %s", quote(value, maxQuoted), b.p.scale)
+	default:
+		b.issue("level is %s: write one of %s", describe(value), b.p.scale)
 	}
-	b.issue("level is %s: write one of %s", describe(value), b.p.scale)
-	return Level{}, false
+	l := b.p.levelAround(around)
+	if l.Rank <= b.p.warn.Rank {
+		return Level{}
+	}
+	if value != nil {
+		b.leave(`"level"`, value)
+	}
+	return l
 }
 
-// string reads a member that is a string, or null for none.
-func (b *builder) string(name string, value jsontext.Value) span {
+// text reads the line's text: a string, null for none, or anything else as
+// JSON.
+func (b *builder) text(value jsontext.Value) span {
 	switch kind(value) {
-	case missing, 'n', '?':
+	case missing, 'n':
 		return span{}
 	case '"':
 		return b.unquote(value)
 	}
-	b.issue("%s is %s: write a string", name, describe(value))
+	b.issue("text is %s: write a string", describe(value))
+	return b.compact(value)
+}
+
+// module reads the line's module: a string, or null for none.
+func (b *builder) module(value jsontext.Value) span {
+	switch kind(value) {
+	case missing, 'n':
+		return span{}
+	case '"':
+		return b.unquote(value)
+	}
+	b.issue("module is %s: write a string", describe(value))
+	b.leave(`"module"`, value)
 	return span{}
+}
+
+// leave leaves a member that is of no use in the fields.
+func (b *builder) leave(quoted string, value jsontext.Value) {
+	b.layer.fields = appendMember(b.layer.fields, []byte(quoted), value)
+}
+
+// compact keeps a value as JSON.
+func (b *builder) compact(value jsontext.Value) span {
+	from := len(b.p.arena)
+	b.p.arena = appendCompact(b.p.arena, value)
+	return b.clean(from)
 }
 
 // exception reads the line's exception: a string, null, or a thing that
@@ -184,20 +244,24 @@ func (b *builder) exception(value jsontext.Value) span {
 		from := len(b.p.arena)
 		b.p.arena = b.p.render(b.p.arena, value, 0)
 		return b.clean(from)
+	case '"':
+		return b.unquote(value)
 	case 'f', 't', '0':
 		b.issue("exception is %s: write a string or an object", describe(value))
-		return span{}
 	}
-	return b.string("exception", value)
+	return span{}
 }
 
 // alsoThrown adds a further exception to those of a line, which end the arena.
 // What repeats another one whole, as a stack does its error, stands for both.
 func (b *builder) alsoThrown(before span, value jsontext.Value) span {
-	from := len(b.p.arena)
-	if value == nil || before.to != from {
+	switch {
+	case value == nil:
 		return before
+	case before.from == before.to:
+		return b.exception(value)
 	}
+	from := len(b.p.arena)
 	more := b.exception(value)
 	said, says := b.p.arena[before.from:before.to], b.p.arena[more.from:more.to]
 	switch {
@@ -276,13 +340,10 @@ func (b *builder) clean(from int) span {
 // missing is the kind of a member that the object does not have.
 const missing jsontext.Kind = 0
 
-// kind returns the kind of a raw value: '?' for unreadable.
+// kind returns the kind of a raw value.
 func kind(value jsontext.Value) jsontext.Kind {
-	switch {
-	case value == nil:
+	if value == nil {
 		return missing
-	case value[0] == unreadable[0]:
-		return '?'
 	}
 	return value.Kind()
 }

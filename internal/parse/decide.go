@@ -1,8 +1,6 @@
 package parse
 
-import (
-	"strings"
-)
+import "strings"
 
 // A verdict is what the fourth stage decides: whose line an object is.
 type verdict uint8
@@ -10,15 +8,9 @@ type verdict uint8
 const (
 	notOurs     verdict = iota
 	ownLine             // by our own names
-	ownEnvelope         // by our own names, but a runtime's envelope by its others
+	ownEnvelope         // by our own names, but an envelope by its others
 	foreignLine         // by mapped names
 )
-
-// isLine reports whether the object is a line, where ownOnly says that mapped
-// names do not count.
-func (v verdict) isLine(ownOnly bool) bool {
-	return v == ownLine || v == ownEnvelope || v == foreignLine && !ownOnly
-}
 
 // decide finds out whose line the object of layer n is and, with a mapping,
 // which members say what.
@@ -26,6 +18,8 @@ func (p *Parser) decide(o *object, n int) verdict {
 	o.own, o.ownLocator = o.hasOwn(), o.locator != nil
 	if p.mapping != nil {
 		p.resolve(o, &p.layers[n])
+	} else if o.otherLevel != nil && !p.fits(roleLevel, o.level) {
+		o.level = o.otherLevel
 	}
 	switch {
 	case o.own && o.isEnvelope():
@@ -38,77 +32,130 @@ func (p *Parser) decide(o *object, n int) verdict {
 	return notOurs
 }
 
+// hasOwn reports whether the members that have been read make the object a line
+// of ours by our own names, valid or not. A locator alone is a booking's, unless
+// the object breaks off before it can say more.
+func (o *object) hasOwn() bool {
+	hasLevel := o.level != nil || o.otherLevel != nil
+	if o.locator == nil {
+		return hasLevel && o.text != nil
+	}
+	return hasLevel || o.text != nil || o.exception != nil || o.state == broken
+}
+
+// isEnvelope reports whether the object is one that a runtime's logger, or the
+// platform in JSON log format, puts around what was printed.
+func (o *object) isEnvelope() bool {
+	return o.timestamp && o.message != nil
+}
+
+// replaces reports whether the lines in the message of the object o, which is a
+// line itself, stand for it. In a runtime's envelope what was printed does; what
+// a logger's own line quotes does not.
+func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
+	level := p.knownLevel(o)
+	highest := lines[0].Level
+	for i := range lines {
+		if lines[i].Level.Rank > highest.Rank {
+			highest = lines[i].Level
+		}
+	}
+	if o.named && !p.isSigned() {
+		return s.alone || highest.Rank >= level.Rank
+	}
+	if !s.allOf || len(lines) > 1 || lines[0].Kind != Ours || level.Error || highest.Rank > level.Rank {
+		return false
+	}
+	lines[0].NoAlert = true
+	return true
+}
+
+// knownLevel is the level of an object, or a zero one.
+func (p *Parser) knownLevel(o *object) Level {
+	if o.known.Name != "" || o.level == nil {
+		return o.known
+	}
+	level, _ := p.levelOf(o.level)
+	return level
+}
+
 // resolve finds the members that the mapping means among those of an object,
 // and leaves the others in its layer's fields.
 func (p *Parser) resolve(o *object, l *layer) {
 	p.taken = p.taken[:0]
 	printed := *o
+	if o.ownLocator && !p.fits(roleLocator, o.locator) && (o.level == nil || o.text == nil) {
+		p.release(&o.locator)
+		o.ownLocator = false
+	}
 	if !o.ownLocator {
 		p.pass(o)
 		o.own = o.hasOwn()
 	}
-	hasLevel := p.mapLevel(o)
 	text := p.mapText(o, l)
+	hasLevel := p.mapLevel(o, text)
 	hasException := p.mapExceptions(o, l)
 	p.mapLocator(o, l)
 	p.mapWords(o)
 	if !o.own {
-		said := text != "" && !(text == "message" && o.isEnvelope() && !p.mapping.envelope && !p.isSigned())
-		o.foreign = hasLevel && (said || hasException && !o.isEnvelope())
+		o.foreign = hasLevel && p.saysSomething(o, text, hasException)
 	}
 	if printed.own && !o.own && !o.foreign {
 		*o = printed // it is ours, and invalid
 	}
-	if o.locator == nil && o.state != broken && (o.own || o.foreign) {
+	if o.locator == nil && (o.own || o.foreign) {
 		o.locator = unknownLocator
 	}
 	p.remaining(l)
 }
 
+// saysSomething reports whether an object with a level says enough to be a line
+// by mapped names. The message of a runtime's envelope counts only where it was
+// asked for.
+func (p *Parser) saysSomething(o *object, text string, hasException bool) bool {
+	asked := p.mapping.envelope || p.isSigned()
+	switch {
+	case text == "message" && o.isEnvelope():
+		return asked
+	case text != "":
+		return true
+	case o.isEnvelope():
+		return asked && (hasException || p.isSigned() && kind(o.message) == 'n')
+	}
+	return hasException
+}
+
+// release takes back what is stored under one of our names: it is the logger's
+// own.
+func (p *Parser) release(to *[]byte) {
+	for i := range p.members {
+		if m := &p.members[i]; m.own && &m.value[0] == &(*to)[0] {
+			m.own = false
+		}
+	}
+	*to = nil
+}
+
 // pass takes back what an object without our locator has under our names, but
 // of a kind that its role does not take: it is the logger's own.
 func (p *Parser) pass(o *object) {
-	for i := range p.members {
-		m := &p.members[i]
-		if !m.own {
-			continue
-		}
-		to, fits := &o.text, `"n`
-		switch string(m.name) {
-		case "level":
-			to, fits = &o.level, `"0`
-		case "exception":
-			to, fits = &o.exception, `"n{[`
-		case "module":
-			to = &o.module
-		case "text":
-		default:
-			continue
-		}
-		// Of a repeated name, it is the last.
-		if *to != nil && &(*to)[0] == &m.value[0] && strings.IndexByte(fits, byte(kind(m.value))) < 0 {
-			m.own, *to = false, nil
+	for _, member := range []struct {
+		to   *[]byte
+		fits string
+	}{{&o.text, `"n`}, {&o.level, `"0`}, {&o.exception, `"n{[`}, {&o.module, `"n`}} {
+		if *member.to != nil && strings.IndexByte(member.fits, byte(kind(*member.to))) < 0 {
+			p.release(member.to)
 		}
 	}
 }
 
-// isSigned says whether the object has the member that only the logger writes.
+// isSigned reports whether the object has the member that only the logger
+// writes.
 func (p *Parser) isSigned() bool {
-	if p.mapping.sign == "" {
-		return false
+	for sign := range strings.SplitSeq(p.mapping.sign, ",") {
+		if _, ok := p.find(0, len(p.members), sign, roles); ok && sign != "" {
+			return true
+		}
 	}
-	_, ok := p.find(0, len(p.members), p.mapping.sign)
-	return ok
-}
-
-// hasOwn says whether the members that have been read make the object a line of
-// ours by our own names, valid or not.
-func (o *object) hasOwn() bool {
-	return o.locator != nil || o.level != nil && o.text != nil
-}
-
-// isEnvelope says whether the object is one that a runtime's logger, or the
-// platform in JSON log format, puts around what was printed.
-func (o *object) isEnvelope() bool {
-	return o.timestamp && o.message != nil
+	return false
 }

@@ -189,7 +189,7 @@ func (t *thrown) appendCode(dst []byte, follows bool) []byte {
 // puts line ends into its strings.
 func (p *Parser) appendLines(dst []byte, array jsontext.Value) []byte {
 	start := len(dst)
-	for _, element := range p.elements(array) {
+	eachElement(array, func(element jsontext.Value) {
 		dst = newLine(dst, start)
 		switch element.Kind() {
 		case '"':
@@ -199,7 +199,7 @@ func (p *Parser) appendLines(dst []byte, array jsontext.Value) []byte {
 		default:
 			dst = appendCompact(dst, element)
 		}
-	}
+	})
 	return dst
 }
 
@@ -281,40 +281,6 @@ func cutLine(b, line []byte) (rest []byte, ok bool) {
 		return b, false
 	}
 	return bytes.TrimLeft(rest, "\n"), true
-}
-
-// each calls visit for the members of a valid object, or of none. quoted is the
-// name as JSON; name is valid until the next call. visit must not use p.
-func (p *Parser) each(object jsontext.Value, visit func(name, quoted []byte, value jsontext.Value)) {
-	if object == nil {
-		return
-	}
-	p.buf = *bytes.NewBuffer(object)
-	p.dec.Reset(&p.buf, lenient...)
-	p.dec.ReadToken() // the brace; the object has been read before, so no error can come
-	for p.dec.PeekKind() == '"' {
-		quoted, _ := p.dec.ReadValue()
-		value, err := p.dec.ReadValue()
-		if err != nil {
-			return
-		}
-		visit(p.memberName(quoted), quoted, value)
-	}
-}
-
-// elements returns the elements of a valid array.
-func (p *Parser) elements(array jsontext.Value) (all []jsontext.Value) {
-	p.buf = *bytes.NewBuffer(array)
-	p.dec.Reset(&p.buf, lenient...)
-	p.dec.ReadToken() // the bracket, see each
-	for kind := p.dec.PeekKind(); kind != ']' && kind != 0; kind = p.dec.PeekKind() {
-		element, err := p.dec.ReadValue()
-		if err != nil {
-			return all
-		}
-		all = append(all, element)
-	}
-	return all
 }
 
 // appendString appends the contents of a valid JSON string, or of none.

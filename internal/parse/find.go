@@ -1,28 +1,31 @@
 package parse
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/logtable/logtable/internal/jsonscan"
+)
 
 // Bounds on the search of a text.
 const (
-	// maxTries is how many times the length of a text (at least minTry) may be
-	// read in vain, in objects and arrays that turn out to be broken, before no
-	// further object is looked for. Each costs at least minTry. What is whole
-	// is read once.
-	maxTries = 8
-	minTry   = 256 // bytes
+	// A text may be read in vain maxTries times over, in objects and arrays that
+	// turn out to be broken, and at least leastTries objects may be. Each costs
+	// at least minTry. What is whole is read once. After that only objects that
+	// stand on a line of their own are looked for.
+	maxTries   = 2
+	leastTries = 8
+	minTry     = 256 // bytes
 )
 
 // A finder is the second stage: it finds the objects in a text that may be, or
 // hold, a line of ours.
 //
 // An object is one where a line begins (see mayBegin). Before any was found, it
-// is also one behind any text if it reaches to the end or is among the first so
-// many broken objects: what comes later is likelier to be a part of something
-// else.
+// is also one behind any text if it reaches to the end or is the first: what
+// comes later is likelier to be a part of something else.
 type finder struct {
-	p           *Parser
-	text        []byte
-	brokenTries int
+	p    *Parser
+	text []byte
 
 	from    int // where to look on
 	budget  int // how many bytes may still be read in vain
@@ -35,24 +38,63 @@ type finder struct {
 type place struct {
 	line  int // where its line begins, or the text that is beside it
 	start int // of the object
+	end   int // how far it may reach
 }
 
-func newFinder(p *Parser, text []byte, brokenTries int) finder {
-	return finder{p: p, text: text, brokenTries: brokenTries, budget: maxTries * max(len(text), minTry)}
+func newFinder(p *Parser, text []byte) finder {
+	return finder{p: p, text: text, budget: max(maxTries*len(text), leastTries*minTry)}
 }
 
 // next finds the next object.
 func (f *finder) next() (at place, ok bool) {
-	start, torn := f.p.nextObject(f.text, f.from, &f.budget)
+	if f.budget <= 0 {
+		return f.nextLine()
+	}
+	start, torn := f.nextObject()
 	if start < 0 {
+		if f.budget <= 0 {
+			return f.nextLine()
+		}
 		return place{}, false
 	}
 	if torn {
 		f.damaged++
 	}
 	f.gap.extend(f.text, start)
-	return place{f.gap.line, start}, true
+	return place{f.gap.line, start, len(f.text)}, true
 }
+
+// nextLine finds the next object that a line of the text begins with, but for a
+// logger's prefix, and reaches no further than the line. So each line is read
+// once.
+func (f *finder) nextLine() (at place, ok bool) {
+	for f.from < len(f.text) {
+		start := f.from
+		if f.from > 0 && f.text[f.from-1] != '\n' && f.text[f.from-1] != '\r' {
+			start += lineEnd(f.text[f.from:])
+		}
+		end := start + lineEnd(f.text[start:])
+		f.from = end
+		if f.p.beginsLine(f.text[start:end]) {
+			at = place{start, start + bytes.IndexByte(f.text[start:end], '{'), end}
+			f.damaged++
+			f.gap.extend(f.text, at.start)
+			return at, true
+		}
+	}
+	return place{}, false
+}
+
+// lineEnd returns the length of text's first line, with its end.
+func lineEnd(text []byte) int {
+	if k := bytes.IndexAny(text, "\r\n"); k >= 0 {
+		return k + 1
+	}
+	return len(text)
+}
+
+// gaveUp reports whether there may be objects that were not looked at.
+func (f *finder) gaveUp() bool { return f.budget <= 0 }
 
 // take goes on behind an object that is, or holds, lines of ours.
 func (f *finder) take(at place, o *object) {
@@ -67,13 +109,18 @@ func (f *finder) take(at place, o *object) {
 // pass goes on behind an object that is not ours or, if it is broken, in it.
 func (f *finder) pass(at place, o *object) {
 	f.gap.said = true
-	if o.state != broken {
-		f.from = at.start + o.end
-		return
+	if o.faults != 0 {
+		f.budget -= max(o.end, minTry)
 	}
-	f.from = at.start + 1
-	f.damaged++
-	f.budget -= max(o.cost, minTry)
+	switch {
+	case f.budget <= 0 && at.end < len(f.text):
+		f.from = at.end
+	case o.state != broken:
+		f.from = at.start + o.end
+	default:
+		f.from = at.start + 1
+		f.damaged++
+	}
 }
 
 // mayBegin reports whether an object may be a line of ours, judging by the gap
@@ -83,7 +130,7 @@ func (f *finder) pass(at place, o *object) {
 // object, of which it may be a part, it must be alone on a new line but for a
 // logger's prefix.
 func (f *finder) mayBegin(at place, o *object) bool {
-	if !f.found && (o.state == whole || f.damaged < f.brokenTries) {
+	if !f.found && (o.state == whole || f.damaged == 0) {
 		return true
 	}
 	newLine := !f.found || f.gap.broken
@@ -105,7 +152,7 @@ type gap struct {
 
 // extend looks at the text up to the object at start.
 func (g *gap) extend(text []byte, start int) {
-	if g.seen == start {
+	if g.seen >= start {
 		return
 	}
 	more := text[g.seen:start]
@@ -116,67 +163,69 @@ func (g *gap) extend(text []byte, start int) {
 	g.seen = start
 }
 
-// nextObject returns the first position from i on where an object with a member
-// may begin that is no element of an array, -1 if there is none. torn says that
-// on the way to it there was an array that breaks off. What is read in arrays
-// is taken off the budget; without any left, there is no object.
-func (p *Parser) nextObject(text []byte, i int, budget *int) (start int, torn bool) {
-	for {
-		start = nextBrace(text, i)
+// nextObject returns the next position where an object with a member may begin
+// that is no element of an array, -1 if there is none. torn says that on the way
+// to it there was an array that breaks off. What is read in arrays is taken off
+// the budget; without any left, there is no object.
+func (f *finder) nextObject() (start int, torn bool) {
+	for i := f.from; ; {
+		start = nextBrace(f.text, i)
 		if start < 0 {
 			return -1, torn
 		}
-		end, broke := p.arrayAround(text, i, start, budget)
-		if *budget <= 0 {
+		end, broke := f.arrayAround(i, start)
+		if f.budget <= 0 {
+			f.from = i
 			return -1, torn
 		}
+		torn = torn || broke
 		if end == 0 {
 			return start, torn
 		}
-		i, torn = end, torn || broke
+		i = end
 	}
 }
 
 // arrayAround returns the end of the array that begins at from or later and
 // has the object at position brace as an element, 0 if there is none. broke
-// says that the array cannot be read beyond end.
-func (p *Parser) arrayAround(text []byte, from, brace int, budget *int) (end int, broke bool) {
-	before := bytes.TrimRight(text[from:brace], " \t\r\n")
+// says that there is one that cannot be read to its end.
+func (f *finder) arrayAround(from, brace int) (end int, broke bool) {
+	before := bytes.TrimRight(f.text[from:brace], " \t\r\n")
 	if len(before) == 0 || before[len(before)-1] != '[' && before[len(before)-1] != ',' {
 		return 0, false // the common case, behind any prefix
 	}
-	const slow = 4 // token by token, times the cost of an object
-	for i := from; i < brace && *budget > 0; {
-		k := bytes.IndexByte(text[i:brace], '[')
+	for i := from; i < brace && f.budget > 0; {
+		k := bytes.IndexByte(f.text[i:brace], '[')
 		if k < 0 {
-			return 0, false
+			return 0, broke
 		}
 		i += k
-		size, inside, ok := p.readArray(text[i:], brace-i)
-		*budget -= slow * size
-		i += size
-		if inside || ok && i > brace {
-			return i, !ok
+		size, read := jsonscan.Prefix(f.text[i:])
+		if size > 0 {
+			if i += size; i > brace {
+				return i, false
+			}
+			continue
 		}
+		f.budget -= max(read, 1)
+		broke = broke || i+read > brace && !inString(f.text[i:brace])
+		i += max(min(read, brace-i), 1)
 	}
-	return 0, false
+	return 0, broke
 }
 
-// readArray reads the array with which text may begin. size is how far it could
-// be read, at least 1; inside says that the brace at position brace opens an
-// object in it; ok that it is whole.
-func (p *Parser) readArray(text []byte, brace int) (size int, inside, ok bool) {
-	p.buf = *bytes.NewBuffer(text)
-	p.dec.Reset(&p.buf, lenient...)
-	for depth := 1; depth > 0; depth = p.dec.StackDepth() {
-		token, err := p.dec.ReadToken()
-		size = max(int(p.dec.InputOffset()), 1)
-		if err != nil {
-			return size, inside, false
+// inString reports whether text, which begins outside of a string, ends in one.
+func inString(text []byte) bool {
+	in := false
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			in = !in
+		case '\\':
+			i++
 		}
-		inside = inside || token.Kind() == '{' && size == brace+1
 	}
-	return size, inside, true
+	return in
 }
 
 // nextBrace returns the first position from i on where an object with a member

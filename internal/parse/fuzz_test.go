@@ -3,6 +3,7 @@ package parse_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -103,11 +104,17 @@ func FuzzString(f *testing.F) {
 				return // an envelope itself
 			}
 		}
+		if depth([]byte(text)) > 90 {
+			return // an envelope makes it deeper
+		}
 		want, ok := parser.Record([]byte(text))
 		const id = "6f0c1b52-2d0e-4b6e-9d3f-0a4b8f3f7c11"
 		for name, record := range wrapped(t, text, id) {
 			got, gotOK := parser.Record([]byte(record))
 			expect := want
+			if ok && want.Kind == parse.Invalid && strings.Contains(name, "envelope") {
+				continue // the envelope's level counts, for want of one in the line
+			}
 			if ok && want.RequestID == "" && strings.Contains(name, "with id") {
 				expect.RequestID = id
 			}
@@ -115,7 +122,7 @@ func FuzzString(f *testing.F) {
 				if want.Kind == parse.Invalid {
 					expect.Raw = front + " " + want.Raw
 				} else {
-					expect.Issues = []string{"other text stands in front of the JSON object (print the object alone): " + front}
+					expect.Issues = append(slices.Clone(want.Issues), "other text stands in front of the JSON object (print the object alone): "+front)
 				}
 			}
 			if gotOK != ok || !cmp.Equal(got, expect) {

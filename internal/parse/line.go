@@ -9,10 +9,10 @@ import (
 type Kind uint8
 
 const (
-	// Ours is a valid line: a JSON object with locator and level. It may have
-	// Issues all the same.
+	// Ours is a line of ours, a JSON object, whose level is known. What is wrong
+	// with the rest of it is in its Issues.
 	Ours Kind = iota
-	// Invalid is one of our lines with something wrong in it.
+	// Invalid is one of our lines whose level cannot be made out.
 	Invalid
 	// Plain is any other line.
 	Plain
@@ -41,8 +41,9 @@ type Line struct {
 	Level Level
 
 	// Locator, Text, Exception, Module and RequestID are "" where the line has
-	// none. RequestID comes from the line or else from what was around it.
-	// Of an Invalid line, those are set that could be read.
+	// none. RequestID comes from the line or else from what was around it. The
+	// Locator of a line that tells none is "?". Of an Invalid line, those are
+	// set that could be read, but for Text and Exception, which are in the Raw.
 	Locator, Text, Exception, Module, RequestID string
 
 	// Fields is the line's remaining members as one JSON object, "" if there
@@ -57,11 +58,15 @@ type Line struct {
 	Raw string
 
 	// Issues says what is wrong with the line and what to write instead. An
-	// Invalid line has at least one. An Ours line has one for the text in front
-	// of its object and one for the text behind it that would be lost
-	// otherwise, each repeating up to 500 bytes of it, and its length if there
-	// is more.
+	// Invalid line has at least one. The text in front of an object and the
+	// text behind it that would be lost otherwise have one each, which repeats
+	// up to 500 bytes of it, and says its length if there is more.
 	Issues []string
+
+	// NoAlert says that what the line asks for in its member `alert` does not
+	// count: the line was repaired, or is quoted in another's message, so that
+	// somebody else may have written that.
+	NoAlert bool
 }
 
 // Clone returns the line in memory of its own, which is one allocation. The

@@ -25,6 +25,7 @@ type Mapping struct {
 	numbers  *numbering
 	envelope bool   // `message` counts in a runtime's envelope, too
 	sign     string // a member that only the logger has, no runtime's envelope
+	presets  []preset
 	silent   string // a member of lines that leave out the level when it is information
 }
 
@@ -71,8 +72,10 @@ type preset struct {
 // model. lambda is the JSON log format of AWS's own runtimes.
 var presets = map[string]preset{
 	"powertools": {
-		names:   [roles]string{roleLocator: "location,service", roleText: "message", roleException: "exception,error"},
-		numbers: pythonNumbers, sign: "service",
+		// .NET's own JSON names begin with capitals where it is told to.
+		names: [roles]string{roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
+			roleException: "exception,error,Exception", roleRequestID: "FunctionRequestId,functionRequestId"},
+		numbers: pythonNumbers, sign: "service,Service",
 	},
 	"pino": {
 		names:   [roles]string{roleLocator: "caller,name", roleText: "msg", roleException: "err,error"},
@@ -88,7 +91,7 @@ var presets = map[string]preset{
 	},
 	"log4j2": {
 		names: [roles]string{roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
-			roleException: "thrown", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
+			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
 		numbers: log4jNumbers,
 	},
 	"serilog": {
@@ -182,8 +185,8 @@ func (n *numbering) name(number float64) (string, bool) {
 //
 // Names that are written out go before those of presets, an earlier preset goes
 // before a later one, and the first of them that a line has is taken; of
-// exceptions, all. Numbers for levels mean what they mean to the first preset
-// that has any, without one they are those of the scale. An empty setting, or
+// exceptions, all. Numbers for levels mean what they mean to the preset by whose
+// names the line is recognised, without one they are those of the scale. An empty setting, or
 // "off", is nil: our own names only. The error says what to write instead.
 func ParseMapping(setting string) (*Mapping, error) {
 	setting = strings.TrimSpace(setting)
@@ -247,6 +250,7 @@ func (m *Mapping) own(name, names string) error {
 
 // add adds a preset's names behind those that are there.
 func (m *Mapping) add(p preset) {
+	m.presets = append(m.presets, p)
 	for r, names := range p.names {
 		for n := range strings.SplitSeq(names, ",") {
 			if n != "" && !slices.Contains(m.roles[r], n) {
@@ -266,33 +270,31 @@ func (m *Mapping) add(p preset) {
 	m.envelope = m.envelope || p.lambda
 }
 
-// level returns the level that a name or a number means.
-func (m *Mapping) level(s *Scale, text []byte) (Level, bool) {
-	if l, ok := find(s, text); ok {
-		return l, true
-	}
-	if len(text) == 0 || len(text) > maxLevelName {
+// level returns the level that a number means, or a name that numbers has.
+func (m *Mapping) level(s *Scale, text string, numbers *numbering) (Level, bool) {
+	if text == "" || len(text) > maxLevelName {
 		return Level{}, false
 	}
-	if string(text) == "UNDEFINED" { // Java's LambdaLogger without a level
+	if text == "UNDEFINED" { // Java's LambdaLogger without a level
 		return s.Find("INFORMATION")
 	}
-	if number, err := strconv.ParseFloat(string(text), 64); err == nil {
-		return m.number(s, number)
+	if number, err := strconv.ParseFloat(text, 64); err == nil {
+		return numbers.level(s, number)
 	}
-	if m.numbers == slogNumbers {
-		return slogLevel(s, string(text))
+	if numbers == slogNumbers {
+		return slogLevel(s, text)
 	}
-	if last := len(text) - 1; m.numbers == otelNumbers && text[last] >= '2' && text[last] <= '4' { // INFO2, as the data model displays them
+	if last := len(text) - 1; numbers == otelNumbers && text[last] >= '2' && text[last] <= '4' { // INFO2, as the data model displays them
 		return find(s, text[:last])
 	}
 	return Level{}, false
 }
 
-// number returns the level that a number means.
-func (m *Mapping) number(s *Scale, number float64) (Level, bool) {
-	if m.numbers != nil {
-		name, ok := m.numbers.name(number)
+// level returns the level that a number means; without a numbering it is one of
+// the scale's own.
+func (n *numbering) level(s *Scale, number float64) (Level, bool) {
+	if n != nil {
+		name, ok := n.name(number)
 		if !ok {
 			return Level{}, false
 		}

@@ -10,26 +10,20 @@ import (
 
 // member is a member of an object that is read with a Mapping.
 type member struct {
-	name          []byte // decoded; nil beyond maxMembers
+	name          []byte // decoded
 	quoted, value jsontext.Value
 	at            int  // where the value begins in the object's text
 	own           bool // it has been stored under its name, which is one of ours
 }
 
 // note keeps a member, the i-th of its object, for resolve.
-func (p *Parser) note(o *object, i int, quoted, value jsontext.Value, at int) {
-	m := member{quoted: quoted, value: value, at: at}
-	if i < maxMembers {
-		m.name = p.keptName(quoted)
-		m.own = p.set(o, m.name, value)
+func (p *Parser) note(o *object, l *layer, i int, quoted, value jsontext.Value, at int) {
+	if i >= maxMembers {
+		l.beyond = appendMember(l.beyond, quoted, value)
+		return
 	}
-	p.members = append(p.members, m)
-}
-
-// noteCut is note for a member whose value cannot be read.
-func (p *Parser) noteCut(o *object, quoted jsontext.Value) {
-	m := member{name: p.keptName(quoted), quoted: quoted, value: unreadable, at: -1}
-	o.cut(m.name)
+	m := member{name: p.keptName(quoted), quoted: quoted, value: value, at: at}
+	m.own = p.set(o, l, m.name, value)
 	p.members = append(p.members, m)
 }
 
@@ -43,10 +37,10 @@ func (p *Parser) keptName(quoted []byte) []byte {
 	return p.names[from:]
 }
 
-// lookup finds the member with a name of the mapping. What is found is in
-// p.places until the next call, for take1.
-func (p *Parser) lookup(name string) (jsontext.Value, bool) {
-	m, ok := p.find(0, len(p.members), name)
+// lookup finds the member with a name that the mapping has for a role. What is
+// found is in p.places until the next call, for take1.
+func (p *Parser) lookup(name string, r role) (jsontext.Value, bool) {
+	m, ok := p.find(0, len(p.members), name, r)
 	p.places = append(p.places[:0], m.at)
 	if ok && (m.own || slices.Contains(p.taken, m.at)) {
 		return nil, false
@@ -62,19 +56,22 @@ func (p *Parser) take1(take bool) {
 }
 
 // find finds a member among p.members[from:to] by its name or, if that has
-// dots, in the objects that it leads through. Of a repeated name the last
-// counts.
-func (p *Parser) find(from, to int, name string) (member, bool) {
+// dots, in the objects that it leads through. Of a repeated name the first with
+// a value that fits the role counts, otherwise the last.
+func (p *Parser) find(from, to int, name string, r role) (m member, ok bool) {
 	for i := to - 1; i >= from; i-- {
-		if m := p.members[i]; m.name != nil && string(m.name) == name {
-			return m, true
+		if one := &p.members[i]; string(one.name) == name && (!ok || p.mayBe(r, one.value)) {
+			m, ok = *one, true
 		}
 	}
+	if ok {
+		return m, true
+	}
 	for dot := strings.IndexByte(name, '.'); dot >= 0; {
-		if m, ok := p.find(from, to, name[:dot]); ok && kind(m.value) == '{' {
+		if m, ok := p.find(from, to, name[:dot], roles); ok && kind(m.value) == '{' {
 			inner := len(p.members)
 			p.open(m)
-			found, ok := p.find(inner, len(p.members), name[dot+1:])
+			found, ok := p.find(inner, len(p.members), name[dot+1:], r)
 			p.members = p.members[:inner]
 			if ok {
 				return found, true
@@ -89,15 +86,27 @@ func (p *Parser) find(from, to int, name string) (member, bool) {
 	return member{}, false
 }
 
-// open appends the members of a member that is an object to p.members.
+// mayBe reports whether a value may be what a role wants under a mapped name.
+func (p *Parser) mayBe(r role, value jsontext.Value) bool {
+	switch r {
+	case roleText:
+		return value[0] == '"'
+	case roleLevel:
+		return kind(value) == '0' || p.fits(r, value)
+	case roleLocator:
+		return value[0] == '{' || p.fits(r, value)
+	}
+	return false
+}
+
+// open appends the members of a member that is an object, those that names may
+// lead to, to p.members.
 func (p *Parser) open(m member) {
 	n := 0
-	p.each(m.value, func(_, quoted []byte, value jsontext.Value) {
-		inner := member{quoted: quoted, value: value, at: m.at + int(p.dec.InputOffset()) - len(value)}
-		if n++; n <= maxMembers {
-			inner.name = p.keptName(quoted)
-		}
-		p.members = append(p.members, inner)
+	eachMember(m.value, func(quoted, value jsontext.Value, at int) bool {
+		p.members = append(p.members, member{name: p.keptName(quoted), quoted: quoted, value: value, at: m.at + at})
+		n++
+		return n < maxMembers
 	})
 }
 
@@ -109,7 +118,7 @@ func (p *Parser) group(l *layer, name string) (jsontext.Value, bool) {
 	inner := len(p.members)
 	from, to := 0, inner
 	if outer, last, ok := cutLast(name); ok {
-		m, ok := p.find(0, inner, outer)
+		m, ok := p.find(0, inner, outer, roles)
 		if ok && kind(m.value) == '{' {
 			p.open(m)
 			from, to, name = inner, len(p.members), last
@@ -160,53 +169,38 @@ func cutLast(name string) (before, after string, ok bool) {
 // remaining puts what has not been taken into a layer's fields, in the printed
 // order.
 func (p *Parser) remaining(l *layer) {
-	all := len(p.members)
-	for i := range all {
-		m := p.members[i]
-		if m.own || slices.Contains(p.taken, m.at) {
-			continue
-		}
-		before := len(l.fields)
-		l.fields = append(append(append(l.fields, ','), m.quoted...), ':')
-		if !p.touched(m) {
-			l.fields = append(l.fields, m.value...)
-		} else if !p.rest(l, m) {
-			l.fields = l.fields[:before]
+	for i := range p.members {
+		if m := &p.members[i]; !m.own {
+			l.fields = p.left(l.fields, m.quoted, m.value, m.at)
 		}
 	}
-	p.members = p.members[:all]
+	l.fields = append(l.fields, l.beyond...)
 }
 
-// touched says whether a part of a member has been taken.
-func (p *Parser) touched(m member) bool {
-	return slices.ContainsFunc(p.taken, func(at int) bool { return at > m.at && at < m.at+len(m.value) })
+// left appends a member without what has been taken of it, if there is anything
+// left.
+func (p *Parser) left(dst []byte, quoted, value jsontext.Value, at int) []byte {
+	switch {
+	case slices.Contains(p.taken, at):
+		return dst
+	case !p.touched(value, at):
+		return appendMember(dst, quoted, value)
+	}
+	before := len(dst)
+	dst = append(append(append(dst, ','), quoted...), ':')
+	start := len(dst)
+	eachMember(value, func(quoted, inner jsontext.Value, in int) bool {
+		dst = p.left(dst, quoted, inner, at+in)
+		return true
+	})
+	if len(dst) == start {
+		return dst[:before]
+	}
+	dst[start] = '{' // for the first comma
+	return append(dst, '}')
 }
 
-// rest appends a member's object without what has been taken of it, and says
-// whether there is any.
-func (p *Parser) rest(l *layer, m member) bool {
-	inner := len(p.members)
-	p.open(m)
-	to := len(p.members)
-	start := len(l.fields)
-	for i := inner; i < to; i++ {
-		m := p.members[i]
-		if slices.Contains(p.taken, m.at) {
-			continue
-		}
-		before := len(l.fields)
-		l.fields = append(l.fields, "{,"[min(before-start, 1)])
-		l.fields = append(append(l.fields, m.quoted...), ':')
-		if !p.touched(m) {
-			l.fields = append(l.fields, m.value...)
-		} else if !p.rest(l, m) {
-			l.fields = l.fields[:before]
-		}
-	}
-	p.members = p.members[:inner]
-	if len(l.fields) == start {
-		return false
-	}
-	l.fields = append(l.fields, '}')
-	return true
+// touched reports whether a part of a value has been taken.
+func (p *Parser) touched(value jsontext.Value, at int) bool {
+	return slices.ContainsFunc(p.taken, func(taken int) bool { return taken > at && taken < at+len(value) })
 }

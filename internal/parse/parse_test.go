@@ -27,6 +27,7 @@ type want struct {
 	Fields      string   `json:"fields"`
 	Raw         string   `json:"raw"`
 	Issues      []string `json:"issues"`
+	NoAlert     bool     `json:"no_alert"`
 	Message     string   `json:"message"`
 	ExceptionAt int      `json:"exception_at"` // 0: none
 }
@@ -42,7 +43,7 @@ func wantOf(l parse.Line) want {
 	message, at := message(l)
 	return want{
 		l.Kind.String(), l.Level.Name, l.Locator, l.Text, l.Exception, l.Module,
-		l.RequestID, l.Fields, l.Raw, l.Issues, message, max(at, 0),
+		l.RequestID, l.Fields, l.Raw, l.Issues, l.NoAlert, message, max(at, 0),
 	}
 }
 
@@ -110,50 +111,43 @@ func TestRaw(t *testing.T) {
 	tests := []struct {
 		name, text    string
 		kind          parse.Kind
-		locator, raw  string // raw "" means text
+		message, raw  string // of a plain line, raw "" means text
 		issueContains string
 	}{
 		{
 			name:    "an event cut off in an object record",
 			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"INFO","te`,
-			kind:    parse.Invalid,
-			locator: "12", raw: `{"locator":"12","level":"INFO","te`,
-			issueContains: "breaks off after 34 bytes",
+			message: "INFO: (12)", issueContains: "breaks off after 34 bytes",
 		},
 		{
 			name:    "an event cut off in a string record",
 			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":"{\"locator\":\"12\",\"level\":\"INFO\",\"text\":\"ab`,
-			kind:    parse.Invalid,
-			locator: "12", raw: `{"locator":"12","level":"INFO","text":"ab`,
-			issueContains: "breaks off after 41 bytes",
+			message: "INFO: (12) ab", issueContains: "breaks off after 41 bytes",
 		},
 		{
 			name:    "a record nested too deep for the decoder",
 			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"INFO","x":` + deep + `}}`,
-			kind:    parse.Invalid,
-			locator: "12", raw: `{"locator":"12","level":"INFO","x":` + deep + `}}`,
-			issueContains: "cannot be read beyond byte 34",
+			message: "INFO: (12)", issueContains: "nested more than 100 deep",
 		},
 		{
-			name:          "cut off before the level",
-			text:          `{"locator":"12","lev`,
-			kind:          parse.Invalid,
-			locator:       "12",
-			issueContains: "breaks off after 20 bytes",
+			name: "cut off before the level",
+			text: `{"locator":"12","lev`,
+			kind: parse.Invalid, message: `WARN: (12) {"locator":"12","lev`, issueContains: "breaks off after 20 bytes",
 		},
 		{
-			name:    "an event that breaks behind the record",
-			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12"},"x":?}`,
-			kind:    parse.Invalid,
-			locator: "12", raw: `{"locator":"12"},"x":?}`,
-			issueContains: "level is missing",
+			name: "an event that breaks behind the record",
+			text: `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","text":"x"},"x":?}`,
+			kind: parse.Invalid, message: `WARN: (12) {"locator":"12","text":"x"},"x":?}`, issueContains: "level is missing",
 		},
 		{
-			name:          "text in front that is no event",
-			text:          `"abc {"locator":"12"}`,
-			kind:          parse.Invalid,
-			locator:       "12",
-			issueContains: "level is missing",
+			name:    "an event whose record is not valid",
+			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"ERROR","n":NaN}}`,
+			message: "ERROR: (12)", issueContains: "such as NaN",
+		},
+		{
+			name: "text in front that is no event",
+			text: `"abc {"locator":"12","text":"x"}`,
+			kind: parse.Invalid, message: `WARN: (12) "abc {"locator":"12","text":"x"}`, issueContains: "level is missing",
 		},
 		{name: "no JSON", text: "Segmentation fault", kind: parse.Plain},
 		{name: "no UTF-8 and NUL", text: "a\xffb\x00c\n", kind: parse.Plain, raw: "a\uFFFDb\u2400c"},
@@ -166,11 +160,14 @@ func TestRaw(t *testing.T) {
 			if !ok {
 				t.Fatal("nothing")
 			}
-			if tt.raw == "" {
-				tt.raw = tt.text
+			if tt.kind == parse.Plain {
+				if tt.raw == "" {
+					tt.raw = tt.text
+				}
+				tt.message = "INFO: (plain) " + tt.raw
 			}
-			if line.Kind != tt.kind || line.Locator != tt.locator || line.Raw != tt.raw {
-				t.Errorf("got %v, locator %q, raw %.200q; want %v, %q, %.200q", line.Kind, line.Locator, line.Raw, tt.kind, tt.locator, tt.raw)
+			if got, _ := message(line); line.Kind != tt.kind || got != tt.message {
+				t.Errorf("got %v, %.200q; want %v, %.200q", line.Kind, got, tt.kind, tt.message)
 			}
 			if issues := strings.Join(line.Issues, "\n"); !strings.Contains(issues, tt.issueContains) {
 				t.Errorf("issues %q do not contain %q", issues, tt.issueContains)
@@ -188,7 +185,7 @@ func TestRecordNotJSON(t *testing.T) {
 	tests := []struct{ name, record, want string }{
 		{"string cut off", `"abc`, `INFO: (plain) "abc`},
 		{"string with an invalid escape", `"a\xb"`, `INFO: (plain) "a\xb"`},
-		{"object cut off", `{"level":"INFO","locator":"12"`, `WARN: (12) {"level":"INFO","locator":"12"`},
+		{"object cut off", `{"level":"INFO","locator":"12"`, `INFO: (12)`},
 		{"invalid UTF-8 in a valid line", "{\"level\":\"INFO\",\"locator\":\"12\",\"text\":\"a\xffb\",\"x\":\"\xff\"}", "INFO: (12) a\uFFFDb"},
 		{"invalid UTF-8 in a string record", "\"{\\\"level\\\":\\\"INFO\\\",\\\"locator\\\":\\\"12\\\",\\\"text\\\":\\\"a\xffb\\\"}\"", "INFO: (12) a\uFFFDb"},
 	}

@@ -23,9 +23,9 @@
 package parse
 
 import (
-	"bytes"
-
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // Bounds on what one line may cost. None of them loses a line: what goes beyond
@@ -65,13 +65,13 @@ type Parser struct {
 	plain   Level
 	plainOn bool
 
-	buf     bytes.Buffer
-	dec     jsontext.Decoder
-	name    []byte           // an escaped member name, decoded
-	layers  [maxLayers]layer // one each, as an outer one is needed after an inner one
-	arena   []byte           // the strings of the record's lines: only appended to while it is read
-	scratch []byte           // an exception's stack being rendered
-	lines   []Line           // what was found in the record being read
+	repairer jsonscan.Repairer
+	name     []byte           // an escaped member name, decoded
+	layers   [maxLayers]layer // one each, as an outer one is needed after an inner one
+	arena    []byte           // the strings of the record's lines: only appended to while it is read
+	size     int              // of the record being read, in bytes
+	scratch  []byte           // an exception's stack being rendered
+	lines    []Line           // what was found in the record being read
 
 	// With a Mapping, of the object being read:
 	members []member // its members; behind them, of objects in it that are searched
@@ -82,14 +82,17 @@ type Parser struct {
 
 // layer holds the buffers of one layer around a line.
 type layer struct {
-	text   []byte // its text, if that had to be decoded
-	fields []byte // `,"name":value` for each further member of the last object scanned
-	made   []byte // JSON put together from members of that object
+	text     []byte // its text, if that had to be decoded
+	fields   []byte // `,"name":value` for each further member of the last object scanned
+	made     []byte // JSON put together from members of that object
+	beyond   []byte // with a Mapping: like fields, for members that are not looked at
+	repaired []byte // that object, if it had to be made valid
 }
 
 // New returns a parser.
 func New(o Options) *Parser {
 	p := &Parser{scale: o.Scale, mapping: o.Mapping}
+	p.repairer = jsonscan.Repairer{MaxDepth: maxDepth, NewLine: p.beginsLine}
 	if p.scale == nil {
 		p.scale = DefaultScale()
 	}
@@ -108,7 +111,7 @@ func New(o Options) *Parser {
 func (p *Parser) Record(record []byte) (line Line, ok bool) {
 	const thisAndNext = 2 // where the next begins, the first one's tail ends
 	p.read(record, thisAndNext)
-	return p.first()
+	return p.firstLine()
 }
 
 // Lines is Record for a record that may hold several lines of ours: it calls
@@ -132,34 +135,67 @@ func (p *Parser) Lines(record []byte, visit func(Line)) {
 // out in it is returned, as Invalid if it is broken too. It owns its memory.
 func (p *Parser) Raw(text []byte) (line Line, ok bool) {
 	const thisAndNext = 2
-	p.reset()
+	p.reset(len(text))
 	p.readRaw(text, thisAndNext)
-	return p.first()
+	return p.firstLine()
 }
 
-// keptArena is the largest arena that is used again, in bytes: that of a record of
-// Lambda's usual longest.
-const keptArena = 512 << 10
+// What is kept for the next record, in bytes or elements: what a record of 64 KB
+// may need, though Lambda's longest has four times that.
+const (
+	keptBytes   = 128 << 10
+	keptMembers = 256
+	keptLines   = 64
+	largeRecord = 8 << 10 // a shorter one cannot make them larger
+)
 
-func (p *Parser) reset() {
-	if cap(p.arena) > keptArena {
-		p.arena = nil
-	}
+// reset begins a record of the given size.
+func (p *Parser) reset(size int) {
+	p.size = size
 	p.lines, p.arena = p.lines[:0], p.arena[:0]
-}
-
-// first returns the first of p.lines, if there is one.
-func (p *Parser) first() (line Line, ok bool) {
-	if len(p.lines) == 0 {
-		return Line{}, false
-	}
-	line = p.lines[0].Clone()
-	p.forget()
-	return line, true
 }
 
 // forget lets go of the lines' memory.
 func (p *Parser) forget() {
 	clear(p.lines)
 	p.lines = p.lines[:0]
+	if p.size > largeRecord {
+		p.giveUp()
+	}
+}
+
+// giveUp gives up the buffers that a large record has made large.
+func (p *Parser) giveUp() {
+	if cap(p.lines) > keptLines {
+		p.lines = nil
+	}
+	if cap(p.members) > keptMembers {
+		p.members = nil
+	}
+	for i := range p.layers {
+		l := &p.layers[i]
+		for _, buffer := range [...]*[]byte{&l.text, &l.fields, &l.made, &l.beyond, &l.repaired} {
+			release(buffer)
+		}
+	}
+	for _, buffer := range [...]*[]byte{&p.arena, &p.names, &p.name, &p.scratch} {
+		release(buffer)
+	}
+}
+
+// release gives up a buffer that is too large to be kept.
+func release(buffer *[]byte) {
+	if cap(*buffer) > keptBytes {
+		*buffer = nil
+	}
+}
+
+// firstLine returns the first of p.lines, if there is one.
+func (p *Parser) firstLine() (line Line, ok bool) {
+	if len(p.lines) == 0 {
+		return Line{}, false
+	}
+	line = p.lines[0].Clone()
+	p.forget()
+	return line, true
 }

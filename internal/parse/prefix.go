@@ -14,7 +14,7 @@ const maxPrefix = 256
 // printed, as far as it tells a request id; id is nil if it does not. The
 // prefixes that tell none (Java's "[INFO] ", Go's "2026/11/22 10:52:42 ") need
 // no knowledge here: isPrefix knows them.
-func splitPrefix(text []byte) (rest, id []byte) {
+func (p *Parser) splitPrefix(text []byte) (rest, id []byte) {
 	if len(text) == 0 {
 		return text, nil
 	}
@@ -28,7 +28,7 @@ func splitPrefix(text []byte) (rest, id []byte) {
 		rest, id, ok = splitRuby(text)
 	}
 	switch {
-	case ok && isRequestID(id):
+	case ok && isRequestID(id) && !p.isLevel(id): // pino-lambda leaves an id out
 		return rest, id
 	case ok && isNoID(id):
 		return rest, nil
@@ -149,7 +149,7 @@ func (p *Parser) isPrefix(text []byte) bool {
 	if len(text) > maxPrefix {
 		return false
 	}
-	text, _ = splitPrefix(skipFiller(text))
+	text, _ = p.splitPrefix(skipFiller(text))
 	for text = skipFiller(text); len(text) > 0; text = skipFiller(text) {
 		field, rest := cutField(text)
 		if !p.isPrefixField(field, skipFiller(rest)) {
@@ -198,14 +198,22 @@ func (p *Parser) isPrefixField(field, rest []byte) bool {
 	return isName(name) && (colon || bytes.IndexByte(name, '.') > 0 || isSeparator(next) || p.isLevel(name))
 }
 
-// isLevel says whether b is a level's name for any logger.
+// isLevel reports whether b is a level's name for any logger.
 func (p *Parser) isLevel(b []byte) bool {
+	for _, word := range [...]string{"ANY", "DEFAULT", "HTTP", "SUCCESS", "UNKNOWN"} {
+		if len(b) == len(word) && strings.EqualFold(word, string(b)) {
+			return string(b) == word // in small letters it is what somebody says
+		}
+	}
 	if _, ok := find(p.scale, b); ok {
 		return true
 	}
-	name := strings.ToUpper(string(b))
-	_, ok := aliases[name]
-	return ok || name == "UNDEFINED" // Java's LambdaLogger
+	for i := range aliases {
+		if len(b) == len(aliases[i].name) && strings.EqualFold(aliases[i].name, string(b)) {
+			return true
+		}
+	}
+	return strings.EqualFold("UNDEFINED", string(b)) // Java's LambdaLogger
 }
 
 // isSeparator says whether b stands between the fields of a prefix.
@@ -229,4 +237,31 @@ func isName(b []byte) bool {
 		}
 	}
 	return len(b) > 0
+}
+
+// levelAround returns the highest level that the prefix or the envelope around a
+// line tells, a zero one if neither does.
+func (p *Parser) levelAround(around *told) (highest Level) {
+	if around.level != nil {
+		highest, _ = p.levelOf(around.level)
+	}
+	for _, text := range [...][]byte{around.prefix, around.lead} {
+		text = skipFiller(text[:min(len(text), maxPrefix)])
+		for len(text) > 0 {
+			field, rest := cutField(text)
+			rest = skipFiller(rest)
+			word := bytes.Trim(field, "[]()<>:")
+			if colon := bytes.IndexByte(word, ':'); colon > 0 { // Python's "ERROR:root:"
+				word = word[:colon]
+			}
+			if l, ok := named(p.scale, word); ok && (highest.Name == "" || l.Rank > highest.Rank) {
+				highest = l
+			}
+			if !p.isPrefixField(field, rest) {
+				break
+			}
+			text = rest
+		}
+	}
+	return highest
 }

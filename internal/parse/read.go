@@ -2,19 +2,20 @@ package parse
 
 import (
 	"bytes"
-	"errors"
-	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/jsonscan"
 )
 
+// The third stage reads an object's members. The strict reader takes what is
+// valid; only where it stops, the tolerant one makes the object valid first.
+
 // state says how an object's text ends.
 type state uint8
 
 const (
-	broken  state = iota // the text breaks off or is no valid JSON
+	broken  state = iota // the text breaks off, or cannot be read up to the object's end
 	trailed              // the object is whole, and something follows it
 	whole                // the text is the object
 )
@@ -24,9 +25,14 @@ const (
 type object struct {
 	locator, level, text, exception, module []byte
 
-	requestID []byte // a string that isOwnID takes
-	message   []byte
-	timestamp bool
+	requestID  []byte // a string that isOwnID takes
+	message    []byte
+	timestamp  bool
+	named      bool   // it has the name for a request id that the runtimes use
+	otherLevel []byte // under another name that loggers have for it
+
+	// What a runtime's envelope says of an exception.
+	errorType, errorMessage, stackTrace []byte
 
 	// With a Mapping only: the level where it is known already, the exceptions
 	// beside the first, and whether the line is ours by mapped names.
@@ -37,11 +43,9 @@ type object struct {
 	own        bool // it is ours by our own names
 	ownLocator bool // it has a locator under our own name
 
-	state state
-	end   int  // where the object ends, or how far it could be read
-	cost  int  // of a broken object: how many bytes it took to see that
-	short bool // broken because the text ends too early
-	deep  bool // nested deeper than maxDepth
+	state  state
+	end    int // where the object ends, or how far it could be read
+	faults jsonscan.Faults
 }
 
 // scan reads the object at the start of text, which is of layer n. Members
@@ -49,23 +53,23 @@ type object struct {
 func (p *Parser) scan(text []byte, n int) (o object) {
 	l := &p.layers[n]
 	p.begin(l)
-	if !p.scanQuick(&o, l, text) {
+	if !p.scanStrictly(&o, l, text) {
 		o = object{}
 		p.begin(l)
-		p.scanSlowly(&o, l, text)
+		p.scanTolerantly(&o, l, text)
 	}
 	return o
 }
 
 // begin forgets the last object of a layer.
 func (p *Parser) begin(l *layer) {
-	l.fields, l.made = l.fields[:0], l.made[:0]
+	l.fields, l.made, l.beyond = l.fields[:0], l.made[:0], l.beyond[:0]
 	p.members, p.names = p.members[:0], p.names[:0]
 }
 
-// scanQuick is scan for an object that is valid and not too deep; otherwise it
-// is false, and what it has done is to be forgotten.
-func (p *Parser) scanQuick(o *object, l *layer, text []byte) bool {
+// scanStrictly is scan for an object that is valid and not too deep; otherwise
+// it is false, and what it has done is to be forgotten.
+func (p *Parser) scanStrictly(o *object, l *layer, text []byte) bool {
 	i := jsonscan.Space(text, 1)
 	if i < len(text) && text[i] == '}' {
 		o.end = i + 1
@@ -101,11 +105,40 @@ func (p *Parser) scanQuick(o *object, l *layer, text []byte) bool {
 			return false
 		}
 	}
+	o.setState(text)
+	return true
+}
+
+// setState says whether something follows the object.
+func (o *object) setState(text []byte) {
 	o.state = whole
 	if len(trimSpace(text[o.end:])) > 0 {
 		o.state = trailed
 	}
-	return true
+}
+
+// scanTolerantly is scan for any object.
+func (p *Parser) scanTolerantly(o *object, l *layer, text []byte) {
+	l.repaired, o.end, o.faults = p.repairer.Object(l.repaired[:0], text)
+	m := 0
+	eachMember(l.repaired, func(name, value jsontext.Value, at int) bool {
+		p.member(o, l, m, name, value, nil, at)
+		m++
+		return true
+	})
+	if o.faults&jsonscan.Cut == 0 {
+		o.setState(text)
+	}
+}
+
+// beginsLine reports whether text begins with an object, but for a prefix that
+// loggers write: then it is no part of the object before it.
+func (p *Parser) beginsLine(text []byte) bool {
+	brace := bytes.IndexByte(text[:min(len(text), maxPrefix)], '{')
+	if brace < 0 || nextBrace(text[brace:], 0) != 0 {
+		return false
+	}
+	return bytes.IndexAny(text[:brace], "\r\n\"") < 0 && p.isPrefix(text[:brace])
 }
 
 // member stores the i-th member of an object, whose value begins at at: under
@@ -114,70 +147,30 @@ func (p *Parser) scanQuick(o *object, l *layer, text []byte) bool {
 func (p *Parser) member(o *object, l *layer, i int, name, value, printed jsontext.Value, at int) {
 	switch {
 	case p.mapping != nil:
-		p.note(o, i, name, value, at)
-	case i < maxMembers && p.set(o, p.memberName(name), value):
+		p.note(o, l, i, name, value, at)
+	case i < maxMembers && p.set(o, l, p.memberName(name), value):
 	case printed != nil:
 		l.fields = append(append(l.fields, ','), printed...)
 	default:
-		l.fields = append(append(append(append(l.fields, ','), name...), ':'), value...)
+		l.fields = appendMember(l.fields, name, value)
 	}
 }
 
-// scanSlowly is scan for any object.
-func (p *Parser) scanSlowly(o *object, l *layer, text []byte) {
-	p.buf = *bytes.NewBuffer(text)
-	p.dec.Reset(&p.buf, lenient...)
-	_, err := p.dec.ReadToken() // the brace
-	for i := 0; err == nil && p.dec.PeekKind() != '}'; i++ {
-		var name, value jsontext.Value
-		if name, err = p.dec.ReadValue(); err != nil {
-			break
-		}
-		if value, err = p.dec.ReadValue(); err != nil {
-			p.noteCut(o, name)
-			break
-		}
-		o.deep = o.deep || deeper(value, maxDepth-1)
-		p.member(o, l, i, name, value, nil, int(p.dec.InputOffset())-len(value))
-	}
-	if err == nil {
-		_, err = p.dec.ReadToken()
-	}
-	o.end = int(p.dec.InputOffset())
-	switch {
-	case err != nil:
-		o.state, o.short = broken, errors.Is(err, io.ErrUnexpectedEOF)
-		o.cost = len(text)
-		if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
-			o.cost = int(syntax.ByteOffset)
-		}
-	case len(trimSpace(text[o.end:])) > 0:
-		o.state = trailed
-	default:
-		o.state = whole
-	}
+// appendMember appends `,"name":value`.
+func appendMember(dst []byte, quoted, value jsontext.Value) []byte {
+	return append(append(append(append(dst, ','), quoted...), ':'), value...)
 }
 
-// memberName returns the contents of a name. They are valid until the next call.
-func (p *Parser) memberName(quoted []byte) []byte {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-	// The decoder has accepted the name; invalid UTF-8 is in none of ours.
-	p.name, _ = jsontext.AppendUnquote(p.name[:0], quoted)
-	return p.name
-}
-
-// set stores a member and says whether that was its place: false means that it
-// belongs into the fields.
-func (p *Parser) set(o *object, name []byte, value jsontext.Value) bool {
+// set stores a member and reports whether that was its place: false means that
+// it belongs into the fields.
+func (p *Parser) set(o *object, l *layer, name []byte, value jsontext.Value) bool {
 	switch string(name) {
 	case "locator":
-		o.locator = value
+		return p.first(l, roleLocator, &o.locator, value)
 	case "level":
-		o.level = value
+		return p.first(l, roleLevel, &o.level, value)
 	case "text":
-		o.text = value
+		return p.first(l, roleText, &o.text, value)
 	case "exception":
 		o.exception = value
 	case "module":
@@ -187,63 +180,80 @@ func (p *Parser) set(o *object, name []byte, value jsontext.Value) bool {
 			return false
 		}
 		o.requestID = value
-	case "message":
-		o.message = value
-		return false
-	case "timestamp":
-		o.timestamp = true
-		return false
+		o.named = o.named || string(name) == "requestId" || string(name) == "AWSRequestId"
 	default:
+		p.remember(o, name, value)
 		return false
 	}
 	return true
 }
 
-// cut notes a member whose value cannot be read, so that a line that breaks off
-// in it is still known as ours.
-func (o *object) cut(name []byte) {
+// remember notes what means something only in some objects.
+func (p *Parser) remember(o *object, name []byte, value jsontext.Value) {
 	switch string(name) {
-	case "locator":
-		o.locator = unreadable
-	case "level":
-		o.level = unreadable
-	case "text":
-		o.text = unreadable
+	case "message":
+		o.message = value
+	case "timestamp":
+		o.timestamp = true
+	case "log_level", "severity", "levelname", "severity_text", "level_name":
+		if _, ok := p.levelOf(value); ok && o.otherLevel == nil {
+			o.otherLevel = value
+		}
+	case "errorType":
+		o.errorType = value
+	case "errorMessage":
+		o.errorMessage = value
+	case "stackTrace":
+		o.stackTrace = value
 	}
 }
 
-// unreadable stands for the value of a member at which the text breaks off. It
-// is no JSON value.
-var unreadable = []byte("?")
-
-// deeper says whether a valid JSON value is nested deeper than limit.
-func deeper(value []byte, limit int) bool {
-	if len(value) <= 2*limit || value[0] != '{' && value[0] != '[' {
+// first stores a member that is to be the first one of its name with a value
+// that fits its role. It is false for one that is not.
+func (p *Parser) first(l *layer, r role, to *[]byte, value jsontext.Value) bool {
+	before := *to
+	if before == nil {
+		*to = value
+		return true
+	}
+	if p.fits(r, before) || !p.fits(r, value) {
 		return false
 	}
-	depth := 0
-	for i := 0; i < len(value); i++ {
-		switch value[i] {
-		case '"':
-			i = stringEnd(value, i)
-		case '{', '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case '}', ']':
-			depth--
+	*to = value
+	if p.mapping == nil {
+		l.fields = appendMember(l.fields, []byte(`"`+roleNames[r]+`"`), before)
+		return true
+	}
+	for i := range p.members {
+		if m := &p.members[i]; m.own && &m.value[0] == &before[0] {
+			m.own = false
 		}
+	}
+	return true
+}
+
+// fits reports whether a value is what a role wants.
+func (p *Parser) fits(r role, value jsontext.Value) bool {
+	switch value.Kind() {
+	case '"':
+		switch r {
+		case roleLevel:
+			_, ok := p.levelOf(value)
+			return ok
+		case roleLocator:
+			return len(bytes.TrimSpace(p.memberName(value))) > 0
+		}
+		return true
+	case '0':
+		return r == roleLocator && isInteger(value)
 	}
 	return false
 }
 
-// stringEnd returns the position of the quote that closes the string which the
-// quote at i opens, in valid JSON.
-func stringEnd(b []byte, i int) int {
-	for i++; i < len(b) && b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
-		}
+// levelOf returns the level that a JSON string names.
+func (p *Parser) levelOf(value jsontext.Value) (Level, bool) {
+	if value.Kind() != '"' {
+		return Level{}, false
 	}
-	return i
+	return named(p.scale, p.memberName(value))
 }

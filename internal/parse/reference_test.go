@@ -41,7 +41,7 @@ func members(text []byte) (all []member, ok bool) {
 
 // reference is what the rules say of an object that nothing is around.
 type reference struct {
-	ours, valid                      bool
+	ours, valid                      bool // valid: its level is known
 	locator, level, text, module, id string
 	exception                        string // of a string
 	rest                             []member
@@ -52,46 +52,96 @@ var idNames = map[string]bool{
 	"awsRequestId": true, "AWSRequestId": true, "function_request_id": true,
 }
 
+var levelNames = map[string]bool{"log_level": true, "severity": true, "levelname": true, "severity_text": true, "level_name": true}
+
+// levelNamed is the level that a value names.
+func levelNamed(value string) (string, bool) {
+	level, known := parse.DefaultScale().Find(strings.TrimSpace(unquoteRaw(value)))
+	return level.Name, known && isString(value)
+}
+
+// suits reports whether a value is what a name wants.
+func suits(name, value string) bool {
+	switch name {
+	case "level":
+		_, ok := levelNamed(value)
+		return ok
+	case "locator":
+		return isString(value) && strings.TrimSpace(unquoteRaw(value)) != "" || value != "" && strings.Trim(value, "-0123456789") == ""
+	}
+	return isString(value)
+}
+
 // refer applies the rules to an object's members in the plainest way.
 func refer(all []member) (r reference) {
-	last := map[string]string{}
+	one := map[string]string{}
+	other := ""
 	for _, m := range all {
+		before, again := one[m.Name]
 		switch {
-		case m.Name == "locator", m.Name == "level", m.Name == "text", m.Name == "exception", m.Name == "module":
-			last[m.Name] = m.Value
-		case idNames[m.Name] && r.id == "" && isString(m.Value) && isID(unquoteRaw(m.Value)):
-			r.id = unquote(m.Value)
-		default:
+		case m.Name == "exception", m.Name == "module":
+			one[m.Name] = m.Value
+		case m.Name != "locator" && m.Name != "level" && m.Name != "text":
+			if idNames[m.Name] && r.id == "" && isString(m.Value) && isID(unquoteRaw(m.Value)) {
+				r.id = unquote(m.Value)
+				continue
+			}
+			if level, ok := levelNamed(m.Value); ok && levelNames[m.Name] && other == "" {
+				other = level
+			}
 			r.rest = append(r.rest, m)
+		case !again:
+			one[m.Name] = m.Value
+		case suits(m.Name, before) || !suits(m.Name, m.Value):
+			r.rest = append(r.rest, m)
+		default:
+			r.rest = append(r.rest, member{m.Name, before})
+			one[m.Name] = m.Value
 		}
 	}
-	_, hasLocator := last["locator"]
-	_, hasLevel := last["level"]
-	_, hasText := last["text"]
-	r.ours = hasLocator || hasLevel && hasText
-	level, known := parse.DefaultScale().Find(strings.TrimSpace(unquoteRaw(last["level"])))
-	r.level = level.Name
-	r.valid = known && isString(last["level"])
-	switch locator := last["locator"]; {
+	_, hasLocator := one["locator"]
+	_, hasLevel := one["level"]
+	_, hasText := one["text"]
+	_, hasException := one["exception"]
+	hasLevel = hasLevel || other != ""
+	r.ours = hasLocator && (hasLevel || hasText || hasException) || hasLevel && hasText
+	if r.level, r.valid = levelNamed(one["level"]); !r.valid {
+		r.level, r.valid = other, other != ""
+	}
+	r.finish(one)
+	return r
+}
+
+// finish sets the strings.
+func (r *reference) finish(one map[string]string) {
+	r.locator = "?"
+	switch locator := one["locator"]; {
 	case isString(locator):
-		if strings.TrimSpace(unquote(locator)) != "" {
+		if suits("locator", locator) {
 			r.locator = unquote(locator)
 		}
-	case locator != "" && strings.Trim(locator, "-0123456789") == "":
+	case locator != "" && strings.Contains("-0123456789", locator[:1]):
 		r.locator = locator
+	case locator != "":
+		r.rest = append(r.rest, member{"locator", locator})
 	}
-	r.valid = r.valid && r.locator != ""
-	for name, to := range map[string]*string{"text": &r.text, "module": &r.module, "exception": &r.exception} {
-		switch value := last[name]; {
-		case value == "" || value == "null":
-		case isString(value):
+	switch module := one["module"]; {
+	case isString(module):
+		r.module = unquote(module)
+	case module != "" && module != "null":
+		r.rest = append(r.rest, member{"module", module})
+	}
+	for name, to := range map[string]*string{"text": &r.text, "exception": &r.exception} {
+		if value := one[name]; isString(value) {
 			*to = unquote(value)
-		case name == "exception" && (value[0] == '{' || value[0] == '['):
-		default:
-			r.valid = false
 		}
 	}
-	return r
+	if text := one["text"]; text != "" && text != "null" && !isString(text) {
+		var b bytes.Buffer
+		if json.Compact(&b, []byte(text)) == nil {
+			r.text = b.String()
+		}
+	}
 }
 
 func isString(value string) bool { return strings.HasPrefix(value, `"`) }
@@ -145,7 +195,7 @@ func checkReference(t *testing.T, text []byte, line parse.Line, ok bool) {
 	if !r.valid {
 		return
 	}
-	if line.Level.Name != r.level || line.Text != r.text || line.Module != r.module || r.exception != "" && line.Exception != r.exception {
+	if line.Level.Name != r.level || replaced(member{"", line.Text}) != replaced(member{"", r.text}) || line.Module != r.module || r.exception != "" && line.Exception != r.exception {
 		t.Fatalf("%q: got %+v; want %+v", text, line, r)
 	}
 	rest, _ := members([]byte(line.Fields))
@@ -213,7 +263,7 @@ func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 	}
 	switch line.Kind {
 	case parse.Ours:
-		if line.Locator == "" || !areBeside(line.Issues) || line.Raw != "" {
+		if line.Locator == "" || line.Raw != "" {
 			t.Errorf("%q: ours, but %+v", input, line)
 		}
 	case parse.Invalid:
@@ -225,16 +275,14 @@ func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 			t.Errorf("%q: plain, but %+v", input, line)
 		}
 	}
-}
-
-// areBeside says whether all issues are about the text beside an object.
-func areBeside(issues []string) bool {
-	for _, issue := range issues {
-		if !strings.HasPrefix(issue, "other text ") || len(issue) > 600 {
-			return false
+	for _, issue := range line.Issues {
+		if len(issue) > 600 {
+			t.Errorf("%q: an issue of %d bytes", input, len(issue))
 		}
 	}
-	return len(issues) <= 1+4 // one in front; behind, one for each layer
+	if len(line.Issues) > 5+1+4 { // of members, of the object; in front, and behind, one for each layer
+		t.Errorf("%q: %d issues", input, len(line.Issues))
+	}
 }
 
 // TestReference compares the parser with encoding/json over the samples and

@@ -14,13 +14,17 @@ const maxThrown = 3
 // unknownLocator is the locator of a line whose logger tells none.
 var unknownLocator = []byte(`"?"`)
 
-// mapLevel finds the level and says whether there is one.
-func (p *Parser) mapLevel(o *object) bool {
-	if p.readLevel(o, o.level) {
+// mapLevel finds the level and reports whether there is one. text is the name of
+// the member that the text was found in.
+func (p *Parser) mapLevel(o *object, text string) bool {
+	if o.otherLevel != nil && kind(o.level) == '0' && p.readLevel(o, o.otherLevel, text) {
+		return true // a name says more than a number
+	}
+	if p.readLevel(o, o.level, text) {
 		return true
 	}
 	for _, name := range p.mapping.roles[roleLevel] {
-		if v, ok := p.lookup(name); ok && p.readLevel(o, v) {
+		if v, ok := p.lookup(name, roleLevel); ok && p.readLevel(o, v, text) {
 			p.take1(o.level == nil)
 			if o.level == nil {
 				o.level = v
@@ -28,18 +32,23 @@ func (p *Parser) mapLevel(o *object) bool {
 			return true
 		}
 	}
-	if o.level != nil {
+	if o.otherLevel != nil && p.readLevel(o, o.otherLevel, text) {
 		return true
 	}
-	for _, name := range p.mapping.roles[roleLevel] { // one that is not on the scale
-		if v, ok := p.lookup(name); ok && (v[0] == '"' || kind(v) == '0' || kind(v) == '?') {
+	return o.level != nil || p.mapOddLevel(o)
+}
+
+// mapOddLevel finds a level that is not on the scale, or one that is left out.
+func (p *Parser) mapOddLevel(o *object) bool {
+	for _, name := range p.mapping.roles[roleLevel] {
+		if v, ok := p.lookup(name, roleLevel); ok && (v[0] == '"' || kind(v) == '0') {
 			o.level = v
 			p.take1(true)
 			return true
 		}
 	}
 	if silent := p.mapping.silent; silent != "" {
-		if _, ok := p.find(0, len(p.members), silent); ok {
+		if _, ok := p.find(0, len(p.members), silent, roles); ok {
 			o.known, ok = p.scale.Find("INFORMATION")
 			return ok
 		}
@@ -47,24 +56,81 @@ func (p *Parser) mapLevel(o *object) bool {
 	return false
 }
 
-// readLevel reads a level and says whether it is on the scale.
-func (p *Parser) readLevel(o *object, value jsontext.Value) (ok bool) {
+// readLevel reads a level and reports whether it is on the scale.
+func (p *Parser) readLevel(o *object, value jsontext.Value, text string) (ok bool) {
 	switch kind(value) {
 	case '"':
-		o.known, ok = p.mapping.level(p.scale, bytes.TrimSpace(p.memberName(value)))
+		name := bytes.TrimSpace(p.memberName(value))
+		if o.known, ok = named(p.scale, name); !ok {
+			o.known, ok = p.numberedLevel(string(name), text)
+		}
 	case '0':
-		o.known, ok = p.mapping.level(p.scale, value)
+		o.known, ok = p.numberedLevel(string(value), text)
 	}
 	return ok
 }
 
-// mapText finds the text and returns its name, "" for none.
+// numberedLevel reads a level that is a number, or a name that numbers have. What
+// means nothing to the preset of the line may mean something to the first one.
+func (p *Parser) numberedLevel(level, text string) (Level, bool) {
+	m := p.mapping
+	numbers := p.numbersFor(text)
+	l, ok := m.level(p.scale, level, numbers)
+	if !ok && numbers != m.numbers {
+		return m.level(p.scale, level, m.numbers)
+	}
+	return l, ok
+}
+
+// numbersFor returns what numbers mean to the preset by whose names the line was
+// recognised: the one of those with this name for the text that has most of its
+// other names in the line, the first of several. It is nil where no preset is
+// in use that prints numbers.
+func (p *Parser) numbersFor(text string) *numbering {
+	m := p.mapping
+	if len(m.presets) < 2 {
+		return m.numbers
+	}
+	best, most := m.numbers, -1
+	for i := range m.presets {
+		preset := &m.presets[i]
+		if preset.numbers == nil || !hasName(preset.names[roleText], text) {
+			continue
+		}
+		n, signed := 0, preset.sign == ""
+		for _, names := range [...]string{preset.names[roleLocator], preset.names[roleLevel], preset.names[roleException], preset.sign} {
+			for name := range strings.SplitSeq(names, ",") {
+				if _, ok := p.find(0, len(p.members), name, roles); ok && name != "" {
+					n++
+					signed = signed || hasName(preset.sign, name)
+				}
+			}
+		}
+		if signed && n > most {
+			best, most = preset.numbers, n
+		}
+	}
+	return best
+}
+
+// hasName reports whether name is among names, which commas separate.
+func hasName(names, name string) bool {
+	for one := range strings.SplitSeq(names, ",") {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
+
+// mapText finds the text and returns its name, "" for none. Our own name goes
+// first in a line that is ours by our own names.
 func (p *Parser) mapText(o *object, l *layer) string {
-	if o.text != nil && (o.own || kind(o.text) != 'n') {
+	if o.text != nil && o.own {
 		return roleNames[roleText]
 	}
 	for _, name := range p.mapping.roles[roleText] {
-		v, ok := p.lookup(name)
+		v, ok := p.lookup(name, roleText)
 		if !ok || kind(v) == 'n' {
 			continue
 		}
@@ -73,10 +139,16 @@ func (p *Parser) mapText(o *object, l *layer) string {
 			o.exception = v
 			return name
 		}
-		if o.text = v; v[0] != '"' && v[0] != unreadable[0] {
+		if o.text != nil {
+			p.release(&o.text)
+		}
+		if o.text = v; v[0] != '"' {
 			o.text = l.quote(func(dst []byte) []byte { return appendCompact(dst, v) })
 		}
 		return name
+	}
+	if o.text != nil && kind(o.text) != 'n' {
+		return roleNames[roleText]
 	}
 	return ""
 }
@@ -97,7 +169,7 @@ func (p *Parser) isUncaught(o *object, value jsontext.Value) (uncaught bool) {
 func (p *Parser) mapExceptions(o *object, l *layer) bool {
 	n := 0
 	for _, name := range p.mapping.roles[roleException] {
-		v, ok := p.lookup(name)
+		v, ok := p.lookup(name, roleException)
 		if !ok {
 			v, ok = p.group(l, name)
 		}
@@ -126,7 +198,7 @@ func (p *Parser) mapLocator(o *object, l *layer) {
 		return
 	}
 	for _, name := range p.mapping.roles[roleLocator] {
-		v, ok := p.lookup(name)
+		v, ok := p.lookup(name, roleLocator)
 		if !ok {
 			v, ok = p.group(l, name)
 		}
@@ -147,13 +219,13 @@ func (p *Parser) mapLocator(o *object, l *layer) {
 // mapWords finds the module and the request id.
 func (p *Parser) mapWords(o *object) {
 	for _, name := range p.mapping.roles[roleModule] {
-		if v, ok := p.lookup(name); ok && o.module == nil && v[0] == '"' {
+		if v, ok := p.lookup(name, roleModule); ok && o.module == nil && v[0] == '"' {
 			o.module = v
 			p.take1(true)
 		}
 	}
 	for _, name := range p.mapping.roles[roleRequestID] {
-		if v, ok := p.lookup(name); ok && o.requestID == nil && v[0] == '"' && isOwnID(p.memberName(v)) {
+		if v, ok := p.lookup(name, roleRequestID); ok && o.requestID == nil && v[0] == '"' && isOwnID(p.memberName(v)) {
 			o.requestID = v
 			p.take1(true)
 		}

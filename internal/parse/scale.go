@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -30,42 +31,59 @@ const (
 
 const defaultLevels = "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7"
 
-// aliases says, for the names that common loggers print, which level each
-// stands for: the first of the list that is on the scale. Most of them are
-// from syslog (RFC 5424), java.util.logging, log4j, Python, .NET (whose console
-// formatter prints four letters), Go's zap and Rust's tracing.
-var aliases = map[string][]string{
-	"ALL":           {"TRACE", "DEBUG"},
-	"SILLY":         {"TRACE", "DEBUG"},
-	"FINEST":        {"TRACE", "DEBUG"},
-	"FINER":         {"TRACE", "DEBUG"},
-	"TRCE":          {"TRACE", "DEBUG"},
-	"TRACE":         {"VERBOSE", "DEBUG"},
-	"VERBOSE":       {"TRACE", "DEBUG"},
-	"FINE":          {"DEBUG", "TRACE"},
-	"DBG":           {"DEBUG", "TRACE"},
-	"DBUG":          {"DEBUG", "TRACE"},
-	"DEBUG":         {"TRACE", "VERBOSE"},
-	"CONFIG":        {"INFO", "INFORMATION"},
-	"LOG":           {"INFO", "INFORMATION"},
-	"INFO":          {"INFORMATION"},
-	"INFORMATION":   {"INFO"},
-	"INFORMATIONAL": {"INFO", "INFORMATION"},
-	"NOTICE":        {"INFO", "INFORMATION"},
-	"WARN":          {"WARNING"},
-	"WARNING":       {"WARN"},
-	"ERR":           {"ERROR", "SEVERE"},
-	"ERROR":         {"SEVERE", "ERR"},
-	"FAIL":          {"ERROR", "SEVERE", "ERR"},
-	"SEVERE":        {"ERROR", "ERR"},
-	"CRIT":          {"CRITICAL", "FATAL", "ERROR"},
-	"CRITICAL":      {"CRIT", "FATAL", "ERROR"},
-	"DPANIC":        {"PANIC", "FATAL", "CRITICAL", "ERROR"},
-	"PANIC":         {"FATAL", "CRITICAL", "ERROR"},
-	"FATAL":         {"CRITICAL", "ERROR"},
-	"ALERT":         {"CRITICAL", "FATAL", "ERROR"},
-	"EMERG":         {"EMERGENCY", "FATAL", "CRITICAL", "ERROR"},
-	"EMERGENCY":     {"EMERG", "FATAL", "CRITICAL", "ERROR"},
+// An alias is a name that common loggers print, and which level it stands for:
+// the first of the list that is on the scale.
+type alias struct {
+	name string
+	list [4]string
+}
+
+// Most of the aliases are from syslog (RFC 5424), java.util.logging, log4j,
+// Python, loguru, Ruby (whose unknown prints as ANY), winston, Serilog, .NET
+// (whose console formatter prints four letters), Go's zap, Rust's tracing and
+// Google's Cloud Logging. This is a list, and no map, as that would be made when
+// the process starts.
+var aliases = [...]alias{
+	{"ALL", [4]string{"TRACE", "DEBUG"}},
+	{"SILLY", [4]string{"TRACE", "DEBUG"}},
+	{"FINEST", [4]string{"TRACE", "DEBUG"}},
+	{"FINER", [4]string{"TRACE", "DEBUG"}},
+	{"TRCE", [4]string{"TRACE", "DEBUG"}},
+	{"TRACE", [4]string{"VERBOSE", "DEBUG"}},
+	{"VERBOSE", [4]string{"TRACE", "DEBUG"}},
+	{"FINE", [4]string{"DEBUG", "TRACE"}},
+	{"DBG", [4]string{"DEBUG", "TRACE"}},
+	{"DBUG", [4]string{"DEBUG", "TRACE"}},
+	{"DEBUG", [4]string{"TRACE", "VERBOSE"}},
+	{"CONFIG", [4]string{"INFO", "INFORMATION"}},
+	{"LOG", [4]string{"INFO", "INFORMATION"}},
+	{"INFO", [4]string{"INFORMATION"}},
+	{"INFORMATION", [4]string{"INFO"}},
+	{"INFORMATIONAL", [4]string{"INFO", "INFORMATION"}},
+	{"NOTICE", [4]string{"INFO", "INFORMATION"}},
+	{"WARN", [4]string{"WARNING"}},
+	{"WARNING", [4]string{"WARN"}},
+	{"ERR", [4]string{"ERROR", "SEVERE"}},
+	{"ERROR", [4]string{"SEVERE", "ERR"}},
+	{"FAIL", [4]string{"ERROR", "SEVERE", "ERR"}},
+	{"SEVERE", [4]string{"ERROR", "ERR"}},
+	{"CRIT", [4]string{"CRITICAL", "FATAL", "ERROR"}},
+	{"CRITICAL", [4]string{"CRIT", "FATAL", "ERROR"}},
+	{"DPANIC", [4]string{"PANIC", "FATAL", "CRITICAL", "ERROR"}},
+	{"PANIC", [4]string{"FATAL", "CRITICAL", "ERROR"}},
+	{"FATAL", [4]string{"CRITICAL", "ERROR"}},
+	{"ALERT", [4]string{"CRITICAL", "FATAL", "ERROR"}},
+	{"EMERG", [4]string{"EMERGENCY", "FATAL", "CRITICAL", "ERROR"}},
+	{"EMERGENCY", [4]string{"EMERG", "FATAL", "CRITICAL", "ERROR"}},
+	{"VRB", [4]string{"TRACE", "DEBUG"}},
+	{"INF", [4]string{"INFO", "INFORMATION"}},
+	{"WRN", [4]string{"WARN", "WARNING"}},
+	{"FTL", [4]string{"FATAL", "CRITICAL", "ERROR"}},
+	{"HTTP", [4]string{"INFO", "INFORMATION"}},
+	{"SUCCESS", [4]string{"INFO", "INFORMATION"}},
+	{"DEFAULT", [4]string{"INFO", "INFORMATION"}},
+	{"ANY", [4]string{"ERROR", "SEVERE", "ERR"}},
+	{"UNKNOWN", [4]string{"ERROR", "SEVERE", "ERR"}},
 }
 
 // DefaultScale is DEBUG 0, INFO 1, WARN 2, ALARM 6, ERROR 7, with errors from
@@ -142,13 +160,14 @@ func (s *Scale) index() {
 		s.names[l.Name] = l
 	}
 	resolved := make(map[string]Level)
-	for alias, targets := range aliases {
-		if _, own := s.names[alias]; own {
+	for i := range aliases {
+		a := &aliases[i]
+		if _, own := s.names[a.name]; own {
 			continue
 		}
-		for _, target := range targets {
+		for _, target := range a.list {
 			if l, ok := s.names[target]; ok {
-				resolved[alias] = l
+				resolved[a.name] = l
 				break
 			}
 		}
@@ -212,23 +231,39 @@ func find[T ~string | ~[]byte](s *Scale, name T) (Level, bool) {
 	return l, ok
 }
 
-// Warn returns the level under which invalid lines are stored. On every scale
-// it is named WARN and is no error: readers find invalid lines in one place.
-// Its rank is that of WARN or of its alias WARNING or, on a scale with neither,
-// of the highest level below the errors (of the lowest level if all are
-// errors).
-func (s *Scale) Warn() Level {
-	warn := Level{Name: "WARN", Rank: s.levels[0].Rank}
-	if l, ok := s.Find("WARN"); ok {
-		warn.Rank = l.Rank
-		return warn
+// named is find for what loggers print for a level: in a terminal's colours, or
+// as Python's name for a number that has none.
+func named(s *Scale, text []byte) (Level, bool) {
+	text = bytes.TrimSpace(text)
+	if l, ok := find(s, text); ok {
+		return l, true
 	}
-	for _, l := range s.levels {
-		if !l.Error {
-			warn.Rank = l.Rank
+	if bytes.IndexByte(text, 0x1b) >= 0 && len(text) < 4*maxLevelName {
+		return find(s, bytes.TrimSpace(withoutColours(text)))
+	}
+	const python = "Level "
+	if len(text) > len(python) && len(text) < maxLevelName && bytes.EqualFold(text[:len(python)], []byte(python)) {
+		if number, err := strconv.Atoi(string(text[len(python):])); err == nil {
+			return pythonNumbers.level(s, float64(number))
 		}
 	}
-	return warn
+	return Level{}, false
+}
+
+// Warn returns the level under which invalid lines are stored whose own level
+// cannot be made out. On every scale it is named WARN: readers find them in one
+// place. Its rank is that of WARN or of its alias WARNING or, on a scale with
+// neither, of the highest level below the errors (of the lowest level if all are
+// errors), and it is an error if that level is one.
+func (s *Scale) Warn() Level {
+	l, ok := s.Find("WARN")
+	for i := range s.levels {
+		if !ok && (i == 0 || !s.levels[i].Error) {
+			l = s.levels[i]
+		}
+	}
+	l.Name = "WARN"
+	return l
 }
 
 // Top is the highest level.

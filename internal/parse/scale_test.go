@@ -56,9 +56,10 @@ func TestDefaultScale(t *testing.T) {
 func TestParseScale(t *testing.T) {
 	tests := []struct {
 		name, levels, errorsFrom string
-		list                     string            // names in order
-		errors                   string            // those that are errors
-		warn                     int               // Warn's rank
+		list                     string // names in order
+		errors                   string // those that are errors
+		warn                     int    // Warn's rank
+		warnIsError              bool
 		top, info                string            // Top and Info
 		find                     map[string]string // "" for none
 	}{
@@ -68,7 +69,7 @@ func TestParseScale(t *testing.T) {
 		},
 		{
 			name: "errors from an alias", errorsFrom: "warning",
-			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "WARN ALARM ERROR", warn: 2, top: "ERROR", info: "INFO",
+			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "WARN ALARM ERROR", warn: 2, warnIsError: true, top: "ERROR", info: "INFO",
 		},
 		{
 			name: "replaced, in any order, with spaces", levels: " error=70, info = 10 ,warning=30,critical=80 ",
@@ -86,7 +87,7 @@ func TestParseScale(t *testing.T) {
 		},
 		{
 			name: "all are errors", levels: "ALARM=1,ERROR=2",
-			list: "ALARM, ERROR", errors: "ALARM ERROR", warn: 1, top: "ERROR", info: "ALARM",
+			list: "ALARM, ERROR", errors: "ALARM ERROR", warn: 1, warnIsError: true, top: "ERROR", info: "ALARM",
 		},
 		{
 			name: "INFO is an error", levels: "DEBUG=3,INFO=4,ERROR=5", errorsFrom: "INFO",
@@ -111,7 +112,7 @@ func TestParseScale(t *testing.T) {
 			if got := strings.Join(errs, " "); got != tt.errors {
 				t.Errorf("errors %s, want %s", got, tt.errors)
 			}
-			if got, want := s.Warn(), (parse.Level{Name: "WARN", Rank: tt.warn}); got != want {
+			if got, want := s.Warn(), (parse.Level{Name: "WARN", Rank: tt.warn, Error: tt.warnIsError}); got != want {
 				t.Errorf("Warn() = %+v, want %+v", got, want)
 			}
 			for name, got := range map[string]parse.Level{tt.top: s.Top(), tt.info: s.Info()} {

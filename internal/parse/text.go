@@ -27,14 +27,15 @@ func trimSpace(b []byte) []byte {
 }
 
 // skipFiller takes off b's beginning what says nothing: blanks, control
-// characters, commas, semicolons and the terminal's control sequences (ECMA-48:
+// characters, a byte order mark, commas, semicolons and the terminal's control sequences (ECMA-48:
 // ESC [ … and a letter) that coloured loggers write.
 func skipFiller(b []byte) []byte {
 	for len(b) > 0 {
 		switch c := b[0]; {
 		case c == 0x1b && len(b) > 1 && b[1] == '[':
-			b = bytes.TrimLeft(b[2:], "0123456789:;<=>? !\"#$%&'()*+,-./")
-			b = b[min(1, len(b)):]
+			b = skipColour(b)
+		case c == byteOrderMark[0] && bytes.HasPrefix(b, byteOrderMark):
+			b = b[len(byteOrderMark):]
 		case c <= ' ' || c == 0x7f || c == ',' || c == ';':
 			b = b[1:]
 		default:
@@ -43,3 +44,25 @@ func skipFiller(b []byte) []byte {
 	}
 	return nil
 }
+
+// withoutColours returns text without the terminal's control sequences.
+func withoutColours(text []byte) []byte {
+	clean := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		if text[0] == 0x1b && len(text) > 1 && text[1] == '[' {
+			text = skipColour(text)
+			continue
+		}
+		clean, text = append(clean, text[0]), text[1:]
+	}
+	return clean
+}
+
+// skipColour takes off b's beginning the control sequence that it is.
+func skipColour(b []byte) []byte {
+	b = bytes.TrimLeft(b[2:], "0123456789:;<=>? !\"#$%&'()*+,-./")
+	return b[min(1, len(b)):]
+}
+
+// byteOrderMark is what some programs on Windows begin a text with.
+var byteOrderMark = []byte("\uFEFF")

@@ -31,9 +31,13 @@ type wrapped struct {
 
 // told is what the layers around a line say of it.
 type told struct {
-	requestID      // of the innermost layer that has one
-	event     bool // the text is an event that broke, with the record in it
-	ownOnly   bool // lines by our own names only: what is around is a line by mapped ones
+	requestID        // of the innermost layer that has one
+	prefix    []byte // of a runtime's logger, of the innermost layer that has one
+	lead      []byte // what stands in front of the object on its line
+	level     []byte // of the innermost envelope: a raw JSON value
+	event     bool   // the text is what an event that broke has from its record on
+	ownOnly   bool   // lines by our own names only: what is around is a line by mapped ones
+	faults    jsonscan.Faults
 }
 
 // requestID is a request id as it was found: a JSON string if idQuoted, else
@@ -45,16 +49,17 @@ type requestID struct {
 
 // A search collects the lines of a record in Parser.lines.
 type search struct {
-	limit       int // no more lines than this
-	brokenTries int // the line may be among the first so many broken objects
+	limit int // no more lines than this
 
 	plainID requestID // of a plain line: that of what is around all of it
 	layer   int       // of the object that was last found to be a line
+	alone   bool      // the text searched last was a line, and nothing in front
+	allOf   bool      // and nothing behind it
 }
 
 // read puts the lines of a record, at most limit, into p.lines.
 func (p *Parser) read(record []byte, limit int) {
-	p.reset()
+	p.reset(len(record))
 	text := trimSpace(record)
 	if len(text) > 0 && text[0] == '"' {
 		var ok bool
@@ -63,7 +68,7 @@ func (p *Parser) read(record []byte, limit int) {
 			return
 		}
 	}
-	s := search{limit: limit, brokenTries: 1}
+	s := search{limit: limit}
 	if !p.inText(wrapped{text: text}, &s) {
 		p.plainLine(text, s.plainID)
 	}
@@ -71,34 +76,51 @@ func (p *Parser) read(record []byte, limit int) {
 
 // readRaw is read for Raw.
 func (p *Parser) readRaw(text []byte, limit int) {
-	// In an event, the line's own brace is the second.
-	s := search{limit: limit, brokenTries: 2}
-	if p.inText(wrapped{text: text, around: told{event: true}}, &s) {
+	s := search{limit: limit}
+	if record, isText := p.cutRecord(text); record != nil && p.inText(wrapped{text: record, around: told{event: !isText}}, &s) {
 		return
 	}
-	s = search{limit: limit, brokenTries: 1}
-	if p.inText(wrapped{text: p.cutString(text)}, &s) {
-		return
+	if !p.inText(wrapped{text: text}, &s) {
+		p.plainLine(text, requestID{})
 	}
-	p.plainLine(text, requestID{})
+}
+
+// cutRecord returns the `record` of an event that broke, as far as it goes: a
+// string's contents, or the text from its object on. It is nil if there is none.
+func (p *Parser) cutRecord(event []byte) (record []byte, isText bool) {
+	head, value, ok := bytes.Cut(event, []byte(`"record":`))
+	value = trimSpace(value)
+	if !ok || len(value) == 0 || !bytes.Contains(head, []byte(`"type":`)) {
+		return nil, false
+	}
+	if value[0] != '"' {
+		return value, false
+	}
+	// The error says that the string breaks off, which is known already.
+	p.layers[0].text, _ = jsontext.AppendUnquote(p.layers[0].text[:0], value)
+	return p.layers[0].text, true
 }
 
 // inText adds the lines in a text and reports whether there are any.
 func (p *Parser) inText(w wrapped, s *search) bool {
-	text, id := splitPrefix(trimSpace(w.text))
+	all := trimSpace(w.text)
+	text, id := p.splitPrefix(all)
+	if len(text) < len(all) {
+		w.around.prefix = all[:len(all)-len(text)]
+	}
 	if id != nil {
 		w.around.requestID = requestID{id, false}
 	}
 	s.plainID = w.around.requestID
 	var last passage
-	f := newFinder(p, text, s.brokenTries)
+	f := newFinder(p, text)
 	for len(p.lines) < s.limit {
 		at, ok := f.next()
 		if !ok {
 			break
 		}
 		s.plainID = w.around.requestID
-		o := p.scan(text[at.start:], w.n)
+		o := p.scan(text[at.start:at.end], w.n)
 		v := p.decide(&o, w.n)
 		if !f.mayBegin(at, &o) || !p.take(text, at, w, &o, v, s) {
 			f.pass(at, &o)
@@ -108,7 +130,11 @@ func (p *Parser) inText(w wrapped, s *search) bool {
 		last = passage{at.start, at.start + o.end, len(p.lines) - 1, s.layer == w.n, last.end == 0}
 		f.take(at, &o)
 	}
-	p.close(text, last, len(text), w.around.event)
+	if last.end == 0 && f.gaveUp() && p.untold(text, w) {
+		s.layer, s.alone, s.allOf = w.n, false, false
+		return true
+	}
+	s.alone, s.allOf = p.close(text, last, len(text), w.around.event)
 	return last.end > 0
 }
 
@@ -116,15 +142,13 @@ func (p *Parser) inText(w wrapped, s *search) bool {
 // whether there are any.
 func (p *Parser) take(text []byte, at place, w wrapped, o *object, v verdict, s *search) bool {
 	lead := text[at.line:at.start]
-	inner := wrapped{text: text[at.start:], n: w.n, around: w.around}
+	inner := wrapped{text: text[at.start:at.end], n: w.n, around: w.around}
+	inner.around.lead = lead
 	if len(lead) > 0 && len(lead) <= maxPrefix {
-		if _, id := splitPrefix(skipFiller(lead)); id != nil {
+		if _, id := p.splitPrefix(skipFiller(lead)); id != nil {
 			inner.around.requestID = requestID{id, false}
 			s.plainID = inner.around.requestID
 		}
-	}
-	if o.state == broken {
-		return v.isLine(w.around.ownOnly) && p.found(inner, o, s)
 	}
 	if p.inObject(inner, o, v, s) {
 		return true
@@ -145,14 +169,25 @@ func (p *Parser) inObject(w wrapped, o *object, v verdict, s *search) bool {
 		w.around.requestID = requestID{o.requestID, true}
 	}
 	s.plainID = w.around.requestID
-	around := w.around
-	around.ownOnly = around.ownOnly || v == foreignLine
-	if p.inMessage(o.message, w.n+1, around, s) {
-		return true
+	isLine := v == ownEnvelope && o.ownLocator || v == foreignLine && !w.around.ownOnly
+	inner := w.around
+	inner.ownOnly = inner.ownOnly || v == foreignLine
+	inner.faults |= o.faults
+	if o.isEnvelope() {
+		inner.level = o.level
+	}
+	before := len(p.lines)
+	if p.inMessage(o.message, w.n+1, inner, s) {
+		if !isLine || p.replaces(o, p.lines[before:], s) {
+			p.besideMessage(o, &p.lines[len(p.lines)-1], w.n)
+			return true
+		}
+		p.lines = p.lines[:before]
+		s.plainID = w.around.requestID
 	}
 	// As an additional key of the runtime's own logger.
 	w.around.requestID = s.plainID
-	return (v == ownEnvelope && o.ownLocator || v == foreignLine && !w.around.ownOnly) && p.found(w, o, s)
+	return isLine && p.found(w, o, s)
 }
 
 // inMessage adds the lines in an envelope's message, which makes layer n.
@@ -170,6 +205,7 @@ func (p *Parser) inMessage(message []byte, n int, around told, s *search) bool {
 		if line := &p.lines[len(p.lines)-1]; line.Kind == Invalid && s.layer == n {
 			line.Raw = p.printed(message)
 		}
+		s.alone, s.allOf = true, true
 		return true
 	case '"':
 		text, _ := p.unquote(n, message) // the reader has accepted it
@@ -188,19 +224,6 @@ func (p *Parser) found(w wrapped, o *object, s *search) bool {
 	p.lines = append(p.lines, Line{})
 	p.build(&p.lines[len(p.lines)-1], o, w)
 	return true
-}
-
-// cutString returns the contents of an event's `record` string, as far as they
-// go, nil if there is none.
-func (p *Parser) cutString(event []byte) []byte {
-	_, value, ok := bytes.Cut(event, []byte(`"record":`))
-	value = trimSpace(value)
-	if !ok || len(value) == 0 || value[0] != '"' {
-		return nil
-	}
-	// The error says that the string breaks off, which is known already.
-	p.layers[0].text, _ = jsontext.AppendUnquote(p.layers[0].text[:0], value)
-	return p.layers[0].text
 }
 
 // unquote decodes a JSON string into the buffer of layer n.
