@@ -96,7 +96,7 @@ func beside(where string, text []byte) string {
 
 // untold adds a line that tells of lines that may be in a text and were not
 // looked for, if there is any sign of such.
-func (p *Parser) untold(text []byte, w wrapped) bool {
+func (p *Parser) untold(text []byte, w *wrapped) bool {
 	if !bytes.Contains(text, []byte(`"locator"`)) && !bytes.Contains(text, []byte(`"level"`)) {
 		return false
 	}

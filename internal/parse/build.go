@@ -38,7 +38,7 @@ type builder struct {
 // begins. What can be read of it counts, whatever is wrong with the rest. Only
 // if nothing says which level it has the line is Invalid, and its Raw is the
 // caller's to set, who knows what is beside it.
-func (p *Parser) build(line *Line, o *object, w wrapped) {
+func (p *Parser) build(line *Line, o *object, w *wrapped) {
 	b := builder{p: p, layer: &p.layers[w.n], broken: o.state == broken}
 	b.checkShape(o, w)
 	locator := b.locator(o.locator)
@@ -112,7 +112,7 @@ func (b *builder) absent(format string, args ...any) {
 }
 
 // checkShape looks at the object as a whole.
-func (b *builder) checkShape(o *object, w wrapped) {
+func (b *builder) checkShape(o *object, w *wrapped) {
 	faults := o.faults | w.around.faults
 	switch {
 	case faults == 0:

@@ -1,6 +1,10 @@
 package parse
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // A verdict is what the fourth stage decides: whose line an object is.
 type verdict uint8
@@ -83,12 +87,12 @@ func (p *Parser) knownLevel(o *object) Level {
 // and leaves the others in its layer's fields.
 func (p *Parser) resolve(o *object, l *layer) {
 	p.taken = p.taken[:0]
-	printed := *o
-	if o.ownLocator && !p.fits(roleLocator, o.locator) && (o.level == nil || o.text == nil) {
-		p.release(&o.locator)
-		o.ownLocator = false
+	var printed object
+	odd := p.isOdd(o)
+	if odd && o.own {
+		printed = *o
 	}
-	if !o.ownLocator {
+	if odd {
 		p.pass(o)
 		o.own = o.hasOwn()
 	}
@@ -136,14 +140,39 @@ func (p *Parser) release(to *[]byte) {
 	*to = nil
 }
 
-// pass takes back what an object without our locator has under our names, but
-// of a kind that its role does not take: it is the logger's own.
+// The kinds of value that our names take; a string is always one.
+const (
+	textKinds      = `"n`
+	levelKinds     = `"0`
+	exceptionKinds = `"n{[`
+	moduleKinds    = `"n`
+)
+
+// isOdd reports whether an object has something under our names of a kind that
+// its role does not take: it is the logger's own. Only a line with a locator of
+// ours is held to our rules, if it has no other name for its text.
+func (p *Parser) isOdd(o *object) bool {
+	if o.ownLocator && (p.fits(roleLocator, o.locator) || o.level != nil && o.text != nil) {
+		return false
+	}
+	return o.ownLocator || odd(o.text, textKinds) || odd(o.level, levelKinds) || odd(o.exception, exceptionKinds) || odd(o.module, moduleKinds)
+}
+
+func odd(value jsontext.Value, kinds string) bool {
+	return value != nil && strings.IndexByte(kinds, byte(value.Kind())) < 0
+}
+
+// pass takes back what is odd of an object.
 func (p *Parser) pass(o *object) {
-	for _, member := range []struct {
-		to   *[]byte
-		fits string
-	}{{&o.text, `"n`}, {&o.level, `"0`}, {&o.exception, `"n{[`}, {&o.module, `"n`}} {
-		if *member.to != nil && strings.IndexByte(member.fits, byte(kind(*member.to))) < 0 {
+	if o.ownLocator {
+		p.release(&o.locator)
+		o.ownLocator = false
+	}
+	for _, member := range [...]struct {
+		to    *[]byte
+		kinds string
+	}{{&o.text, textKinds}, {&o.level, levelKinds}, {&o.exception, exceptionKinds}, {&o.module, moduleKinds}} {
+		if odd(*member.to, member.kinds) {
 			p.release(member.to)
 		}
 	}

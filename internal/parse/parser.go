@@ -80,8 +80,9 @@ type Parser struct {
 	places  []int    // the places that lookup or group has found last
 }
 
-// layer holds the buffers of one layer around a line.
+// layer holds the object and the buffers of one layer around a line.
 type layer struct {
+	object   object // that was scanned last
 	text     []byte // its text, if that had to be decoded
 	fields   []byte // `,"name":value` for each further member of the last object scanned
 	made     []byte // JSON put together from members of that object
@@ -174,6 +175,7 @@ func (p *Parser) giveUp() {
 	}
 	for i := range p.layers {
 		l := &p.layers[i]
+		l.object = object{}
 		for _, buffer := range [...]*[]byte{&l.text, &l.fields, &l.made, &l.beyond, &l.repaired} {
 			release(buffer)
 		}

@@ -28,7 +28,7 @@ func (p *Parser) splitPrefix(text []byte) (rest, id []byte) {
 		rest, id, ok = splitRuby(text)
 	}
 	switch {
-	case ok && isRequestID(id) && !p.isLevel(id): // pino-lambda leaves an id out
+	case ok && isRequestID(id) && (len(id) > maxLevelName || !p.isLevel(id)): // pino-lambda leaves an id out
 		return rest, id
 	case ok && isNoID(id):
 		return rest, nil

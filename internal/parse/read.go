@@ -50,15 +50,15 @@ type object struct {
 
 // scan reads the object at the start of text, which is of layer n. Members
 // without a meaning here are collected in the layer's fields.
-func (p *Parser) scan(text []byte, n int) (o object) {
+func (p *Parser) scan(o *object, text []byte, n int) {
 	l := &p.layers[n]
+	*o = object{}
 	p.begin(l)
-	if !p.scanStrictly(&o, l, text) {
-		o = object{}
+	if !p.scanStrictly(o, l, text) {
+		*o = object{}
 		p.begin(l)
-		p.scanTolerantly(&o, l, text)
+		p.scanTolerantly(o, l, text)
 	}
-	return o
 }
 
 // begin forgets the last object of a layer.

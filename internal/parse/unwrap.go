@@ -69,7 +69,7 @@ func (p *Parser) read(record []byte, limit int) {
 		}
 	}
 	s := search{limit: limit}
-	if !p.inText(wrapped{text: text}, &s) {
+	if !p.inText(&wrapped{text: text}, &s) {
 		p.plainLine(text, s.plainID)
 	}
 }
@@ -77,10 +77,10 @@ func (p *Parser) read(record []byte, limit int) {
 // readRaw is read for Raw.
 func (p *Parser) readRaw(text []byte, limit int) {
 	s := search{limit: limit}
-	if record, isText := p.cutRecord(text); record != nil && p.inText(wrapped{text: record, around: told{event: !isText}}, &s) {
+	if record, isText := p.cutRecord(text); record != nil && p.inText(&wrapped{text: record, around: told{event: !isText}}, &s) {
 		return
 	}
-	if !p.inText(wrapped{text: text}, &s) {
+	if !p.inText(&wrapped{text: text}, &s) {
 		p.plainLine(text, requestID{})
 	}
 }
@@ -102,7 +102,7 @@ func (p *Parser) cutRecord(event []byte) (record []byte, isText bool) {
 }
 
 // inText adds the lines in a text and reports whether there are any.
-func (p *Parser) inText(w wrapped, s *search) bool {
+func (p *Parser) inText(w *wrapped, s *search) bool {
 	all := trimSpace(w.text)
 	text, id := p.splitPrefix(all)
 	if len(text) < len(all) {
@@ -113,6 +113,7 @@ func (p *Parser) inText(w wrapped, s *search) bool {
 	}
 	s.plainID = w.around.requestID
 	var last passage
+	o := &p.layers[w.n].object
 	f := newFinder(p, text)
 	for len(p.lines) < s.limit {
 		at, ok := f.next()
@@ -120,15 +121,15 @@ func (p *Parser) inText(w wrapped, s *search) bool {
 			break
 		}
 		s.plainID = w.around.requestID
-		o := p.scan(text[at.start:at.end], w.n)
-		v := p.decide(&o, w.n)
-		if !f.mayBegin(at, &o) || !p.take(text, at, w, &o, v, s) {
-			f.pass(at, &o)
+		p.scan(o, text[at.start:at.end], w.n)
+		v := p.decide(o, w.n)
+		if !f.mayBegin(at, o) || !p.take(text, at, w, o, v, s) {
+			f.pass(at, o)
 			continue
 		}
 		p.close(text, last, at.start, w.around.event)
 		last = passage{at.start, at.start + o.end, len(p.lines) - 1, s.layer == w.n, last.end == 0}
-		f.take(at, &o)
+		f.take(at, o)
 	}
 	if last.end == 0 && f.gaveUp() && p.untold(text, w) {
 		s.layer, s.alone, s.allOf = w.n, false, false
@@ -140,7 +141,7 @@ func (p *Parser) inText(w wrapped, s *search) bool {
 
 // take adds the lines that the object o of a text is or holds, and reports
 // whether there are any.
-func (p *Parser) take(text []byte, at place, w wrapped, o *object, v verdict, s *search) bool {
+func (p *Parser) take(text []byte, at place, w *wrapped, o *object, v verdict, s *search) bool {
 	lead := text[at.line:at.start]
 	inner := wrapped{text: text[at.start:at.end], n: w.n, around: w.around}
 	inner.around.lead = lead
@@ -150,7 +151,7 @@ func (p *Parser) take(text []byte, at place, w wrapped, o *object, v verdict, s 
 			s.plainID = inner.around.requestID
 		}
 	}
-	if p.inObject(inner, o, v, s) {
+	if p.inObject(&inner, o, v, s) {
 		return true
 	}
 	if o.state == trailed {
@@ -161,7 +162,7 @@ func (p *Parser) take(text []byte, at place, w wrapped, o *object, v verdict, s 
 
 // inObject adds the lines in an object that has just been decided on, with
 // which the text begins: it is the line itself, or an envelope around it.
-func (p *Parser) inObject(w wrapped, o *object, v verdict, s *search) bool {
+func (p *Parser) inObject(w *wrapped, o *object, v verdict, s *search) bool {
 	if v == ownLine {
 		return p.found(w, o, s)
 	}
@@ -170,20 +171,22 @@ func (p *Parser) inObject(w wrapped, o *object, v verdict, s *search) bool {
 	}
 	s.plainID = w.around.requestID
 	isLine := v == ownEnvelope && o.ownLocator || v == foreignLine && !w.around.ownOnly
-	inner := w.around
-	inner.ownOnly = inner.ownOnly || v == foreignLine
-	inner.faults |= o.faults
-	if o.isEnvelope() {
-		inner.level = o.level
-	}
-	before := len(p.lines)
-	if p.inMessage(o.message, w.n+1, inner, s) {
-		if !isLine || p.replaces(o, p.lines[before:], s) {
-			p.besideMessage(o, &p.lines[len(p.lines)-1], w.n)
-			return true
+	if len(o.message) > 0 {
+		inner := w.around
+		inner.ownOnly = inner.ownOnly || v == foreignLine
+		inner.faults |= o.faults
+		if o.isEnvelope() {
+			inner.level = o.level
 		}
-		p.lines = p.lines[:before]
-		s.plainID = w.around.requestID
+		before := len(p.lines)
+		if p.inMessage(o.message, w.n+1, &inner, s) {
+			if !isLine || p.replaces(o, p.lines[before:], s) {
+				p.besideMessage(o, &p.lines[len(p.lines)-1], w.n)
+				return true
+			}
+			p.lines = p.lines[:before]
+			s.plainID = w.around.requestID
+		}
 	}
 	// As an additional key of the runtime's own logger.
 	w.around.requestID = s.plainID
@@ -191,15 +194,16 @@ func (p *Parser) inObject(w wrapped, o *object, v verdict, s *search) bool {
 }
 
 // inMessage adds the lines in an envelope's message, which makes layer n.
-func (p *Parser) inMessage(message []byte, n int, around told, s *search) bool {
-	if len(message) == 0 || n == maxLayers {
+func (p *Parser) inMessage(message []byte, n int, around *told, s *search) bool {
+	if n == maxLayers {
 		return false
 	}
 	switch message[0] {
 	case '{':
-		o := p.scan(message, n)
-		v := p.decide(&o, n)
-		if !p.inObject(wrapped{message, n, around}, &o, v, s) {
+		o := &p.layers[n].object
+		p.scan(o, message, n)
+		v := p.decide(o, n)
+		if !p.inObject(&wrapped{message, n, *around}, o, v, s) {
 			return false
 		}
 		if line := &p.lines[len(p.lines)-1]; line.Kind == Invalid && s.layer == n {
@@ -209,8 +213,9 @@ func (p *Parser) inMessage(message []byte, n int, around told, s *search) bool {
 		return true
 	case '"':
 		text, _ := p.unquote(n, message) // the reader has accepted it
-		around.event = false
-		ok := p.inText(wrapped{text, n, around}, s)
+		w := wrapped{text, n, *around}
+		w.around.event = false
+		ok := p.inText(&w, s)
 		s.layer = n
 		return ok
 	}
@@ -219,7 +224,7 @@ func (p *Parser) inMessage(message []byte, n int, around told, s *search) bool {
 
 // found adds the line that the object o is. It is true for its callers'
 // convenience.
-func (p *Parser) found(w wrapped, o *object, s *search) bool {
+func (p *Parser) found(w *wrapped, o *object, s *search) bool {
 	s.layer = w.n
 	p.lines = append(p.lines, Line{})
 	p.build(&p.lines[len(p.lines)-1], o, w)
