@@ -2,8 +2,11 @@ package parse
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // maxCauses is how deep a chain of causes is put into words; a deeper one is
@@ -15,23 +18,30 @@ const maxCauses = 16
 //	Type: message
 //	stack
 //	{"further":"members"}
+//	Suppressed: …
+//	Error 1: …
 //	Caused by: …
 //
-// It knows the member names that Python, Node.js, Java, .NET and Ruby libraries
-// print, and prefers what an AWS service said to the SDK's wording of it. A
-// stack that repeats type and message loses the repetition. An object without
-// any of these names, like everything else, is kept as JSON without its white
-// space. The text grows with value only.
+// It knows the member names that Python, Node.js, Java, .NET, PHP, Go and Ruby
+// libraries print, and prefers what an AWS service said to the SDK's wording of
+// it. A stack that repeats type and message loses the repetition. A list of
+// exceptions is one and its causes. An object without any of these names, like
+// everything else, is kept as JSON without its white space. The text grows with
+// value only.
 func (p *Parser) render(dst []byte, value jsontext.Value, depth int) []byte {
 	switch value.Kind() {
 	case '"':
 		return appendString(dst, value)
 	case '[':
-		return p.appendLines(dst, value)
+		return p.appendLines(dst, value, depth)
 	case '{':
 		if depth < maxCauses {
-			if t := p.thrown(value); t.known() {
+			t := p.thrown(value)
+			if t.known() {
 				return p.appendThrown(dst, &t, depth)
+			}
+			if t.inner != nil { // Quarkus has one around each
+				return p.render(dst, t.inner, depth+1)
 			}
 		}
 	}
@@ -44,11 +54,20 @@ type thrown struct {
 	typ, message, stack, cause, code jsontext.Value
 	localized                        jsontext.Value // Java's message in another language, mostly the same
 	serviceCode, serviceMessage      jsontext.Value // of an AWS error response
+	suppressed, several              jsontext.Value // arrays of exceptions
+	value, inner                     jsontext.Value // loguru's message; an exception in a member of that name
+	common                           jsontext.Value // how many frames are left out at the stack's end
 	rest                             []byte         // `,"name":value` for each further member
 }
 
 func (t *thrown) known() bool {
 	return t.typ != nil || t.message != nil || t.stack != nil || t.serviceMessage != nil
+}
+
+// isException reports whether an element of an array is an exception, and not a
+// frame, which may have names of the same kind.
+func (t *thrown) isException() bool {
+	return t.message != nil || t.stack != nil || t.value != nil || t.inner != nil
 }
 
 // thrown sorts an exception object's members.
@@ -60,7 +79,7 @@ func (p *Parser) thrown(object jsontext.Value) (t thrown) {
 			response = value
 		case string(name) == "Error" && value.Kind() == '{':
 			awsError = value
-		case !t.set(name, value):
+		case !t.set(name, value) && !t.setOther(name, value):
 			t.keep(quoted, value)
 		}
 	})
@@ -81,33 +100,53 @@ func (p *Parser) thrown(object jsontext.Value) (t thrown) {
 			t.keep(quoted, value)
 		}
 	})
-	if t.typ == nil {
-		t.typ, t.code = t.code, nil
-	}
-	if t.localized != nil && string(t.localized) != string(t.message) {
-		t.keep([]byte(`"localizedMessage"`), t.localized)
-	}
-	if t.code != nil {
-		t.keep([]byte(`"code"`), t.code)
-	}
+	t.settle()
 	return t
 }
 
-// set stores a member by its role and says whether it has one.
+// settle decides what depends on the other members.
+func (t *thrown) settle() {
+	if t.typ == nil {
+		t.typ, t.code = t.code, nil
+	}
+	if t.value != nil && t.typ != nil && t.message == nil {
+		t.message, t.value = t.value, nil
+	}
+	known := t.known()
+	for _, member := range [...]struct {
+		quoted string
+		value  *jsontext.Value
+		keep   bool
+	}{
+		{`"localizedMessage"`, &t.localized, string(t.localized) != string(t.message)},
+		{`"code"`, &t.code, true}, {`"value"`, &t.value, true}, {`"exception"`, &t.inner, known},
+		{`"suppressed"`, &t.suppressed, !known}, {`"errors"`, &t.several, !known},
+	} {
+		if *member.value != nil && member.keep {
+			t.keep([]byte(member.quoted), *member.value)
+			*member.value = nil
+		}
+	}
+}
+
+// set stores a member by its role and reports whether it has one.
 func (t *thrown) set(name []byte, value jsontext.Value) bool {
 	role, wants := &t.typ, `"`
 	switch string(name) {
-	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class":
-	case "message", "msg", "errorMessage", "Message", "exception_message":
+	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class", "exc_type", "exceptionType", "ClassName":
+	case "message", "msg", "errorMessage", "Message", "exception_message", "exc_value":
 		role = &t.message
-	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace", "extendedStackTrace":
+	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace", "extendedStackTrace",
+		"frames", "stepArray", "StackTraceString":
 		role, wants = &t.stack, `"[`
-	case "cause", "__cause__", "innerException", "InnerException":
+	case "cause", "__cause__", "innerException", "InnerException", "inner_exception", "causedBy", "previous":
 		role, wants = &t.cause, `"{`
 	case "code":
 		role = &t.code
 	case "localizedMessage":
 		role = &t.localized
+	case "value":
+		role = &t.value
 	case "commonElementCount": // Log4j's: of frames that are left out
 		return string(value) == "0"
 	default:
@@ -117,10 +156,49 @@ func (t *thrown) set(name []byte, value jsontext.Value) bool {
 		return true // nothing is lost with it
 	}
 	if *role != nil || !bytes.ContainsRune([]byte(wants), rune(value.Kind())) {
+		return string(name) == "traceback" && value.Kind() == 't' || string(name) == "exception" && t.setOther(name, value)
+	}
+	*role = value
+	return true
+}
+
+// setOther is set for members of which most exceptions have none.
+func (t *thrown) setOther(name []byte, value jsontext.Value) bool {
+	role, wants := &t.several, jsontext.Kind('[')
+	switch string(name) {
+	case "suppressed", "Suppressed":
+		role = &t.suppressed
+	case "errors", "aggregateErrors", "exceptions", "InnerExceptions", "innerExceptions":
+		if value.Kind() == '[' && !isListOfObjects(value) {
+			return isEmptyList(value) && string(name) == "exceptions"
+		}
+	case "commonFramesCount": // logback's
+		if string(value) == "0" {
+			return true
+		}
+		role, wants = &t.common, '0'
+	case "exception":
+		role, wants = &t.inner, '{'
+	case "is_cause", "is_group", "syntax_error", "exc_notes", "RemoteStackTraceString": // structlog's, Serilog's
+		return value.Kind() == 'n' || value.Kind() == 'f' || value.Kind() == 't' || isEmptyList(value)
+	case "refId", "Depth": // Quarkus's and Serilog's, which number them
+		return value.Kind() == '0'
+	default:
+		return false
+	}
+	if *role != nil || value.Kind() != wants {
 		return false
 	}
 	*role = value
 	return true
+}
+
+func isEmptyList(value jsontext.Value) bool {
+	return value[0] == '[' && value[jsonscan.Space(value, 1)] == ']'
+}
+
+func isListOfObjects(value jsontext.Value) bool {
+	return value[0] == '[' && value[jsonscan.Space(value, 1)] == '{'
 }
 
 // keep adds a member to the further ones.
@@ -137,9 +215,25 @@ func (p *Parser) appendThrown(dst []byte, t *thrown, depth int) []byte {
 			dst = append(newLine(dst, start), stack...)
 		}
 	}
+	if t.common != nil {
+		dst = append(append(append(newLine(dst, start), "    ... "...), t.common...), " more"...)
+	}
 	if len(t.rest) > 0 {
 		t.rest[0] = '{'
 		dst = appendCompact(newLine(dst, start), append(t.rest, '}'))
+	}
+	if t.suppressed != nil {
+		eachElement(t.suppressed, func(one jsontext.Value) {
+			dst = p.render(append(newLine(dst, start), "Suppressed: "...), one, depth+1)
+		})
+	}
+	if t.several != nil {
+		n := int64(0)
+		eachElement(t.several, func(one jsontext.Value) {
+			n++
+			dst = append(strconv.AppendInt(append(newLine(dst, start), "Error "...), n, 10), ": "...)
+			dst = p.render(dst, one, depth+1)
+		})
 	}
 	if t.cause != nil {
 		dst = append(newLine(dst, start), "Caused by: "...)
@@ -186,8 +280,9 @@ func (t *thrown) appendCode(dst []byte, follows bool) []byte {
 }
 
 // appendLines appends an array of stack frames, or of strings, as lines. Python
-// puts line ends into its strings.
-func (p *Parser) appendLines(dst []byte, array jsontext.Value) []byte {
+// puts line ends into its strings. Of exceptions, each is the cause of the one
+// before.
+func (p *Parser) appendLines(dst []byte, array jsontext.Value, depth int) []byte {
 	start := len(dst)
 	eachElement(array, func(element jsontext.Value) {
 		dst = newLine(dst, start)
@@ -195,12 +290,31 @@ func (p *Parser) appendLines(dst []byte, array jsontext.Value) []byte {
 		case '"':
 			dst = bytes.TrimRight(appendString(dst, element), "\r\n")
 		case '{':
-			dst = p.appendFrame(dst, element)
+			dst = p.appendElement(dst, element, depth, len(dst) > start)
+		case '[': // an exception group's, each with its causes
+			if depth < maxCauses {
+				dst = p.appendLines(dst, element, depth+1)
+				break
+			}
+			dst = appendCompact(dst, element)
 		default:
 			dst = appendCompact(dst, element)
 		}
 	})
 	return dst
+}
+
+// appendElement appends an object of an array: an exception, or a frame.
+func (p *Parser) appendElement(dst []byte, object jsontext.Value, depth int, follows bool) []byte {
+	if depth < maxCauses {
+		if t := p.thrown(object); t.isException() {
+			if follows {
+				dst = append(dst, "Caused by: "...)
+			}
+			return p.render(dst, object, depth+1)
+		}
+	}
+	return p.appendFrame(dst, object)
 }
 
 // appendFrame appends a stack frame that came as an object.
@@ -210,13 +324,13 @@ func (p *Parser) appendFrame(dst []byte, object jsontext.Value) []byte {
 		switch string(name) {
 		case "class", "className", "declaringClass":
 			class = value
-		case "method", "methodName", "function", "name":
+		case "method", "methodName", "function", "name", "func":
 			method = value
-		case "file", "fileName", "filename":
+		case "file", "fileName", "filename", "source":
 			file = value
-		case "line", "lineNumber", "lineno":
-			if value.Kind() == '0' { // Python's line is the source text
-				line = value
+		case "line", "lineNumber", "lineno", "lino":
+			if digits := wholeNumber(value); digits != nil { // Python's line is the source text
+				line = digits
 			}
 		}
 	})
@@ -228,14 +342,29 @@ func (p *Parser) appendFrame(dst []byte, object jsontext.Value) []byte {
 		dst = append(appendString(dst, class), '.')
 	}
 	dst = appendString(dst, method)
-	if file == nil || file.Kind() != '"' {
-		return dst
+	switch {
+	case file != nil && file.Kind() == '"':
+		dst = appendString(append(dst, '('), file)
+		if line != nil {
+			dst = append(append(dst, ':'), line...)
+		}
+		return append(dst, ')')
+	case line != nil:
+		return append(append(append(dst, "(line "...), line...), ')')
 	}
-	dst = appendString(append(dst, '('), file)
-	if line != nil {
-		dst = append(append(dst, ':'), line...)
+	return dst
+}
+
+// wholeNumber returns the digits of a number, or of a string of nothing else,
+// nil for other values.
+func wholeNumber(value jsontext.Value) []byte {
+	if value.Kind() == '0' {
+		return value
 	}
-	return append(dst, ')')
+	if value[0] == '"' && len(value) > len(`""`) && len(bytes.Trim(value[1:len(value)-1], "0123456789")) == 0 {
+		return value[1 : len(value)-1]
+	}
+	return nil
 }
 
 // withoutHead takes type and message off a stack that repeats them: as its

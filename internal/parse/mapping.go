@@ -24,7 +24,7 @@ type Mapping struct {
 	roles    [roles][]string
 	numbers  *numbering
 	envelope bool   // `message` counts in a runtime's envelope, too
-	sign     string // a member that only the logger has, no runtime's envelope
+	sign     string // members, separated by commas, that only the logger has, no runtime's envelope
 	presets  []preset
 	silent   string // a member of lines that leave out the level when it is information
 }
@@ -74,7 +74,7 @@ var presets = map[string]preset{
 	"powertools": {
 		// .NET's own JSON names begin with capitals where it is told to.
 		names: [roles]string{roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
-			roleException: "exception,error,Exception", roleRequestID: "FunctionRequestId,functionRequestId"},
+			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId"},
 		numbers: pythonNumbers, sign: "service,Service",
 	},
 	"pino": {
@@ -92,7 +92,7 @@ var presets = map[string]preset{
 	"log4j2": {
 		names: [roles]string{roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
 			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
-		numbers: log4jNumbers,
+		numbers: log4jNumbers, sign: "loggerName,logger_name",
 	},
 	"serilog": {
 		names: [roles]string{roleLocator: "SourceContext,Properties.SourceContext", roleLevel: "@l,Level",
@@ -261,9 +261,7 @@ func (m *Mapping) add(p preset) {
 	if m.numbers == nil {
 		m.numbers = p.numbers
 	}
-	if m.sign == "" {
-		m.sign = p.sign
-	}
+	m.sign = strings.Trim(m.sign+","+p.sign, ",")
 	if m.silent == "" {
 		m.silent = p.silent
 	}

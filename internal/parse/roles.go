@@ -97,7 +97,7 @@ func (p *Parser) numbersFor(text string) *numbering {
 		if preset.numbers == nil || !hasName(preset.names[roleText], text) {
 			continue
 		}
-		n, signed := 0, preset.sign == ""
+		n, signed := 0, preset.sign == "" || text != "message"
 		for _, names := range [...]string{preset.names[roleLocator], preset.names[roleLevel], preset.names[roleException], preset.sign} {
 			for name := range strings.SplitSeq(names, ",") {
 				if _, ok := p.find(0, len(p.members), name, roles); ok && name != "" {
@@ -188,7 +188,25 @@ func (p *Parser) mapExceptions(o *object, l *layer) bool {
 		}
 		p.take1(true)
 	}
+	if n < maxThrown && kind(o.exception) == '{' && bytes.Contains(o.exception, []byte(`"traceback":`)) {
+		o.thrown[n] = p.renderedTrace(l)
+	}
 	return o.exception != nil && kind(o.exception) != 'n'
+}
+
+// renderedTrace returns the trace in the line as loguru renders it for people,
+// which stands beside a record without one: a JSON string, nil for none.
+func (p *Parser) renderedTrace(l *layer) []byte {
+	m, ok := p.find(0, len(p.members), "text", roleText)
+	if !ok || m.own || m.value[0] != '"' {
+		return nil
+	}
+	text := appendString(nil, m.value)
+	k := bytes.Index(text, []byte("Traceback (most recent call last):"))
+	if k < 0 {
+		return nil
+	}
+	return l.quote(func(dst []byte) []byte { return append(dst, bytes.TrimRight(text[k:], "\n")...) })
 }
 
 // mapLocator finds the locator. One that is put together from an object leaves
@@ -240,7 +258,7 @@ func (p *Parser) place(object jsontext.Value, l *layer) []byte {
 		switch string(member) {
 		case "file", "fileName", "filename", "filepath", "file.path":
 			file = value
-		case "line", "lineNumber", "lineno", "line.number":
+		case "line", "lineNumber", "lineno", "line.number", "line_number":
 			line = value
 		case "function", "method", "methodName", "function.name":
 			function = value
@@ -262,8 +280,10 @@ func (p *Parser) place(object jsontext.Value, l *layer) []byte {
 		return l.quote(func(dst []byte) []byte {
 			path := appendString(nil, file)
 			dst = append(dst, path[bytes.LastIndexAny(path, `/\`)+1:]...)
-			if kind(line) == '0' {
-				dst = append(append(dst, ':'), line...)
+			if line != nil {
+				if digits := wholeNumber(line); digits != nil {
+					dst = append(append(dst, ':'), digits...)
+				}
 			}
 			return dst
 		})
