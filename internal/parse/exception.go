@@ -169,7 +169,7 @@ func (t *thrown) setOther(name []byte, value jsontext.Value) bool {
 	case "suppressed", "Suppressed":
 		role = &t.suppressed
 	case "errors", "aggregateErrors", "exceptions", "InnerExceptions", "innerExceptions":
-		if value.Kind() == '[' && !isListOfObjects(value) {
+		if value.Kind() == '[' && !isNested(value) {
 			return isEmptyList(value) && string(name) == "exceptions"
 		}
 	case "commonFramesCount": // logback's
@@ -197,8 +197,10 @@ func isEmptyList(value jsontext.Value) bool {
 	return value[0] == '[' && value[jsonscan.Space(value, 1)] == ']'
 }
 
-func isListOfObjects(value jsontext.Value) bool {
-	return value[0] == '[' && value[jsonscan.Space(value, 1)] == '{'
+// isNested reports whether an array begins with an object or an array.
+func isNested(value jsontext.Value) bool {
+	first := value[jsonscan.Space(value, 1)]
+	return first == '{' || first == '['
 }
 
 // keep adds a member to the further ones.
