@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -51,6 +52,7 @@ type Repairer struct {
 // faults. It takes time and memory that grow with len(b) only: a byte of b
 // becomes at most six, besides the brackets that have to be closed.
 func (r *Repairer) Object(dst, b []byte) (out []byte, n int, faults Faults) {
+	dst = slices.Grow(dst, len(b)+len(b)/8+64)
 	r.b, r.out, r.copied, r.i, r.faults, r.depth, r.opened, r.stopped, r.vain = b, dst, 0, 0, 0, 0, false, 0, 0
 	r.push('{')
 	first := Space(b, 1)
@@ -470,7 +472,9 @@ func (r *Repairer) str(isName bool) bool {
 				r.i = i + 1
 				return true
 			}
-			r.replace(i, i, `\`, Quote)
+			r.keep(i)
+			r.out = append(r.out, '\\')
+			r.faults |= Quote
 			i++
 		case c == '\\':
 			n, end := r.escape(i, isName)
@@ -482,8 +486,11 @@ func (r *Repairer) str(isName bool) bool {
 			if (c == '\n' || c == '\r') && r.NewLine != nil && r.NewLine(r.b[i+1:]) {
 				return r.breaks(i)
 			}
-			r.replace(i, i+1, control(c), Control)
+			r.keep(i)
+			r.out = appendControl(r.out, c)
 			i++
+			r.copied = i
+			r.faults |= Control
 		default:
 			i++
 		}
@@ -522,18 +529,18 @@ func (r *Repairer) escape(i int, isName bool) (n int, end bool) {
 	return 1, false
 }
 
-// control is a control character as it is written in a string.
-func control(c byte) string {
+// appendControl appends a control character as it is written in a string.
+func appendControl(dst []byte, c byte) []byte {
 	switch c {
 	case '\n':
-		return `\n`
+		return append(dst, `\n`...)
 	case '\r':
-		return `\r`
+		return append(dst, `\r`...)
 	case '\t':
-		return `\t`
+		return append(dst, `\t`...)
 	}
 	const hex = "0123456789abcdef"
-	return `\u00` + string(hex[c>>4]) + string(hex[c&15])
+	return append(append(dst, `\u00`...), hex[c>>4], hex[c&15])
 }
 
 // ends reports whether a string may end before i, judging by what follows.

@@ -116,7 +116,10 @@ func TestRepairIsNotSlow(t *testing.T) {
 		}
 		var out []byte
 		strict, tolerant := time.Hour, time.Hour
-		for range 50 {
+		for i := range 500 { // until other load has left both alone once
+			if i >= 20 && tolerant <= 4*strict {
+				break
+			}
 			n := 1 + 100_000/len(b)
 			start := time.Now()
 			for range n {

@@ -87,6 +87,9 @@ func (p *Parser) knownLevel(o *object) Level {
 // and leaves the others in its layer's fields.
 func (p *Parser) resolve(o *object, l *layer) {
 	p.taken = p.taken[:0]
+	if !o.own && !p.hasLevel(o) {
+		return // nobody's line; its fields are not asked for
+	}
 	var printed object
 	odd := p.isOdd(o)
 	if odd && o.own {
@@ -111,6 +114,24 @@ func (p *Parser) resolve(o *object, l *layer) {
 		o.locator = unknownLocator
 	}
 	p.remaining(l)
+}
+
+// hasLevel reports whether an object has a level under any name, or a member by
+// which it is known that it may leave it out.
+func (p *Parser) hasLevel(o *object) bool {
+	if o.level != nil || o.otherLevel != nil {
+		return true
+	}
+	for _, name := range p.mapping.roles[roleLevel] {
+		if _, ok := p.find(0, len(p.members), name, roles); ok {
+			return true
+		}
+	}
+	if p.mapping.silent == "" {
+		return false
+	}
+	_, ok := p.find(0, len(p.members), p.mapping.silent, roles)
+	return ok
 }
 
 // saysSomething reports whether an object with a level says enough to be a line

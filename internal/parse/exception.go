@@ -300,7 +300,7 @@ func (p *Parser) appendLines(dst []byte, array jsontext.Value, depth int) []byte
 			}
 			dst = appendCompact(dst, element)
 		default:
-			dst = appendCompact(dst, element)
+			dst = append(dst, element...)
 		}
 	})
 	return dst

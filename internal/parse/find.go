@@ -15,6 +15,8 @@ const (
 	maxTries   = 2
 	leastTries = 8
 	minTry     = 256 // bytes
+	// leastLine is how short a line of anybody's may be: {"level":0,"msg":1}
+	leastLine = 16 // bytes
 )
 
 // A finder is the second stage: it finds the objects in a text that may be, or
@@ -75,7 +77,7 @@ func (f *finder) nextLine() (at place, ok bool) {
 		}
 		end := start + lineEnd(f.text[start:])
 		f.from = end
-		if f.p.beginsLine(f.text[start:end]) {
+		if end-start >= leastLine && f.p.beginsLine(f.text[start:end]) {
 			at = place{start, start + bytes.IndexByte(f.text[start:end], '{'), end}
 			f.damaged++
 			f.gap.extend(f.text, at.start)

@@ -85,6 +85,9 @@ func isErrorHead(line []byte) bool {
 	return true
 }
 
+// maxTraceHead is how far behind a line a trace may begin, in bytes.
+const maxTraceHead = 8 << 10
+
 // traceIn returns where in the text behind a line a trace begins, which goes on
 // to its end: -1 if there is none.
 func traceIn(tail []byte) int {
@@ -92,7 +95,7 @@ func traceIn(tail []byte) int {
 		return -1
 	}
 	head, line := -1, 0 // head is where the line before begins, if it may be an error's name
-	for line < len(tail) {
+	for line < min(len(tail), maxTraceHead) {
 		end := line + lineEnd(tail[line:])
 		text := bytes.TrimRight(tail[line:end], "\r\n")
 		trimmed := bytes.TrimLeft(text, " \t|")
