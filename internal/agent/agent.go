@@ -135,6 +135,7 @@ type Config struct {
 type Agent struct {
 	cfg     Config
 	parser  *parse.Parser // Intake's
+	ahead   *lookahead    // Intake's, but for its flush
 	message []byte        // Intake's, for the row's message
 	urgent  bool          // Intake's: an error has been queued, or an invocation is complete
 	silent  atomic.Bool   // after a panic
@@ -180,6 +181,7 @@ func New(cfg Config) *Agent {
 		woken:   make(chan struct{}),
 		working: make(chan struct{}, 1),
 	}
+	a.ahead = newLookahead(a)
 	a.newAlerts()
 	return a
 }
@@ -330,6 +332,7 @@ func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func
 		a.restored()
 	}
 	now := a.cfg.Now()
+	a.ahead.flush("INVOKE")
 	a.mark(id)
 	a.cfg.Store.CheckSpill()
 	a.cfg.Store.Start()

@@ -24,11 +24,13 @@ func (a *Agent) Intake(body []byte) {
 	}
 	a.read(true)
 	defer a.read(false)
+	defer a.ahead.begin()()
 	err := logsapi.Events(body, a.event)
 	if err != nil {
 		a.count(&a.counts.unreadable, 1)
 		a.cfg.Diag.Fail("telemetry body", "Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
+	a.ahead.settle()
 	a.bury()
 	a.sendAhead()
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
@@ -87,22 +89,19 @@ func (a *Agent) event(e logsapi.Event) {
 	}
 	switch {
 	case e.Broken:
+		a.ahead.release()
 		// Whatever it was, it may have been a line.
 		if line, ok := a.parser.Raw(e.Raw); ok {
 			a.line(line, a.requestOf(line.RequestID, e.Raw, at), at)
 		}
 	case e.Type == "function":
-		record := e.Record
-		a.parser.Lines(e.Record, func(line parse.Line) {
-			a.line(line, a.requestOf(line.RequestID, record, at), at)
-			record = nil // remembered once, however many lines it holds
-		})
-		if record != nil {
-			a.requestOf("", record, at) // not ours, but perhaps the last word
-		}
+		a.ahead.record(e.Record, at)
 	case strings.HasPrefix(e.Type, "platform."):
 		if e.Type == "platform.runtimeDone" || e.Type == "platform.report" && a.cfg.Concurrent {
 			a.urgent = true
+		}
+		if !a.cfg.Concurrent || e.Type == "platform.report" {
+			a.ahead.release()
 		}
 		a.platform(e.Type, platformRecord(e.Record), at)
 	}

@@ -18,6 +18,7 @@ import (
 func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	now := a.cfg.Now()
 	if !a.silent.Load() {
+		a.ahead.flush("SHUTDOWN")
 		if a.alerts != nil {
 			a.alerts.Hurry()
 		}
@@ -67,6 +68,7 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
 	if a.cfg.Receiver != nil {
 		a.waitForQuiet(ctx, now)
 	}
+	a.ahead.flush("SHUTDOWN, and no more telemetry")
 	_ = a.flushLast(ctx)
 }
 

@@ -16,15 +16,15 @@ type passage struct {
 
 // close completes the line of an object of ours, after which the next one
 // begins at next or the text ends, with the text beside it. alone reports
-// whether there is nothing in front of it, allOf whether there is nothing behind
-// it either.
-func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, allOf bool) {
+// whether there is nothing in front of it, behind whether there is something
+// behind it.
+func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, behind bool) {
 	if at.end == 0 {
 		return false, false
 	}
 	line := &p.lines[at.line]
 	if line.Kind != Invalid && at.start == 0 && at.end == len(text) {
-		return true, true // the common case: nothing is beside it
+		return true, false // the common case: nothing is beside it
 	}
 	front, tail := []byte(nil), text[at.end:next]
 	if at.first && at.start > 0 {
@@ -39,7 +39,7 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, al
 		tail = trimSpace(skipFiller(tail))
 	}
 	alone = at.first && len(front) == 0
-	allOf = alone && len(tail) == 0
+	behind = len(tail) > 0
 	if line.Kind == Invalid && at.direct {
 		from := at.start
 		if len(front) > 0 {
@@ -50,7 +50,7 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, al
 			to = next
 		}
 		line.Raw = p.printed(trimSpace(text[from:to]))
-		return alone, allOf
+		return alone, behind
 	}
 	if len(front) > 0 && !p.repeats(front, line) {
 		line.Issues = append(line.Issues, beside("stands in front of", front))
@@ -62,7 +62,7 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, al
 	if len(tail) > 0 {
 		line.Issues = append(line.Issues, beside("follows", tail))
 	}
-	return alone, allOf
+	return alone, behind
 }
 
 // repeats reports whether text in front of a line says nothing but the line's

@@ -70,6 +70,8 @@ type Parser struct {
 	layers   [maxLayers]layer // one each, as an outer one is needed after an inner one
 	arena    []byte           // the strings of the record's lines: only appended to while it is read
 	size     int              // of the record being read, in bytes
+	tail     Tail             // of the record that was read last
+	count    int              // of its lines
 	scratch  []byte           // an exception's stack being rendered
 	lines    []Line           // what was found in the record being read
 
@@ -125,6 +127,7 @@ func (p *Parser) Record(record []byte) (line Line, ok bool) {
 // it, see Line.Clone. visit must not use the parser.
 func (p *Parser) Lines(record []byte, visit func(Line)) {
 	p.read(record, maxLines)
+	p.count = len(p.lines)
 	for i := range p.lines {
 		visit(p.lines[i])
 	}
@@ -152,7 +155,7 @@ const (
 
 // reset begins a record of the given size.
 func (p *Parser) reset(size int) {
-	p.size = size
+	p.size, p.tail = size, Closed
 	p.lines, p.arena = p.lines[:0], p.arena[:0]
 }
 

@@ -50,20 +50,6 @@ func isFrame(line []byte) bool {
 	return false
 }
 
-// IsTrace reports whether a line of text belongs to an exception's trace that
-// has begun before, or begins one. inside says that it has begun.
-func IsTrace(line []byte, inside bool) bool {
-	line = bytes.TrimRight(line, "\r\n")
-	if isTraceHead(line) {
-		return true
-	}
-	if !inside {
-		return false
-	}
-	// Source lines, and the head of the error that ends Python's.
-	return len(line) == 0 || line[0] == ' ' || line[0] == '\t' || line[0] == '}' || isErrorHead(line)
-}
-
 // isErrorHead reports whether a line is the name of an error, or that and what
 // it says: "ValueError: no carrier", "java.lang.Exception".
 func isErrorHead(line []byte) bool {
@@ -71,7 +57,7 @@ func isErrorHead(line []byte) bool {
 	if rest, ok := bytes.CutPrefix(name, []byte("Uncaught ")); ok {
 		name = rest
 	}
-	if k := bytes.IndexByte(name, ' '); k > 0 && name[k+1:][0] == '[' { // Node.js: Error [CODE]
+	if k := bytes.IndexByte(name, ' '); k > 0 && k+1 < len(name) && name[k+1] == '[' { // Node.js: Error [CODE]
 		name = name[:k]
 	}
 	if len(name) == 0 || len(name) > 128 {

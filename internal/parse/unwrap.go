@@ -55,6 +55,7 @@ type search struct {
 	layer   int       // of the object that was last found to be a line
 	alone   bool      // the text searched last was a line, and nothing in front
 	allOf   bool      // and nothing behind it
+	behind  bool      // there is something behind the last line, in any layer
 }
 
 // read puts the lines of a record, at most limit, into p.lines.
@@ -71,7 +72,9 @@ func (p *Parser) read(record []byte, limit int) {
 	s := search{limit: limit}
 	if !p.inText(&wrapped{text: text}, &s) {
 		p.plainLine(text, s.plainID)
+		return
 	}
+	p.settleTail(s.behind)
 }
 
 // readRaw is read for Raw.
@@ -113,6 +116,7 @@ func (p *Parser) inText(w *wrapped, s *search) bool {
 	}
 	s.plainID = w.around.requestID
 	var last passage
+	cut := false
 	o := &p.layers[w.n].object
 	f := newFinder(p, text)
 	for len(p.lines) < s.limit {
@@ -122,6 +126,7 @@ func (p *Parser) inText(w *wrapped, s *search) bool {
 		}
 		s.plainID = w.around.requestID
 		p.scan(o, text[at.start:at.end], w.n)
+		cut = o.state == broken && at.start+o.end == len(text)
 		v := p.decide(o, w.n)
 		if !f.mayBegin(at, o) || !p.take(text, at, w, o, v, s) {
 			f.pass(at, o)
@@ -132,10 +137,14 @@ func (p *Parser) inText(w *wrapped, s *search) bool {
 		f.take(at, o)
 	}
 	if last.end == 0 && f.gaveUp() && p.untold(text, w) {
-		s.layer, s.alone, s.allOf = w.n, false, false
+		s.layer, s.alone, s.allOf, s.behind = w.n, false, false, true
 		return true
 	}
-	s.alone, s.allOf = p.close(text, last, len(text), w.around.event)
+	var behind bool
+	s.alone, behind = p.close(text, last, len(text), w.around.event)
+	s.allOf = s.alone && !behind
+	s.behind = s.behind || behind
+	p.noteTail(text, last.end > 0, cut, behind)
 	return last.end > 0
 }
 
