@@ -42,14 +42,17 @@ func (a *Agent) newAlerts() {
 }
 
 // add stores a row, and has people told of it if it is severe or asks for it.
-func (a *Agent) add(e store.Entry) {
+func (a *Agent) add(e store.Entry) { a.addLine(e, true) }
+
+// addLine is add for a row that may or may not ask for an alert by itself.
+func (a *Agent) addLine(e store.Entry, mayAsk bool) {
 	if a.alerts == nil {
 		a.cfg.Store.Add(e)
 		return
 	}
 	var requests []alert.Request
 	var refused []string
-	if len(a.cfg.Alerts.Allow) > 0 {
+	if mayAsk && len(a.cfg.Alerts.Allow) > 0 {
 		requests, refused = alert.Requests(e.Fields, a.cfg.Alerts.Allow)
 	}
 	a.expect(&e, requests)

@@ -154,7 +154,7 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	a.redact(&line)
 	var entry store.Entry
 	entry, a.message = a.entryIn(a.message, &line, id, at)
-	a.add(entry)
+	a.addLine(entry, !line.NoAlert)
 	if cap(a.message) > keptMessage {
 		a.message = nil
 	}

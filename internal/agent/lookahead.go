@@ -146,11 +146,10 @@ func (l *lookahead) record(record []byte, at time.Time) {
 		a.line(line, id, at)
 	})
 	if tail, _ := a.parser.Tail(); tail >= parse.Open {
+		opening := a.parser.Opening()
 		l.hold(tail, record, strings.Clone(a.requestOf("", record, at)), at)
 		l.take()
-		if l.what == parse.Open && !l.opening.Add(l.text) {
-			l.release()
-		}
+		l.opening = opening
 	} else if unremembered != nil {
 		a.requestOf("", unremembered, at) // not ours, but perhaps the last word
 	}
@@ -222,7 +221,7 @@ func (l *lookahead) fits(record []byte, at time.Time) bool {
 // the one before.
 func (l *lookahead) add(separator string, text []byte) {
 	if separator != "" {
-		l.text = append(bytes.TrimRight(l.text, "\r\n"), separator...)
+		l.text = append(bytes.TrimSuffix(bytes.TrimSuffix(l.text, []byte("\n")), []byte("\r")), separator...)
 	}
 	l.text = append(l.text, text...)
 }

@@ -71,6 +71,7 @@ type Parser struct {
 	arena    []byte           // the strings of the record's lines: only appended to while it is read
 	size     int              // of the record being read, in bytes
 	tail     Tail             // of the record that was read last
+	opening  Opening          // of that, if it is Open
 	count    int              // of its lines
 	scratch  []byte           // an exception's stack being rendered
 	lines    []Line           // what was found in the record being read

@@ -29,6 +29,10 @@ const cutBytes = 250_000
 // lines it has. Of one that is Traceable it is the last line that does.
 func (p *Parser) Tail() (tail Tail, lines int) { return p.tail, p.count }
 
+// Opening is the object that the record which was read last begins, if it is
+// Open.
+func (p *Parser) Opening() Opening { return p.opening }
+
 // noteTail notes how a text may go on. cut says that its last object breaks off
 // at its end, behind that there is something behind its last line.
 func (p *Parser) noteTail(text []byte, found, cut, behind bool) {
@@ -38,8 +42,9 @@ func (p *Parser) noteTail(text []byte, found, cut, behind bool) {
 	case found && behind:
 		p.tail = Closed
 	case !found && len(text) > 0 && len(text) < cutBytes:
-		if o := (Opening{}); (text[0] == '{' || text[0] == ',') && o.Add(text) && !o.Done() {
-			p.tail = Open
+		var o Opening
+		if (text[0] == '{' || text[0] == ',') && o.Add(text) && !o.Done() {
+			p.tail, p.opening = Open, o
 		}
 	}
 }
