@@ -70,6 +70,8 @@ func (r *Repairer) Object(dst, b []byte) (out []byte, n int, faults Faults) {
 }
 
 // keep appends what has not been appended of the text up to i.
+//
+//go:noinline
 func (r *Repairer) keep(i int) {
 	if i > r.copied {
 		r.out = append(r.out, r.b[r.copied:i]...)
@@ -78,6 +80,8 @@ func (r *Repairer) keep(i int) {
 }
 
 // replace appends the text up to from, and s for the text from there to to.
+//
+//go:noinline
 func (r *Repairer) replace(from, to int, s string, why Faults) {
 	r.keep(from)
 	r.out = append(r.out, s...)
@@ -96,6 +100,8 @@ func (r *Repairer) push(bracket byte) {
 }
 
 // pop leaves the innermost bracket.
+//
+//go:noinline
 func (r *Repairer) pop() {
 	r.depth--
 	r.object = r.depth > 0 && r.isObject(r.depth-1)
@@ -104,6 +110,8 @@ func (r *Repairer) pop() {
 func (r *Repairer) isObject(level int) bool { return r.objects[level/64]>>(level%64)&1 == 1 }
 
 // closeAll closes the brackets that are open.
+//
+//go:noinline
 func (r *Repairer) closeAll() {
 	for ; r.depth > 0; r.depth-- {
 		r.out = append(r.out, "]}"[r.objects[(r.depth-1)/64]>>((r.depth-1)%64)&1])
@@ -123,6 +131,7 @@ func (r *Repairer) space() bool {
 var plain = [256]bool{'"': true, ',': true, ':': true, '{': true, '}': true, '[': true, ']': true, '-': true,
 	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true}
 
+//go:noinline
 func (r *Repairer) spaceSlowly() bool {
 	for {
 		from := r.i
@@ -140,6 +149,7 @@ func (r *Repairer) spaceSlowly() bool {
 	}
 }
 
+//go:noinline
 func hasBreak(space []byte) bool {
 	for _, c := range space {
 		if c == '\n' || c == '\r' {
@@ -150,6 +160,8 @@ func hasBreak(space []byte) bool {
 }
 
 // peek returns the first position from i on that space would stop at.
+//
+//go:noinline
 func (r *Repairer) peek(i int) int {
 	for {
 		i = Space(r.b, i)
@@ -162,6 +174,8 @@ func (r *Repairer) peek(i int) int {
 }
 
 // blank returns the length of a control character or byte order mark.
+//
+//go:noinline
 func blank(b []byte) int {
 	switch {
 	case len(b) == 0:
@@ -274,6 +288,8 @@ func (r *Repairer) comma() (more, ok bool) {
 
 // newLine reports whether something new begins at to, behind the white space
 // from from on.
+//
+//go:noinline
 func (r *Repairer) newLine(from, to int) bool {
 	return !r.pretty && r.NewLine != nil && hasBreak(r.b[from:to]) && r.NewLine(r.b[to:])
 }
@@ -304,6 +320,8 @@ func (r *Repairer) name() bool {
 }
 
 // bareName returns the length of an unquoted name that a colon follows.
+//
+//go:noinline
 func bareName(b []byte) int {
 	const longest = 64
 	i := 0
@@ -530,6 +548,8 @@ func (r *Repairer) escape(i int, isName bool) (n int, end bool) {
 }
 
 // appendControl appends a control character as it is written in a string.
+//
+//go:noinline
 func appendControl(dst []byte, c byte) []byte {
 	switch c {
 	case '\n':

@@ -95,16 +95,21 @@ func (p *Parser) plainLine(text []byte, around requestID) {
 }
 
 // printed returns text that may hold anything as a string.
+//
+//go:noinline
 func (p *Parser) printed(text []byte) string {
 	b := builder{p: p}
 	return p.view(b.printed(text))
 }
 
+//go:noinline
 func (b *builder) issue(format string, args ...any) {
 	b.issues = append(b.issues, fmt.Sprintf(format, args...))
 }
 
 // absent is issue for a member that is not there.
+//
+//go:noinline
 func (b *builder) absent(format string, args ...any) {
 	if !b.broken {
 		b.issue(format, args...)
@@ -225,11 +230,15 @@ func (b *builder) module(value jsontext.Value) span {
 }
 
 // leave leaves a member that is of no use in the fields.
+//
+//go:noinline
 func (b *builder) leave(quoted string, value jsontext.Value) {
 	b.layer.fields = appendMember(b.layer.fields, []byte(quoted), value)
 }
 
 // compact keeps a value as JSON.
+//
+//go:noinline
 func (b *builder) compact(value jsontext.Value) span {
 	from := len(b.p.arena)
 	b.p.arena = appendCompact(b.p.arena, value)

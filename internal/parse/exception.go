@@ -204,6 +204,8 @@ func isNested(value jsontext.Value) bool {
 }
 
 // keep adds a member to the further ones.
+//
+//go:noinline
 func (t *thrown) keep(quotedName []byte, value jsontext.Value) {
 	t.rest = append(append(append(append(t.rest, ','), quotedName...), ':'), value...)
 }
@@ -415,6 +417,8 @@ func cutLine(b, line []byte) (rest []byte, ok bool) {
 }
 
 // appendString appends the contents of a valid JSON string, or of none.
+//
+//go:noinline
 func appendString(dst []byte, quoted jsontext.Value) []byte {
 	if quoted == nil {
 		return dst
@@ -424,6 +428,8 @@ func appendString(dst []byte, quoted jsontext.Value) []byte {
 }
 
 // appendCompact appends a valid value without its white space.
+//
+//go:noinline
 func appendCompact(dst []byte, value jsontext.Value) []byte {
 	n := len(dst)
 	all, err := jsontext.AppendFormat(dst, value, compact...)
@@ -433,9 +439,11 @@ func appendCompact(dst []byte, value jsontext.Value) []byte {
 	return all
 }
 
-var compact = append([]jsontext.Options{jsontext.PreserveRawStrings(true)}, lenient...)
+var compact = []jsontext.Options{jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // newLine ends the line that has been written since start, if one has.
+//
+//go:noinline
 func newLine(dst []byte, start int) []byte {
 	if len(dst) > start {
 		return append(dst, '\n')

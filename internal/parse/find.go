@@ -89,10 +89,14 @@ func (f *finder) nextLine() (at place, ok bool) {
 
 // lineEnd returns the length of text's first line, with its end.
 func lineEnd(text []byte) int {
-	if k := bytes.IndexAny(text, "\r\n"); k >= 0 {
-		return k + 1
+	end := len(text)
+	if k := bytes.IndexByte(text, '\n'); k >= 0 {
+		end = k + 1
 	}
-	return len(text)
+	if k := bytes.IndexByte(text[:end], '\r'); k >= 0 {
+		end = k + 1
+	}
+	return end
 }
 
 // gaveUp reports whether there may be objects that were not looked at.
@@ -233,6 +237,8 @@ func inString(text []byte) bool {
 // nextBrace returns the first position from i on where an object with a member
 // may begin, -1 if there is none. It is a cheap test: most braces in log lines
 // that are not JSON end here.
+//
+//go:noinline
 func nextBrace(b []byte, i int) int {
 	for {
 		k := bytes.IndexByte(b[i:], '{')

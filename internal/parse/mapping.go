@@ -3,7 +3,7 @@ package parse
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +55,7 @@ const (
 // preset is a logger's Mapping as its users would write it, and what cannot be
 // written.
 type preset struct {
+	name    string
 	names   [roles]string
 	numbers *numbering
 	sign    string
@@ -70,41 +71,49 @@ type preset struct {
 // LogstashJsonEventLayoutV1 and Gelf templates), Serilog's compact and standard
 // JSON formatters, the Elastic Common Schema, and OpenTelemetry's log data
 // model. lambda is the JSON log format of AWS's own runtimes.
-var presets = map[string]preset{
-	"powertools": {
+var presets = [...]preset{
+	{
+		name: "powertools",
 		// .NET's own JSON names begin with capitals where it is told to.
 		names: [roles]string{roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
 			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId"},
 		numbers: pythonNumbers, sign: "service,Service",
 	},
-	"pino": {
+	{
+		name:    "pino",
 		names:   [roles]string{roleLocator: "caller,name", roleText: "msg", roleException: "err,error"},
 		numbers: pinoNumbers,
 	},
-	"slog": {
+	{
+		name:    "slog",
 		names:   [roles]string{roleLocator: "source,logger", roleText: "msg", roleException: "error,err"},
 		numbers: slogNumbers,
 	},
-	"zap": {
+	{
+		name:    "zap",
 		names:   [roles]string{roleLocator: "caller,logger", roleText: "msg", roleException: "error,errorVerbose,stacktrace"},
 		numbers: zapNumbers,
 	},
-	"log4j2": {
+	{
+		name: "log4j2",
 		names: [roles]string{roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
 			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
 		numbers: log4jNumbers, sign: "loggerName,logger_name",
 	},
-	"serilog": {
+	{
+		name: "serilog",
 		names: [roles]string{roleLocator: "SourceContext,Properties.SourceContext", roleLevel: "@l,Level",
 			roleText: "@m,@mt,RenderedMessage,MessageTemplate", roleException: "@x,Exception"},
 		numbers: dotnetNumbers, silent: "@t",
 	},
-	"ecs": {
+	{
+		name: "ecs",
 		names: [roles]string{roleLocator: "log.origin.file,log.origin.function,log.logger", roleLevel: "log.level", roleText: "message",
 			roleException: "error", roleRequestID: "faas.execution"},
 		numbers: syslogNumbers,
 	},
-	"otel": {
+	{
+		name: "otel",
 		names: [roles]string{
 			roleLocator:   "attributes.code,Attributes.code,instrumentationScope.name,InstrumentationScope.Name,scope.name",
 			roleLevel:     "severityText,severity_text,SeverityText,severityNumber,severity_number,SeverityNumber",
@@ -113,7 +122,8 @@ var presets = map[string]preset{
 			roleRequestID: "attributes.faas.invocation_id,Attributes.faas.invocation_id"},
 		numbers: otelNumbers,
 	},
-	"lambda": {
+	{
+		name:   "lambda",
 		names:  [roles]string{roleLocator: "location,logger", roleText: "message", roleException: "errorType+errorMessage+stackTrace"},
 		lambda: true,
 	},
@@ -123,6 +133,9 @@ var presets = map[string]preset{
 type numbering struct {
 	steps []step
 	exact bool // numbers between and beyond the steps mean nothing
+	// If it is not 0, fractions, and numbers below the first step and above
+	// this one mean nothing.
+	most float64
 }
 
 // A step is the level that begins at a number.
@@ -145,27 +158,21 @@ var (
 	// RFC 5424, section 6.2.1.
 	syslogNumbers = &numbering{exact: true, steps: syslogSteps}
 	// Log4j's GELF template prints syslog's numbers; 100 to 600 are its own.
-	log4jNumbers = &numbering{exact: true, steps: append([]step{{100, "FATAL"}, {200, "ERROR"}, {300, "WARN"}, {400, "INFO"}, {500, "DEBUG"}, {600, "TRACE"}}, syslogSteps...)}
+	log4jNumbers = &numbering{exact: true, steps: []step{{100, "FATAL"}, {200, "ERROR"}, {300, "WARN"}, {400, "INFO"}, {500, "DEBUG"}, {600, "TRACE"},
+		{0, "EMERG"}, {1, "ALERT"}, {2, "CRIT"}, {3, "ERR"}, {4, "WARNING"}, {5, "NOTICE"}, {6, "INFO"}, {7, "DEBUG"}}}
 	// Microsoft.Extensions.Logging.LogLevel; Serilog's own numbers agree.
 	dotnetNumbers = &numbering{exact: true, steps: []step{{0, "TRACE"}, {1, "DEBUG"}, {2, "INFORMATION"}, {3, "WARNING"}, {4, "ERROR"}, {5, "CRITICAL"}}}
 	// The log data model's SeverityNumber: four to a name, 0 for none told.
-	otelNumbers = &numbering{exact: true, steps: otelSteps()}
+	otelNumbers = &numbering{most: 24, steps: []step{{0, "INFO"}, {1, "TRACE"}, {5, "DEBUG"}, {9, "INFO"}, {13, "WARN"}, {17, "ERROR"}, {21, "FATAL"}}}
 
 	syslogSteps = []step{{0, "EMERG"}, {1, "ALERT"}, {2, "CRIT"}, {3, "ERR"}, {4, "WARNING"}, {5, "NOTICE"}, {6, "INFO"}, {7, "DEBUG"}}
 )
 
-func otelSteps() []step {
-	all := []step{{0, "INFO"}}
-	for i, name := range []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"} {
-		for k := range 4 {
-			all = append(all, step{float64(1 + 4*i + k), name})
-		}
-	}
-	return all
-}
-
 // name returns the name of the level that a number means.
 func (n *numbering) name(number float64) (string, bool) {
+	if n.most != 0 && (number < n.steps[0].from || number > n.most || number != math.Trunc(number)) {
+		return "", false
+	}
 	for i := len(n.steps) - 1; i >= 0; i-- {
 		if s := n.steps[i]; number == s.from || !n.exact && number > s.from {
 			return s.name, true
@@ -207,11 +214,11 @@ func ParseMapping(setting string) (*Mapping, error) {
 				return nil, err
 			}
 		default:
-			p, ok := presets[strings.ToLower(part)]
-			if !ok {
-				return nil, fmt.Errorf("cannot read %q: write role=name,name or one of the presets %s", part, strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
+			k := slices.IndexFunc(presets[:], func(p preset) bool { return strings.EqualFold(p.name, part) })
+			if k < 0 {
+				return nil, fmt.Errorf("cannot read %q: write role=name,name or one of the presets %s", part, presetNames())
 			}
-			chosen = append(chosen, p)
+			chosen = append(chosen, presets[k])
 		}
 		found = true
 	}
@@ -222,6 +229,16 @@ func ParseMapping(setting string) (*Mapping, error) {
 		m.add(p)
 	}
 	return m, nil
+}
+
+// presetNames lists the presets' names.
+func presetNames() string {
+	names := make([]string, len(presets))
+	for i := range presets {
+		names[i] = presets[i].name
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 // own adds the names that a user has written for a role.

@@ -28,7 +28,7 @@ func (p *Parser) splitPrefix(text []byte) (rest, id []byte) {
 		rest, id, ok = splitRuby(text)
 	}
 	switch {
-	case ok && isRequestID(id) && (len(id) > maxLevelName || !p.isLevel(id)): // pino-lambda leaves an id out
+	case ok && isRequestID(id) && (hasDigit(id) || !p.isLevel(id)): // pino-lambda leaves an id out
 		return rest, id
 	case ok && isNoID(id):
 		return rest, nil
@@ -85,6 +85,8 @@ func splitRuby(text []byte) (rest, id []byte, ok bool) {
 }
 
 // cutShort is bytes.Cut around a separator within the first maxPrefix bytes.
+//
+//go:noinline
 func cutShort(b []byte, sep byte) (before, after []byte, ok bool) {
 	i := bytes.IndexByte(b[:min(len(b), maxPrefix)], sep)
 	if i < 0 {
@@ -112,6 +114,16 @@ func isRequestID(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// hasDigit reports whether there is a digit in b, as in no level's name.
+func hasDigit(b []byte) bool {
+	for _, c := range b {
+		if '0' <= c && c <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 // isNoID says whether b is what languages print for an id that there is none of.
@@ -162,6 +174,8 @@ func (p *Parser) isPrefix(text []byte) bool {
 
 // cutField cuts off a text's first field, which ends at a blank or a control
 // character or, if it begins with a bracket, where that closes.
+//
+//go:noinline
 func cutField(text []byte) (field, rest []byte) {
 	if k := strings.IndexByte("[(<", text[0]); k >= 0 {
 		if end := bytes.IndexByte(text, "])>"[k]); end > 0 {
@@ -230,6 +244,8 @@ func isStamp(b []byte) bool {
 }
 
 // isName says whether b may be the name of a logger, thread, file or program.
+//
+//go:noinline
 func isName(b []byte) bool {
 	for _, c := range b {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("_-.:$/@", c) < 0 {

@@ -41,11 +41,19 @@ func (p *Parser) noteTail(text []byte, found, cut, behind bool) {
 		p.tail = CutOff
 	case found && behind:
 		p.tail = Closed
-	case !found && len(text) > 0 && len(text) < cutBytes:
-		var o Opening
-		if (text[0] == '{' || text[0] == ',') && o.Add(text) && !o.Done() {
-			p.tail, p.opening = Open, o
-		}
+	case !found && len(text) > 0 && len(text) < cutBytes && (text[0] == '{' || text[0] == ','):
+		p.noteOpen(text)
+	}
+}
+
+// noteOpen notes whether a text begins an object that it does not end.
+func (p *Parser) noteOpen(text []byte) {
+	if rest := trimSpace(text[1:]); text[0] == '{' && len(rest) > 0 && rest[0] != '"' {
+		return
+	}
+	var o Opening
+	if o.Add(text) && !o.Done() {
+		p.tail, p.opening = Open, o
 	}
 }
 

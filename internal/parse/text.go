@@ -59,6 +59,8 @@ func withoutColours(text []byte) []byte {
 }
 
 // skipColour takes off b's beginning the control sequence that it is.
+//
+//go:noinline
 func skipColour(b []byte) []byte {
 	b = bytes.TrimLeft(b[2:], "0123456789:;<=>? !\"#$%&'()*+,-./")
 	return b[min(1, len(b)):]

@@ -94,6 +94,8 @@ func deeper(value []byte, limit int) bool {
 
 // stringEnd returns the position of the quote that closes the string which the
 // quote at i opens, in valid JSON.
+//
+//go:noinline
 func stringEnd(b []byte, i int) int {
 	for i++; i < len(b) && b[i] != '"'; i++ {
 		if b[i] == '\\' {
