@@ -349,12 +349,17 @@ func (b *builder) clean(from int) span {
 // missing is the kind of a member that the object does not have.
 const missing jsontext.Kind = 0
 
-// kind returns the kind of a raw value.
+// kind returns the kind of a raw value, which has no blanks in front.
+//
+//go:noinline
 func kind(value jsontext.Value) jsontext.Kind {
-	if value == nil {
+	if len(value) == 0 {
 		return missing
 	}
-	return value.Kind()
+	if c := value[0]; c != '-' && (c < '0' || c > '9') {
+		return jsontext.Kind(c)
+	}
+	return '0'
 }
 
 // isInteger says whether a JSON number is written without fraction or exponent.
@@ -364,7 +369,7 @@ func isInteger(number []byte) bool {
 
 // describe names a value of the wrong type.
 func describe(value jsontext.Value) string {
-	switch value.Kind() {
+	switch kind(value) {
 	case 'n':
 		return "null"
 	case '0':

@@ -180,7 +180,7 @@ func (p *Parser) isOdd(o *object) bool {
 }
 
 func odd(value jsontext.Value, kinds string) bool {
-	return value != nil && strings.IndexByte(kinds, byte(value.Kind())) < 0
+	return value != nil && strings.IndexByte(kinds, byte(kind(value))) < 0
 }
 
 // pass takes back what is odd of an object.

@@ -29,7 +29,7 @@ const maxCauses = 16
 // everything else, is kept as JSON without its white space. The text grows with
 // value only.
 func (p *Parser) render(dst []byte, value jsontext.Value, depth int) []byte {
-	switch value.Kind() {
+	switch kind(value) {
 	case '"':
 		return appendString(dst, value)
 	case '[':
@@ -75,16 +75,16 @@ func (p *Parser) thrown(object jsontext.Value) (t thrown) {
 	var response, awsError jsontext.Value
 	p.each(object, func(name, quoted []byte, value jsontext.Value) {
 		switch {
-		case string(name) == "response" && value.Kind() == '{':
+		case string(name) == "response" && kind(value) == '{':
 			response = value
-		case string(name) == "Error" && value.Kind() == '{':
+		case string(name) == "Error" && kind(value) == '{':
 			awsError = value
 		case !t.set(name, value) && !t.setOther(name, value):
 			t.keep(quoted, value)
 		}
 	})
 	p.each(response, func(name, quoted []byte, value jsontext.Value) {
-		if string(name) == "Error" && value.Kind() == '{' {
+		if string(name) == "Error" && kind(value) == '{' {
 			awsError = value
 			return
 		}
@@ -92,9 +92,9 @@ func (p *Parser) thrown(object jsontext.Value) (t thrown) {
 	})
 	p.each(awsError, func(name, quoted []byte, value jsontext.Value) {
 		switch {
-		case string(name) == "Message" && value.Kind() == '"':
+		case string(name) == "Message" && kind(value) == '"':
 			t.serviceMessage = value
-		case string(name) == "Code" && value.Kind() == '"':
+		case string(name) == "Code" && kind(value) == '"':
 			t.serviceCode = value
 		default:
 			t.keep(quoted, value)
@@ -152,11 +152,11 @@ func (t *thrown) set(name []byte, value jsontext.Value) bool {
 	default:
 		return false
 	}
-	if value.Kind() == 'n' {
+	if kind(value) == 'n' {
 		return true // nothing is lost with it
 	}
-	if *role != nil || !bytes.ContainsRune([]byte(wants), rune(value.Kind())) {
-		return string(name) == "traceback" && value.Kind() == 't' || string(name) == "exception" && t.setOther(name, value)
+	if *role != nil || !bytes.ContainsRune([]byte(wants), rune(kind(value))) {
+		return string(name) == "traceback" && kind(value) == 't' || string(name) == "exception" && t.setOther(name, value)
 	}
 	*role = value
 	return true
@@ -169,7 +169,7 @@ func (t *thrown) setOther(name []byte, value jsontext.Value) bool {
 	case "suppressed", "Suppressed":
 		role = &t.suppressed
 	case "errors", "aggregateErrors", "exceptions", "InnerExceptions", "innerExceptions":
-		if value.Kind() == '[' && !isNested(value) {
+		if kind(value) == '[' && !isNested(value) {
 			return isEmptyList(value) && string(name) == "exceptions"
 		}
 	case "commonFramesCount": // logback's
@@ -180,24 +180,27 @@ func (t *thrown) setOther(name []byte, value jsontext.Value) bool {
 	case "exception":
 		role, wants = &t.inner, '{'
 	case "is_cause", "is_group", "syntax_error", "exc_notes", "RemoteStackTraceString": // structlog's, Serilog's
-		return value.Kind() == 'n' || value.Kind() == 'f' || value.Kind() == 't' || isEmptyList(value)
+		return kind(value) == 'n' || kind(value) == 'f' || kind(value) == 't' || isEmptyList(value)
 	case "refId", "Depth": // Quarkus's and Serilog's, which number them
-		return value.Kind() == '0'
+		return kind(value) == '0'
 	default:
 		return false
 	}
-	if *role != nil || value.Kind() != wants {
+	if *role != nil || kind(value) != wants {
 		return false
 	}
 	*role = value
 	return true
 }
 
+//go:noinline
 func isEmptyList(value jsontext.Value) bool {
 	return value[0] == '[' && value[jsonscan.Space(value, 1)] == ']'
 }
 
 // isNested reports whether an array begins with an object or an array.
+//
+//go:noinline
 func isNested(value jsontext.Value) bool {
 	first := value[jsonscan.Space(value, 1)]
 	return first == '{' || first == '['
@@ -290,7 +293,7 @@ func (p *Parser) appendLines(dst []byte, array jsontext.Value, depth int) []byte
 	start := len(dst)
 	eachElement(array, func(element jsontext.Value) {
 		dst = newLine(dst, start)
-		switch element.Kind() {
+		switch kind(element) {
 		case '"':
 			dst = bytes.TrimRight(appendString(dst, element), "\r\n")
 		case '{':
@@ -338,16 +341,16 @@ func (p *Parser) appendFrame(dst []byte, object jsontext.Value) []byte {
 			}
 		}
 	})
-	if method == nil || method.Kind() != '"' {
+	if method == nil || kind(method) != '"' {
 		return appendCompact(dst, object)
 	}
 	dst = append(dst, "    at "...)
-	if class != nil && class.Kind() == '"' {
+	if class != nil && kind(class) == '"' {
 		dst = append(appendString(dst, class), '.')
 	}
 	dst = appendString(dst, method)
 	switch {
-	case file != nil && file.Kind() == '"':
+	case file != nil && kind(file) == '"':
 		dst = appendString(append(dst, '('), file)
 		if line != nil {
 			dst = append(append(dst, ':'), line...)
@@ -362,7 +365,7 @@ func (p *Parser) appendFrame(dst []byte, object jsontext.Value) []byte {
 // wholeNumber returns the digits of a number, or of a string of nothing else,
 // nil for other values.
 func wholeNumber(value jsontext.Value) []byte {
-	if value.Kind() == '0' {
+	if kind(value) == '0' {
 		return value
 	}
 	if value[0] == '"' && len(value) > len(`""`) && len(bytes.Trim(value[1:len(value)-1], "0123456789")) == 0 {

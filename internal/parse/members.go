@@ -158,6 +158,8 @@ func partOf(name []byte, group string) (part []byte, ok bool) {
 }
 
 // cutLast cuts a name around its last dot.
+//
+//go:noinline
 func cutLast(name string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(name, '.')
 	if i < 0 {

@@ -148,7 +148,7 @@ func (p *Parser) member(o *object, l *layer, i int, name, value, printed jsontex
 	switch {
 	case p.mapping != nil:
 		p.note(o, l, i, name, value, at)
-	case i < maxMembers && p.set(o, l, p.memberName(name), value):
+	case i < maxMembers && p.set(o, l, p.plainName(name), value):
 	case printed != nil:
 		l.fields = append(append(l.fields, ','), printed...)
 	default:
@@ -156,7 +156,17 @@ func (p *Parser) member(o *object, l *layer, i int, name, value, printed jsontex
 	}
 }
 
+// plainName is memberName for what mostly is a plain name.
+func (p *Parser) plainName(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	return p.memberName(quoted)
+}
+
 // appendMember appends `,"name":value`.
+//
+//go:noinline
 func appendMember(dst []byte, quoted, value jsontext.Value) []byte {
 	return append(append(append(append(dst, ','), quoted...), ':'), value...)
 }
@@ -176,7 +186,7 @@ func (p *Parser) set(o *object, l *layer, name []byte, value jsontext.Value) boo
 	case "module":
 		o.module = value
 	case "request_id", "requestId", "aws_request_id", "awsRequestId", "AWSRequestId", "function_request_id":
-		if o.requestID != nil || value.Kind() != '"' || !isOwnID(p.memberName(value)) {
+		if o.requestID != nil || kind(value) != '"' || !isOwnID(p.memberName(value)) {
 			return false
 		}
 		o.requestID = value
@@ -233,8 +243,10 @@ func (p *Parser) first(l *layer, r role, to *[]byte, value jsontext.Value) bool 
 }
 
 // fits reports whether a value is what a role wants.
+//
+//go:noinline
 func (p *Parser) fits(r role, value jsontext.Value) bool {
-	switch value.Kind() {
+	switch kind(value) {
 	case '"':
 		switch r {
 		case roleLevel:
@@ -252,7 +264,7 @@ func (p *Parser) fits(r role, value jsontext.Value) bool {
 
 // levelOf returns the level that a JSON string names.
 func (p *Parser) levelOf(value jsontext.Value) (Level, bool) {
-	if value.Kind() != '"' {
+	if kind(value) != '"' {
 		return Level{}, false
 	}
 	return named(p.scale, p.memberName(value))

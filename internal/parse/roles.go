@@ -114,6 +114,8 @@ func (p *Parser) numbersFor(text string) *numbering {
 }
 
 // hasName reports whether name is among names, which commas separate.
+//
+//go:noinline
 func hasName(names, name string) bool {
 	for one := range strings.SplitSeq(names, ",") {
 		if one == name {
@@ -299,6 +301,8 @@ func (p *Parser) place(object jsontext.Value, l *layer) []byte {
 }
 
 // quote makes a JSON string, which lasts as long as the layer's object.
+//
+//go:noinline
 func (l *layer) quote(text func(dst []byte) []byte) []byte {
 	from := len(l.made)
 	// Invalid UTF-8 is replaced, which is no error here.

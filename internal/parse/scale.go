@@ -210,6 +210,8 @@ func (s *Scale) String() string {
 // Find returns the level that a name, in any case, or one of its usual aliases
 // (WARNING, CRITICAL, FATAL, …) stands for. Names on the scale go first; an
 // alias is found only if a level it may stand for is on the scale.
+//
+//go:noinline
 func (s *Scale) Find(name string) (Level, bool) {
 	return find(s, name)
 }

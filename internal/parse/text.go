@@ -16,6 +16,8 @@ func isSpace(c byte) bool {
 
 // trimSpace takes white space off both ends. It runs several times a line, and
 // bytes.Trim would first make a set of the characters each time.
+//
+//go:noinline
 func trimSpace(b []byte) []byte {
 	for len(b) > 0 && isSpace(b[0]) {
 		b = b[1:]

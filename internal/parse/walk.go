@@ -115,6 +115,8 @@ func (p *Parser) each(object jsontext.Value, visit func(name, quoted []byte, val
 }
 
 // memberName returns the contents of a name. They are valid until the next call.
+//
+//go:noinline
 func (p *Parser) memberName(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
