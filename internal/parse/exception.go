@@ -442,6 +442,8 @@ func appendCompact(dst []byte, value jsontext.Value) []byte {
 	return all
 }
 
+// compact keeps what functions print: a repeated name, and bytes that are no
+// UTF-8.
 var compact = []jsontext.Options{jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // newLine ends the line that has been written since start, if one has.

@@ -172,27 +172,46 @@ func cutLast(name string) (before, after string, ok bool) {
 // order.
 func (p *Parser) remaining(l *layer) {
 	for i := range p.members {
-		if m := &p.members[i]; !m.own {
+		m := &p.members[i]
+		if m.own {
+			continue
+		}
+		switch all, part := p.takenOf(m.at, len(m.value)); {
+		case all:
+		case part:
 			l.fields = p.left(l.fields, m.quoted, m.value, m.at)
+		default:
+			l.fields = appendMember(l.fields, m.quoted, m.value)
 		}
 	}
 	l.fields = append(l.fields, l.beyond...)
 }
 
-// left appends a member without what has been taken of it, if there is anything
-// left.
-func (p *Parser) left(dst []byte, quoted, value jsontext.Value, at int) []byte {
-	switch {
-	case slices.Contains(p.taken, at):
-		return dst
-	case !p.touched(value, at):
-		return appendMember(dst, quoted, value)
+// takenOf reports whether all of a value has been taken, or a part of it.
+func (p *Parser) takenOf(at, length int) (all, part bool) {
+	for _, taken := range p.taken {
+		if taken == at {
+			return true, true
+		}
+		part = part || taken > at && taken < at+length
 	}
+	return false, part
+}
+
+// left appends a member's object without what has been taken of it, if there is
+// anything left.
+func (p *Parser) left(dst []byte, quoted, value jsontext.Value, at int) []byte {
 	before := len(dst)
 	dst = append(append(append(dst, ','), quoted...), ':')
 	start := len(dst)
 	eachMember(value, func(quoted, inner jsontext.Value, in int) bool {
-		dst = p.left(dst, quoted, inner, at+in)
+		switch all, part := p.takenOf(at+in, len(inner)); {
+		case all:
+		case part:
+			dst = p.left(dst, quoted, inner, at+in)
+		default:
+			dst = appendMember(dst, quoted, inner)
+		}
 		return true
 	})
 	if len(dst) == start {
@@ -200,9 +219,4 @@ func (p *Parser) left(dst []byte, quoted, value jsontext.Value, at int) []byte {
 	}
 	dst[start] = '{' // for the first comma
 	return append(dst, '}')
-}
-
-// touched reports whether a part of a value has been taken.
-func (p *Parser) touched(value jsontext.Value, at int) bool {
-	return slices.ContainsFunc(p.taken, func(taken int) bool { return taken > at && taken < at+len(value) })
 }

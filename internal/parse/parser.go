@@ -23,8 +23,6 @@
 package parse
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/logtable/logtable/internal/jsonscan"
 )
 
@@ -40,10 +38,6 @@ const (
 	// follows the last of them is told in its Issues.
 	maxLines = 1_000
 )
-
-// lenient makes the decoder take what functions print: of a repeated name the
-// last counts, and one bad byte does not cost the line.
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // Options configures a Parser.
 type Options struct {

@@ -138,7 +138,7 @@ func (p *Parser) beginsLine(text []byte) bool {
 	if brace < 0 || nextBrace(text[brace:], 0) != 0 {
 		return false
 	}
-	return bytes.IndexAny(text[:brace], "\r\n\"") < 0 && p.isPrefix(text[:brace])
+	return !bytes.ContainsAny(text[:brace], "\r\n\"") && p.isPrefix(text[:brace])
 }
 
 // member stores the i-th member of an object, whose value begins at at: under

@@ -71,27 +71,6 @@ func valueEnd(b []byte, i int) int {
 	return len(b)
 }
 
-// deeper reports whether a valid JSON value is nested deeper than limit.
-func deeper(value []byte, limit int) bool {
-	if len(value) <= 2*limit || value[0] != '{' && value[0] != '[' {
-		return false
-	}
-	depth := 0
-	for i := 0; i < len(value); i++ {
-		switch value[i] {
-		case '"':
-			i = stringEnd(value, i)
-		case '{', '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return false
-}
-
 // stringEnd returns the position of the quote that closes the string which the
 // quote at i opens, in valid JSON.
 //
