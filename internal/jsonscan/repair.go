@@ -376,9 +376,9 @@ func (r *Repairer) value() bool {
 }
 
 // strictly leaves a bracket to the strict reader, if that takes it. What it reads
-// in vain is at most as long as the text, and once more that.
+// in vain is at most one and a half times the text.
 func (r *Repairer) strictly() bool {
-	if r.i < r.stopped && r.vain > len(r.b) || r.depth+maxDepth > r.MaxDepth {
+	if r.i < r.stopped && r.vain > len(r.b)/2 || r.depth+maxDepth > r.MaxDepth {
 		return false
 	}
 	n, stop := value(r.b[r.i:])

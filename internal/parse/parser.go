@@ -5,26 +5,28 @@
 // members. Depending on the language, the logging call and the function's log
 // format it reaches an extension as it was printed, or inside a string, behind
 // a prefix, inside the `message` of a runtime's JSON envelope, or in several of
-// these at once; the parser unwraps all of them.
+// these at once; the parser unwraps all of them, see unwrap.go for its stages.
 //
-// An object is ours if it has a `locator` member, or both `level` and `text`.
-// In a runtime's envelope (an object with `timestamp` and `message`) `level`
-// and `text` do not count, and of its members only the request id passes into
-// the line.
+// An object is ours if it has both `level` and `text`, or a `locator` and one
+// of `level`, `text` and `exception`. In a runtime's envelope (an object with
+// `timestamp` and `message`) `level` and `text` do not count, and of its members
+// only the request id and what it says of an exception pass into the line.
 //
 // With a Mapping, lines of other loggers are taken too, see there.
 //
+// What is not quite JSON is made so by a tolerant reader, where the strict one
+// stops. What can be read of a line counts, and the rest is told in its Issues.
+//
 // A record may hold several lines of ours, each on a line of its own or with
 // nothing but separators between them; Lines returns them all. Text beside an
-// object does not make its line invalid: it is told in the line's Issues,
-// unless it is a prefix that loggers write (times, levels, names, ids in front)
-// or tells nothing (blanks, control characters, terminal colours, commas and
-// semicolons). A JSON array is never ours, whatever is in it.
+// object is told in the line's Issues, unless it is a prefix that loggers write
+// (times, levels, names, ids in front), repeats the line, tells nothing (blanks,
+// control characters, terminal colours, commas and semicolons), or is the trace
+// of its exception. A JSON array is never ours, whatever is in it, if it is
+// whole.
 package parse
 
-import (
-	"github.com/logtable/logtable/internal/jsonscan"
-)
+import "github.com/logtable/logtable/internal/jsonscan"
 
 // Bounds on what one line may cost. None of them loses a line: what goes beyond
 // is kept as text. The length of a line is bounded by the event's.

@@ -51,6 +51,13 @@ func valueEnd(b []byte, i int) int {
 	if i >= len(b) {
 		return i
 	}
+	if c := b[i]; c != '"' && c != '{' && c != '[' { // a number or a literal
+		k := i
+		for k < len(b) && b[k] > ' ' && b[k] != ',' && b[k] != ']' && b[k] != '}' {
+			k++
+		}
+		return k
+	}
 	if n := jsonscan.Value(b[i:]); n > 0 {
 		return i + n
 	}
