@@ -104,6 +104,9 @@ func FuzzRepair(f *testing.F) {
 // On the same bytes, the tolerant reader takes at most four times the strict
 // one's time. Both are measured in turns, by their minima.
 func TestRepairIsNotSlow(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector takes its time, more of the one than of the other")
+	}
 	line := `{"locator":"7","level":"ERROR","text":"order stored, the customer's next step is payment","requestId":"6f0c1b52-2d0e-4b6e-9d3f-000000000000","order":{"id":7919,"total":12.50,"items":["a","b"]},"list":[1,2,3,true,null]}`
 	for name, text := range map[string]string{
 		"a line": line, "many members": `{"l":[` + strings.Repeat(line+",", 500) + `1]}`,
