@@ -29,7 +29,7 @@ const longest = 255 << 10
 // crafted are units that, repeated, make a line that is dear to read, and what
 // stands in front of them.
 var crafted = []struct{ front, unit string }{
-	{"", `{"a":`}, {"", `{"a":[`}, {"", "{\"a\":\n"}, {`{"locator":"1","level":"ERROR","exception":{"stack":[`, `1,`},
+	{"", `{"a":"`}, {"", `{"a":`}, {"", `{"a":[`}, {"", "{\"a\":\n"}, {`{"locator":"1","level":"ERROR","exception":{"stack":[`, `1,`},
 	{`{"locator":"1","level":"ERROR","exception":[`, `{"message":"m"},`}, {`{"locator":"1","level":"ERROR","exception":`, `{"type":"E","errors":[{"message":"m"}],"cause":`},
 	{`{"level":50,"msg":"m",`, `"error.1":"x",`}, {`{"level":50,"msg":"m",`, `"":1,`}, {`{"level":50,`, `"msg":1,`}, {"", `{"a":1}`}, {"", `{"level":50,"msg":1}`},
 	{`{"locator":"1","level":"ERROR","text":"`, `"`}, {`{"locator":"1","level":"ERROR","text":"`, `","`}, {`{"locator":"1","level":"ERROR","text":"`, `\`},
