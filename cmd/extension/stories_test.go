@@ -240,16 +240,23 @@ func (w *world) startTable(ts *testscript.TestScript) {
 	ts.Check(w.table.CreateLogTables(context.Background(), "logtable-info", "logtable-errors"))
 }
 
-// dynamodb sets the local DynamoDB's mood: dynamodb MOOD.
+// dynamodb sets the local DynamoDB's mood: dynamodb MOOD. One that is slow takes
+// 300 ms, or what is said: dynamodb slow 120ms.
 func (w *world) dynamodb(ts *testscript.TestScript, args []string) {
 	w.startTable(ts)
+	latency := 300 * time.Millisecond
+	if len(args) > 1 {
+		var err error
+		latency, err = time.ParseDuration(args[1])
+		ts.Check(err)
+	}
 	faults := map[string]table.FaultFunc{
 		"well": nil, "throttles": table.Throttle(0.3, 1), "fails": table.ServerError(500, 1, 1),
 		"fails-often": table.ServerError(503, 0.3, 1), "resets-before": table.ResetBefore(0.3, 1),
 		"resets-after": table.ResetAfter(0.3, 1), "loses-first-answer": table.First(1, table.ResetAfter(1, 1)),
 		"fails-first": table.First(1, table.ServerError(500, 1, 1)),
 		"denies":      table.AccessDenied(), "expired": table.First(2, table.ExpiredToken()),
-		"slow": table.Latency(300 * time.Millisecond), "poisoned": table.Poison("POISON"),
+		"slow": table.Latency(latency), "poisoned": table.Poison("POISON"),
 		"unprocessed": table.Unprocessed(0.3, 1),
 	}
 	switch mood := args[0]; mood {

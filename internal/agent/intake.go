@@ -29,12 +29,13 @@ func (a *Agent) Intake(body []byte) {
 		a.count(&a.counts.unreadable, 1)
 		a.cfg.Diag.Fail("telemetry body", "Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
-	a.bury()
+	a.urgent = a.storeDeaths(completed) > 0 || a.urgent
 	a.sendAhead()
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
 		// It would have to be done at the invocation's end, which is billed.
 		a.cfg.Store.Persist()
 	}
+	a.arm()
 }
 
 // read notes whether a body is being read, and makes everybody who waits look
@@ -55,21 +56,18 @@ func (a *Agent) sendAhead() {
 	urgent := a.urgent
 	a.urgent = false
 	a.mu.Lock()
-	trusted, sealed := a.trusted, a.sealed()
+	waits, sealed := a.trust.waits(), a.sealed()
 	a.mu.Unlock()
 	switch {
 	case sealed || a.cfg.Store.Waiting() == 0:
-	case a.cfg.Concurrent && urgent, !a.cfg.Concurrent && !trusted, a.cfg.Flush == FlushBackground:
+	case a.cfg.Concurrent && urgent, !a.cfg.Concurrent && !waits, a.cfg.Flush == FlushBackground:
 		// The environment may freeze at any time, or never.
 		a.cfg.Store.Start()
 		a.startAlerts()
-	case a.cfg.Concurrent || !a.overlaps(): // writeMeanwhile or invoke sends the rest
-		a.cfg.Store.StartFull()
-	case urgent:
+	case urgent && !a.cfg.Concurrent && a.overlaps():
 		a.cfg.Store.Start()
-	default:
+	default: // the end, or the clock, sends the rest
 		a.cfg.Store.StartFull()
-		a.writeLater()
 	}
 }
 

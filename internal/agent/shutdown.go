@@ -21,7 +21,7 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 		if a.alerts != nil {
 			a.alerts.Hurry()
 		}
-		a.writeLast(ctx, now, end)
+		a.writeLast(ctx, now, end, reason)
 		a.closeAlerts(ctx, end)
 	}
 	kept := reason == "timeout" || reason == "failure"
@@ -45,7 +45,7 @@ func (a *Agent) shutdownEnd(now, deadline time.Time) time.Time {
 
 // writeLast writes to DynamoDB until everything is written or the time for it
 // is over.
-func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
+func (a *Agent) writeLast(ctx context.Context, now, end time.Time, reason string) {
 	reserve := lastResortTime
 	if a.alerts != nil {
 		reserve += lastAlertTime
@@ -67,6 +67,8 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
 	if a.cfg.Receiver != nil {
 		a.waitForQuiet(ctx, now)
 	}
+	a.dieAtTheEnd(reason)
+	a.storeDeaths(everything)
 	_ = a.flushLast(ctx)
 }
 

@@ -110,7 +110,7 @@ func (s *Store) pack(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range c.batch {
-		if r.spilled || r.replay != nil && r.replay.segment == nil {
+		if r.spilled || r.alone || r.replay != nil && r.replay.segment == nil {
 			s.giveUp(c)
 			return false
 		}
@@ -133,7 +133,7 @@ func (s *Store) replace(old, by []*Record) {
 		s.forget(r)
 	}
 	for _, r := range by {
-		s.bytes += r.cost()
+		s.account(r)
 	}
 	more := len(by) - len(old)
 	s.onWire += more
@@ -179,7 +179,7 @@ func (p *packer) pack(lines []*Record) *Record {
 		r.requestID = decoded.requestID
 	}
 	rec := newRecord(&r, 4*len(compressed)/3+512)
-	rec.replay = first.replay
+	rec.replay, rec.age = first.replay, first.age
 	return rec
 }
 
@@ -282,7 +282,7 @@ func (s *Store) unpacked(pack *Record) ([]*Record, error) {
 	records := make([]*Record, len(rows))
 	for i, r := range rows {
 		records[i] = newRecord(r, r.size()+r.size()/2)
-		records[i].alone, records[i].replay = true, pack.replay
+		records[i].alone, records[i].replay, records[i].age = true, pack.replay, pack.age
 	}
 	return records, nil
 }

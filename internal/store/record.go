@@ -50,7 +50,8 @@ type Record struct {
 	spilled bool // on the wire, and copied into the spill meanwhile
 	alone   bool // not to be packed: a pack with it was refused
 
-	refusedAt int     // count of the table's accepted records, and one, at the first refusal; 0 for none
+	refusedAt uint32  // count of the table's accepted records, and one, at the first refusal; 0 for none
+	age       uint32  // of the Store when the record came: see Store.Age
 	replay    *replay // the record came from this segment of the spill
 
 	kept func(date, stampMod string) // see Entry.Kept; nil once it was called

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+
 	"github.com/logtable/logtable/internal/spill"
 )
 
@@ -27,7 +29,7 @@ type replay struct {
 func (s *Store) UseSpill(sp *spill.Spill) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spill = sp
+	s.spill = spill.NewPatient(sp)
 	s.backlog = s.spilled() > 0
 }
 
@@ -106,10 +108,19 @@ func (s *Store) appendToSpill(records []*Record) (n int, err error) {
 		buf = r.appendJSON(buf, s.cfg.Owner)
 		payloads[i] = buf[begin:]
 	}
-	if s.spillBuf = nil; cap(buf) <= 2*spillChunk {
+	n, err = s.spill.Append(payloads...)
+	s.spillBuf = nil
+	switch {
+	case errors.Is(err, spill.ErrStalled):
+		// They may come to be in the spill all the same: a pack must not hold
+		// what is elsewhere as well.
+		for _, r := range records {
+			r.alone = true
+		}
+	case cap(buf) <= 2*spillChunk:
 		s.spillBuf = buf // a burst comes here a thousand times
 	}
-	return s.spill.Append(payloads...)
+	return n, err
 }
 
 // payloadOverhead is more than a record's JSON form has beside its item and
@@ -253,7 +264,7 @@ func (s *Store) reload() {
 		r.replay = p
 		p.left++
 		s.replays++
-		s.bytes += r.cost()
+		s.account(r)
 		s.queues[tableOf(r)].push(r)
 	}
 	s.replays++ // as for a record, which settle takes it for

@@ -91,7 +91,8 @@ type Config struct {
 // A Store is the queue of records and its writers. All methods may be called
 // from any goroutine.
 type Store struct {
-	cfg Config
+	cfg      Config
+	inMemory atomic.Int64 // see InMemory
 
 	mu       sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
 	keys     *keys
@@ -102,6 +103,7 @@ type Store struct {
 	queues   [2]fifo // by table
 	tables   [2]table
 	bytes    int           // cost of all records that wait or are on the wire
+	age      uint32        // see Age
 	onWire   int           // records
 	writers  int           // goroutines
 	changed  chan struct{} // closed and replaced when the above changes
@@ -117,12 +119,12 @@ type Store struct {
 	unsaid   map[Loss]int   // not stored as a record yet
 	written  int
 	units    float64
-	spill    *spill.Spill // nil if there is none
-	spillBuf []byte       // of what was spilled last, to be used again
-	replays  int          // records in memory that came from the spill
-	backlog  bool         // some in the spill are older than this flush's invocation
-	taken    int          // records of the spill whose segments are being replayed
-	saidAt   time.Time    // when losses were last made a record
+	spill    *spill.Patient // nil if there is none
+	spillBuf []byte         // of what was spilled last, to be used again
+	replays  int            // records in memory that came from the spill
+	backlog  bool           // some in the spill are older than this flush's invocation
+	taken    int            // records of the spill whose segments are being replayed
+	saidAt   time.Time      // when losses were last made a record
 }
 
 // A call is a batch that a writer has in hand, to be sent or on the wire.
@@ -224,7 +226,8 @@ func (s *Store) AddRecord(r *Record) {
 
 // enqueue must be called with mu held.
 func (s *Store) enqueue(r *Record) {
-	s.bytes += r.cost()
+	r.age = s.age
+	s.account(r)
 	if s.bytes > s.cfg.MaxBytes && !s.room(r) {
 		return
 	}
@@ -262,9 +265,23 @@ func (s *Store) room(r *Record) bool {
 	return true
 }
 
+// account takes a record into the account. Every record comes here once. mu
+// must be held.
+func (s *Store) account(r *Record) {
+	s.bytes += r.cost()
+	s.inMemory.Add(int64(r.lines))
+}
+
 // forget takes a record out of the account: it is stored, spilled or lost, and
 // leaves memory. Every record comes here once. mu must be held.
-func (s *Store) forget(r *Record) { s.bytes -= r.cost() }
+func (s *Store) forget(r *Record) {
+	s.bytes -= r.cost()
+	s.inMemory.Add(-int64(r.lines))
+}
+
+// InMemory is how many lines wait in memory or are on the wire. It takes no
+// lock: it is for the last word of a process in which something is stuck.
+func (s *Store) InMemory() int { return int(s.inMemory.Load()) }
 
 // drop forgets a record that is in no queue and counts it as lost. mu must be
 // held.

@@ -97,7 +97,7 @@ type table struct {
 	name         string
 	quoted       []byte                          // the name in JSON
 	only         map[string][]types.WriteRequest // the name, and no items
-	accepted     int                             // records taken
+	accepted     uint32                          // records taken
 	failures     int                             // refusals in a row that are the table's fault
 	refusedAlone int                             // records refused alone before any was accepted
 	blockedUntil time.Time                       // of the next try
