@@ -208,6 +208,33 @@ var options = map[string]func(*lambda.Config){
 			return true
 		}
 	},
+	// The platform says error where the runtime handled an exception, too.
+	"-handled-errors": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			if e.Type == "platform.runtimeDone" {
+				e.Record = json.RawMessage(strings.Replace(string(e.Record), `"status":"success"`,
+					`"status":"error","errorType":"Function.ValueError"`, 1))
+			}
+			return true
+		}
+	},
+	// The report says that all memory was used.
+	"-all-memory": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			e.Record = json.RawMessage(strings.Replace(string(e.Record), `"maxMemoryUsedMB":64`, `"maxMemoryUsedMB":128`, 1))
+			return true
+		}
+	},
+	// Of invocations nothing is told, though telemetry is subscribed to.
+	"-mute": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool { return !strings.HasPrefix(e.Type, "platform.") }
+	},
+	// The end of an invocation is told by SHUTDOWN's reason only.
+	"-no-ends": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			return e.Type != "platform.runtimeDone" && e.Type != "platform.report"
+		}
+	},
 	"-late":      func(c *lambda.Config) { c.Hooks.Late = func(lambda.Event) bool { return true } },
 	"-redeliver": func(c *lambda.Config) { c.Hooks.Redeliver = func(lambda.Batch) int { return 2 } },
 	"-past-deadline": func(c *lambda.Config) {
@@ -319,17 +346,23 @@ func encode(ts *testscript.TestScript, v any) string {
 	return string(b)
 }
 
-// invoke runs the function on a file of steps: invoke [-STATUS] FILE…. The
-// status is success unless said otherwise.
+// invoke runs the function on a file of steps: invoke [-again] [-STATUS] FILE….
+// The status is success unless said otherwise. -again repeats the last
+// invocation's request ID, as Lambda's retries of asynchronous ones do.
 func (w *world) invoke(ts *testscript.TestScript, args []string) {
-	want := "success"
-	if name, ok := strings.CutPrefix(args[0], "-"); ok {
-		want, args = name, args[1:]
+	want, id := "success", ""
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		if args[0] == "-again" {
+			id = w.results[len(w.results)-1].RequestID
+		} else {
+			want = args[0][1:]
+		}
+		args = args[1:]
 	}
 	for _, file := range args {
 		payload := `{"steps":` + steps(ts, ts.ReadFile(file)) + `}`
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		r, err := w.env.Invoke(ctx, []byte(payload))
+		r, err := w.env.InvokeAgain(ctx, id, []byte(payload))
 		cancel()
 		ts.Check(err)
 		w.results = append(w.results, r)

@@ -17,7 +17,7 @@ import (
 // spilling gives an agent's store a spill of the test's own.
 func spilling(t *testing.T) func(*agent.Config) {
 	return func(cfg *agent.Config) {
-		sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 1 << 20})
+		sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 256 << 20, KeepFree: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -102,7 +102,7 @@ func (t *tracker) begin(id string, at time.Time) bool {
 		return true
 	}
 	e := t.ended(id)
-	if e != nil && !e.end.IsZero() && !at.After(e.end) && t.invoked != id {
+	if e != nil && !e.start.IsZero() && !at.After(e.start) && t.invoked != id {
 		return false
 	}
 	if e != nil {
