@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,6 +65,16 @@ func (d *disk) stall() {
 		testkit.Component(d.t, "a disk that can be stalled (root, loop devices, mkfs.ext4, fsfreeze)", fmt.Errorf("%w: %s", err, out))
 	}
 	d.stalled = true
+	// A test that is killed must not leave a disk behind that does not answer.
+	guard := exec.Command("sh", "-c", "sleep 60; fsfreeze -u \"$1\"", "sh", d.path)
+	guard.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := guard.Start(); err != nil {
+		d.t.Error(err)
+	}
+	d.t.Cleanup(func() {
+		_ = syscall.Kill(-guard.Process.Pid, syscall.SIGKILL)
+		_ = guard.Wait()
+	})
 }
 
 func (d *disk) goOn() {

@@ -2,12 +2,14 @@ package agent_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/logtable/logtable/internal/agent"
+	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -134,4 +136,42 @@ func TestADeadlineThatMakesNoSense(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slowPhone takes its time for a message.
+type slowPhone struct {
+	takes time.Duration
+	told  int
+}
+
+func (p *slowPhone) Fits(alert.Message) bool { return true }
+func (p *slowPhone) Publish(ctx context.Context, _ alert.Message) error {
+	select {
+	case <-time.After(p.takes):
+		p.told++
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// An error that comes late, while DynamoDB hangs at the very end, is alerted
+// all the same: there is time for its way to /tmp and for the alert.
+func TestALateErrorAtTheEndIsAlerted(t *testing.T) {
+	p := &slowPhone{takes: 240 * time.Millisecond}
+	play(t, both(alerting(nil), func(cfg *agent.Config) {
+		cfg.Alerts.Send.Channel = p
+		spilling(t)(cfg)
+	}), func(c *cloud, stopped <-chan error) {
+		c.set(func() { c.latency = time.Hour })
+		<-c.asked
+		c.post(line("x"))
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "spindown", Deadline: time.Now().Add(2 * time.Second)}
+		time.Sleep(1210 * time.Millisecond)
+		c.post(severe("1"))
+		<-stopped
+		if p.told != 1 {
+			t.Errorf("%d alerts", p.told)
+		}
+	})
 }

@@ -50,7 +50,7 @@ func TestLimits(t *testing.T) {
 		{"leastShutdown", leastShutdown, "tried even if SHUTDOWN's deadline is over", "TestShutdownEnd"},
 		{"lastResortTime", lastResortTime, "kept of SHUTDOWN for writing to the log", "TestTheLastResortHasItsTime"},
 		{"quiet", quiet, "telemetry that comes beside SHUTDOWN is waited for", "TestShutdown"},
-		{"lastAlertTime", lastAlertTime, "kept of SHUTDOWN for alerts", "TestATableThatHangsLeavesTimeForTheAlert"},
+		{"lastAlertTime", lastAlertTime, "kept of SHUTDOWN for alerts", "TestALateErrorAtTheEndIsAlerted"},
 		{"rowPatience", rowPatience, "an alert waits so long for its row at SHUTDOWN", "TestATableThatHangsLeavesTimeForTheAlert"},
 		{"backoffMost", backoffMost, "a refused next is not asked again at once", "TestARefusedNextIsNoTightLoop"},
 		{"maxJobs", maxJobs, "what is stuck does not pile up work", "TestWorkDoesNotPileUp"},
