@@ -169,7 +169,7 @@ func FuzzParseDenial(f *testing.F) {
 func TestCodesAreQuotedClean(t *testing.T) {
 	for raw, want := range map[string]string{
 		"ReplicatedWriteConflictException": "ReplicatedWriteConflictException", "UnknownError": "", "": "",
-		"Runtime.Exit-Error_1": "Runtime.Exit-Error_1", "a secret: \"x\"\n": "a?secret????x??", strings.Repeat("x", 100): strings.Repeat("x", 64),
+		"Runtime.Exit-Error_1": "Runtime.Exit-Error_1", "a secret: \"x\"\n": "a?secret???x??", strings.Repeat("x", 100): strings.Repeat("x", 64),
 		"größe": "gr????e",
 	} {
 		if got := awsenv.Code(raw); got != want {
