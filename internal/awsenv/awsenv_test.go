@@ -106,6 +106,10 @@ func TestDenials(t *testing.T) {
 			user + "kms:Decrypt on the resource associated with this ciphertext because the resource does not exist in this Region",
 			awsenv.Denial{Action: "kms:Decrypt"}, "kms:Decrypt", `"Resource":"*"`,
 		},
+		{
+			user + "SNS:Publish on the resource with an explicit deny in a resource control policy",
+			awsenv.Denial{Action: "SNS:Publish", Policy: "resource control policy", Explicit: true}, "a resource control policy", "change the resource control policy",
+		},
 		{user + write, awsenv.Denial{Action: write}, write, `"Resource":"*"`},
 		{
 			user + write + " with an explicit deny in a policy nobody has heard of",

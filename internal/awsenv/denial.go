@@ -30,7 +30,7 @@ var kinds = [...]string{
 
 // ParseDenial reads the message of an answer that denies access:
 //
-//	User: … is not authorized to perform: ACTION [on resource: RESOURCE]
+//	User: … is not authorized to perform: ACTION [on resource: RESOURCE | on the resource …]
 //	[because no POLICY allows the … action | with an explicit deny in a[n] POLICY …]
 //
 // It takes nothing over that is not an action, a resource's name or one of the
@@ -51,9 +51,10 @@ func ParseDenial(message string) (Denial, bool) {
 			d.Resource = resource
 		}
 	}
-	if why, ok := strings.CutPrefix(rest, " because no "); ok {
+	// Instead of naming it, some services say "on the resource".
+	if _, why, ok := strings.Cut(rest, " because no "); ok {
 		d.Policy = kind(why)
-	} else if why, ok := strings.CutPrefix(rest, " with an explicit deny in "); ok {
+	} else if _, why, ok := strings.Cut(rest, " with an explicit deny in "); ok {
 		_, why, _ = strings.Cut(why, " ") // a, an or the
 		d.Policy, d.Explicit = kind(why), true
 	}
