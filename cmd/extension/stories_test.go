@@ -255,7 +255,8 @@ func (w *world) dynamodb(ts *testscript.TestScript, args []string) {
 		"unprocessed":            table.Unprocessed(0.3, 1),
 		"signature-expired-once": table.First(1, table.SignatureExpired()), "signature-expired": table.SignatureExpired(),
 		"wrong-key": table.WrongKey(), "key-denied": table.KeyDenied(), "endpoint-denied": table.EndpointDenied(),
-		"not-subscribed": table.Refused("SubscriptionRequiredException", "The AWS Access Key Id needs a subscription for the service"),
+		"not-subscribed": table.Refused("SubscriptionRequiredException", "The AWS Access Key Id needs a subscription "+
+			"for the service"),
 	}
 	switch mood := args[0]; mood {
 	case "down":

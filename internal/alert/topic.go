@@ -27,7 +27,8 @@ func ParseTopic(arn string) (Topic, error) {
 		return Topic{}, err
 	}
 	if !isName(strings.TrimSuffix(t.Name, ".fifo"), "_-") || len(t.Name) > maxTopicName {
-		return Topic{}, fmt.Errorf("%q is not a topic's name: it has 1 to 256 characters out of A-Z a-z 0-9 _ -, and .fifo at the end for a FIFO topic", short(t.Name))
+		return Topic{}, fmt.Errorf("%q is not a topic's name: it has 1 to 256 characters out of A-Z a-z 0-9 _ -, and "+
+			".fifo at the end for a FIFO topic", short(t.Name))
 	}
 	t.FIFO = strings.HasSuffix(t.Name, ".fifo")
 	return t, nil
@@ -49,7 +50,8 @@ func split(arn string) (Topic, error) {
 	case !awsenv.IsRegion(t.Region):
 		return Topic{}, fmt.Errorf("%q is not a region", short(t.Region))
 	case awsenv.Partition(t.Region) != t.Partition:
-		return Topic{}, fmt.Errorf("region %s is not in partition %q but in %s", t.Region, short(t.Partition), awsenv.Partition(t.Region))
+		return Topic{}, fmt.Errorf("region %s is not in partition %q but in %s", t.Region, short(t.Partition),
+			awsenv.Partition(t.Region))
 	case !awsenv.IsAccount(t.Account):
 		return Topic{}, fmt.Errorf("%q is not an account: it has 12 digits", short(t.Account))
 	}

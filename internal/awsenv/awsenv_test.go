@@ -20,7 +20,8 @@ func TestPartitions(t *testing.T) {
 			t.Errorf("%q: in %s and in a partition that is not known", region, want)
 		}
 	}
-	if awsenv.InPartition("eu-central-1", "aws-cn") || awsenv.InPartition("cn-north-1", "aws") || awsenv.InPartition("eu-central-1", "azure") {
+	if awsenv.InPartition("eu-central-1", "aws-cn") || awsenv.InPartition("cn-north-1", "aws") ||
+		awsenv.InPartition("eu-central-1", "azure") {
 		t.Error("a region is in another's partition")
 	}
 }
@@ -35,7 +36,8 @@ func TestSplitARN(t *testing.T) {
 	for _, bad := range []string{
 		"", "arn", "arn:aws:dynamodb:eu-central-1:123456789012", "arn:aws:dynamodb:eu-central-1:123456789012:",
 		"ARN:aws:dynamodb:eu-central-1:123456789012:table/a", "arn:AWS:dynamodb:eu-central-1:123456789012:table/a",
-		"arn:aws\":dynamodb:eu-central-1:123456789012:table/a", "arn:aws-" + strings.Repeat("x", 32) + ":dynamodb:eu-central-1:123456789012:table/a",
+		"arn:aws\":dynamodb:eu-central-1:123456789012:table/a",
+		"arn:aws-" + strings.Repeat("x", 32) + ":dynamodb:eu-central-1:123456789012:table/a",
 		"arn:aws:dynamodb:central:123456789012:table/a", "arn:aws:dynamodb:eu-central-1:12345678901:table/a",
 		"arn:aws::eu-central-1:123456789012:table/a", "arn:aws:dynamodb:eu-central-one:123456789012:table/a",
 		"arn:aws:dynamodb:eu-" + strings.Repeat("x", 40) + "-1:123456789012:table/a",
@@ -73,7 +75,8 @@ func TestDenials(t *testing.T) {
 			"change the VPC endpoint policy that denies " + write,
 		},
 		{
-			user + write + " on resource: " + table + " with an explicit deny in an identity-based policy: arn:aws:iam::123456789012:policy/x",
+			user + write + " on resource: " + table + " with an explicit deny in an identity-based policy: " +
+				"arn:aws:iam::123456789012:policy/x",
 			awsenv.Denial{Action: write, Resource: table, Policy: "identity-based policy", Explicit: true},
 			"explicitly denied by an identity-based policy", "change the identity-based policy",
 		},
@@ -98,24 +101,29 @@ func TestDenials(t *testing.T) {
 			"which no resource-based policy allows", "in the resource-based policy, too",
 		},
 		{
-			user + "kms:Decrypt on resource: " + key + " because no identity-based policy allows the kms:Decrypt action (Service: AWSKMS; Status Code: 400)",
+			user + "kms:Decrypt on resource: " + key + " because no identity-based policy allows the kms:Decrypt action " +
+				"(Service: AWSKMS; Status Code: 400)",
 			awsenv.Denial{Action: "kms:Decrypt", Resource: key, Policy: "identity-based policy"},
-			"kms:Decrypt on " + key, `allow the function's role to use the key: {"Effect":"Allow","Action":"kms:Decrypt","Resource":"` + key + `"}`,
+			"kms:Decrypt on " + key,
+			`allow the function's role to use the key: {"Effect":"Allow","Action":"kms:Decrypt","Resource":"` + key + `"}`,
 		},
 		{
-			user + "kms:Decrypt on the resource associated with this ciphertext because the resource does not exist in this Region",
+			user + "kms:Decrypt on the resource associated with this ciphertext because the resource does not exist in " +
+				"this Region",
 			awsenv.Denial{Action: "kms:Decrypt"}, "kms:Decrypt", `"Resource":"*"`,
 		},
 		{
 			user + "SNS:Publish on the resource with an explicit deny in a resource control policy",
-			awsenv.Denial{Action: "SNS:Publish", Policy: "resource control policy", Explicit: true}, "a resource control policy", "change the resource control policy",
+			awsenv.Denial{Action: "SNS:Publish", Policy: "resource control policy", Explicit: true},
+			"a resource control policy", "change the resource control policy",
 		},
 		{user + write, awsenv.Denial{Action: write}, write, `"Resource":"*"`},
 		{
 			user + write + " with an explicit deny in a policy nobody has heard of",
 			awsenv.Denial{Action: write, Explicit: true}, "explicitly denied by a policy", "find the policy that denies",
 		},
-		{user + "SNS:Publish on resource: *.", awsenv.Denial{Action: "SNS:Publish", Resource: "*"}, "SNS:Publish on *", "SNS:Publish"},
+		{user + "SNS:Publish on resource: *.", awsenv.Denial{Action: "SNS:Publish", Resource: "*"},
+			"SNS:Publish on *", "SNS:Publish"},
 	} {
 		d, ok := awsenv.ParseDenial(c.message)
 		if !ok || d != c.want {
@@ -135,8 +143,10 @@ func TestDenials(t *testing.T) {
 func TestNothingElseOfAMessageIsQuoted(t *testing.T) {
 	long := strings.Repeat("x", 600)
 	for _, message := range []string{
-		"", "access denied", "User: x is not authorized to perform:", user, user + "<script> on resource: *", user + "pass word:x",
-		user + "dynamodb", user + "dynamodb:", user + ":Put", user + "dynamodb:Put{secret}", user + "dynamodb:" + long, user + long + ":Put",
+		"", "access denied", "User: x is not authorized to perform:", user, user + "<script> on resource: *",
+		user + "pass word:x",
+		user + "dynamodb", user + "dynamodb:", user + ":Put", user + "dynamodb:Put{secret}",
+		user + "dynamodb:" + long, user + long + ":Put",
 	} {
 		if d, ok := awsenv.ParseDenial(message); ok {
 			t.Errorf("%.120q gave %+v", message, d)
@@ -151,7 +161,8 @@ func TestNothingElseOfAMessageIsQuoted(t *testing.T) {
 }
 
 func FuzzParseDenial(f *testing.F) {
-	f.Add(user + "kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/x with an explicit deny in a VPC endpoint policy")
+	f.Add(user + "kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/x with an explicit deny in a VPC " +
+		"endpoint policy")
 	f.Add(user + "a:b because no permissions boundary allows it")
 	f.Add(user)
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/_.-*+=@"
@@ -173,8 +184,9 @@ func FuzzParseDenial(f *testing.F) {
 func TestCodesAreQuotedClean(t *testing.T) {
 	for raw, want := range map[string]string{
 		"ReplicatedWriteConflictException": "ReplicatedWriteConflictException", "UnknownError": "", "": "",
-		"Runtime.Exit-Error_1": "Runtime.Exit-Error_1", "a secret: \"x\"\n": "a?secret???x??", strings.Repeat("x", 100): strings.Repeat("x", 64),
-		"größe": "gr????e",
+		"Runtime.Exit-Error_1": "Runtime.Exit-Error_1", "a secret: \"x\"\n": "a?secret???x??",
+		strings.Repeat("x", 100): strings.Repeat("x", 64),
+		"größe":                  "gr????e",
 	} {
 		if got := awsenv.Code(raw); got != want {
 			t.Errorf("%q became %q, want %q", raw, got, want)
@@ -187,11 +199,15 @@ func TestTheClockAndTheKeyHaveOneCode(t *testing.T) {
 		code, message string
 		clock         bool
 	}{
-		{"InvalidSignatureException", "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z (20261122T102500Z - 5 min.)", true},
-		{"InvalidSignatureException", "Signature not yet current: 20261122T111500Z is still later than 20261122T102500Z", true},
+		{"InvalidSignatureException", "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z " +
+			"(20261122T102500Z - 5 min.)", true},
+		{"InvalidSignatureException", "Signature not yet current: 20261122T111500Z is still later than " +
+			"20261122T102500Z", true},
 		{"SignatureDoesNotMatch", "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z", true},
-		{"InvalidSignatureException", "The request signature we calculated does not match the signature you provided.", false},
-		{"RequestTimeTooSkewed", "", true}, {"RequestExpired", "Request has expired.", true}, {"RequestInTheFuture", "", true},
+		{"InvalidSignatureException", "The request signature we calculated does not match the signature you " +
+			"provided.", false},
+		{"RequestTimeTooSkewed", "", true}, {"RequestExpired", "Request has expired.", true},
+		{"RequestInTheFuture", "", true},
 		{"ExpiredTokenException", "The security token included in the request is expired", false},
 		{"ValidationException", "Signature expired", false},
 	} {

@@ -25,7 +25,8 @@ func Code(code string) string {
 // Throttled reports whether a code means that AWS has too much to do just now.
 func Throttled(code string) bool {
 	switch code {
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "Throttled", "RequestLimitExceeded",
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "Throttled",
+		"RequestLimitExceeded",
 		"TooManyRequestsException", "LimitExceededException", "KMSThrottlingException", "KMSThrottling":
 		return true
 	}
@@ -78,8 +79,10 @@ func NotEnabled(code string) bool {
 // request was signed: the wrong credentials, unless ClockOff says otherwise.
 func BadSignature(code string) bool {
 	switch code {
-	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidSignature", "SignatureDoesNotMatch", "InvalidClientTokenId",
-		"IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
+	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidSignature", "SignatureDoesNotMatch",
+		"InvalidClientTokenId",
+		"IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken",
+		"MissingAuthenticationTokenException":
 		return true
 	}
 	return false
@@ -100,4 +103,5 @@ func ClockOff(code, message string) bool {
 }
 
 // ClockAdvice says what to do about what ClockOff finds, if it stays.
-const ClockAdvice = "compare the clock of the function's environment with AWS's: requests signed more than 5 minutes off are refused; the credentials are not the cause"
+const ClockAdvice = "compare the clock of the function's environment with AWS's: requests signed more than 5 " +
+	"minutes off are refused; the credentials are not the cause"

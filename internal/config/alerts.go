@@ -46,7 +46,8 @@ func (l *loader) alerts(scale *parse.Scale) Alerts {
 		topic, err := alert.ParseTopic(entry)
 		if err != nil {
 			a.Refused = append(a.Refused, AlertTopics+" names what is not an SNS topic: "+shorten(err.Error(), 400))
-			l.refuse(AlertTopics, entry, "is refused: "+err.Error(), "the other topics", "write ARNs such as "+l.exampleTopic()+", separated by commas")
+			l.refuse(AlertTopics, entry, "is refused: "+err.Error(), "the other topics", "write ARNs such as "+
+				l.exampleTopic()+", separated by commas")
 			continue
 		}
 		a.Topics = append(a.Topics, topic)

@@ -242,9 +242,11 @@ func (l *loader) elsewhere(variable string, table awsenv.ARN) {
 	case !awsenv.InPartition(table.Region, table.Partition):
 		p.Message = fmt.Sprintf("%s names region %s in partition %s, but it is in %s; DynamoDB will refuse every row",
 			variable, table.Region, table.Partition, awsenv.Partition(table.Region))
-		p.Advice = "write the ARN as DynamoDB shows it, arn:" + awsenv.Partition(table.Region) + ":dynamodb:" + table.Region + ":…"
+		p.Advice = "write the ARN as DynamoDB shows it, " +
+			"arn:" + awsenv.Partition(table.Region) + ":dynamodb:" + table.Region + ":…"
 	case region != "" && table.Region != region:
-		p.Message = fmt.Sprintf("%s names a table in region %s, but the function runs in %s, and DynamoDB writes to its own region only: it will refuse every row",
+		p.Message = fmt.Sprintf("%s names a table in region %s, but the function runs in %s, and DynamoDB writes to "+
+			"its own region only: it will refuse every row",
 			variable, table.Region, region)
 		p.Advice = "name a table in " + region + "; of a global table, that is the replica there"
 	default:
@@ -402,11 +404,13 @@ func (l *loader) scale() *parse.Scale {
 	// A scale that is refused must not take a good LOGTABLE_ERRORS_FROM
 	// along, nor the other way round.
 	if scale, lerr := parse.ParseScale(levels, ""); lerr == nil {
-		l.refuse(ErrorsFrom, from, "is not a level of the scale", "the scale's own", "write the name of a level: "+scale.String())
+		l.refuse(ErrorsFrom, from, "is not a level of the scale", "the scale's own", "write the name of a level: "+
+			scale.String())
 		return scale
 	}
 	l.refuse(Levels, levels, "is refused: "+err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
-		"write NAME=number,… in rising order, for example "+Levels+"=DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7; a scale without ALARM and ERROR needs "+ErrorsFrom+", too")
+		"write NAME=number,… in rising order, for example "+Levels+"=DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7; a scale "+
+			"without ALARM and ERROR needs "+ErrorsFrom+", too")
 	if scale, err := parse.ParseScale("", from); err == nil {
 		return scale
 	}
@@ -425,7 +429,8 @@ func (l *loader) level(variable, neutral string, scale *parse.Scale) (parse.Leve
 		if variable == Plain {
 			instead = "none (plain lines are left to CloudWatch)"
 		}
-		l.refuse(variable, v, "is not a level of the scale", instead, "write "+neutral+" or the name of a level: "+scale.String())
+		l.refuse(variable, v, "is not a level of the scale", instead, "write "+neutral+" or the name of a level: "+
+			scale.String())
 	}
 	return level, ok
 }
@@ -464,7 +469,8 @@ func (l *loader) flushTimeout() time.Duration {
 	if err == nil && d >= 10*time.Millisecond && d <= maxFlushTimeout {
 		return d
 	}
-	l.refuse(FlushTimeout, v, "is not a time with a unit, from 10ms to 15m", "2s", "write for example "+FlushTimeout+"=2s or 500ms")
+	l.refuse(FlushTimeout, v, "is not a time with a unit, from 10ms to 15m", "2s", "write for example "+
+		FlushTimeout+"=2s or 500ms")
 	return defaultFlushTimeout
 }
 
@@ -501,7 +507,8 @@ func (l *loader) bytes(variable string, fallback, least, most int, example strin
 	if fallback < 0 {
 		instead = "the smaller of 64MB and a quarter of what is free"
 	}
-	l.refuse(variable, v, "is not a size from "+size(least)+" to "+size(most), instead, "write for example "+variable+"="+example)
+	l.refuse(variable, v, "is not a size from "+size(least)+" to "+size(most), instead, "write for example "+
+		variable+"="+example)
 	return fallback
 }
 
@@ -536,7 +543,8 @@ func (l *loader) choice(variable string, words ...string) string {
 		return words[0]
 	}
 	if !slices.Contains(words, v) {
-		l.refuse(variable, v, "is not one of "+strings.Join(words, ", "), words[0], "write one of these words, for example "+variable+"="+words[0])
+		l.refuse(variable, v, "is not one of "+strings.Join(words, ", "), words[0], "write one of these words, for "+
+			"example "+variable+"="+words[0])
 		return words[0]
 	}
 	return v

@@ -23,7 +23,8 @@ type adviser func(table, region string) string
 
 func advise(text string) adviser { return func(string, string) string { return text } }
 
-const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), AWS_ENDPOINT_URL and HTTPS_PROXY"
+const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), " +
+	"AWS_ENDPOINT_URL and HTTPS_PROXY"
 
 // A finding is what an error means.
 type finding struct {
@@ -54,7 +55,8 @@ func classify(err error) finding {
 		return finding{result: itemFault, why: "HTTP 413", advice: advise("")}
 	case status >= 200 && status < 300:
 		return finding{result: again, why: "the answer is not one of DynamoDB's",
-			advice: advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")}
+			advice: advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and " +
+				"HTTPS_PROXY")}
 	case status != 0:
 		return finding{result: again, why: fmt.Sprintf("HTTP %d", status), advice: advise("")}
 	}
@@ -67,14 +69,16 @@ func classifyNetwork(err error) finding {
 	switch {
 	case errors.Is(err, errNoCredentials):
 		return finding{result: tableFault, why: "no credentials",
-			advice: advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")}
+			advice: advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and " +
+				"AWS_SESSION_TOKEN")}
 	case errors.As(err, &untrusted):
 		why, advice := explainTLS(untrusted.Err)
 		return finding{result: again, why: why, advice: advise(advice)}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return finding{result: again, why: "no answer in time", advice: advise(checkRoute)}
 	case strings.Contains(err.Error(), "invalid input region"):
-		return finding{result: again, why: "AWS_REGION is not a region", advice: advise("set AWS_REGION to a region such as eu-central-1")}
+		return finding{result: again, why: "AWS_REGION is not a region", advice: advise("set AWS_REGION to a region " +
+			"such as eu-central-1")}
 	}
 	return finding{result: again, why: "no connection: " + networkError(err), advice: advise(checkRoute)}
 }
@@ -99,7 +103,8 @@ func explainTLS(err error) (why, advice string) {
 // for the system's, so these are read here where Go reads them.
 func trusted() string {
 	if os.Getenv("AWS_CA_BUNDLE") != "" {
-		return "only the certificates in AWS_CA_BUNDLE are trusted: have it hold those of AWS, and of a proxy in between, as PEM"
+		return "only the certificates in AWS_CA_BUNDLE are trusted: have it hold those of AWS, and of a proxy in " +
+			"between, as PEM"
 	}
 	var set []string
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
@@ -154,19 +159,23 @@ func classifyCode(raw, message string, status int) finding {
 		f.why += ", about the time of the signature"
 	case awsenv.Expired(code):
 		f.expired = true
-		f.advice = advise("if this stays, what hands out the credentials gives old ones: " + credentialsURI + ", or else AWS_SESSION_TOKEN")
+		f.advice = advise("if this stays, what hands out the credentials gives old ones: " +
+			credentialsURI + ", or else AWS_SESSION_TOKEN")
 	case awsenv.Denied(code):
 		f.result = tableFault
 		f.denied(code, message)
 	case awsenv.BadSignature(code):
 		f.result = tableFault
-		f.advice = advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be those of its role")
+		f.advice = advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be " +
+			"those of its role")
 	case awsenv.OfKey(code):
 		f.result = tableFault
-		f.advice = advise("see to the KMS key that the table is encrypted with: it must exist, be enabled, and the function's role must be allowed to use it")
+		f.advice = advise("see to the KMS key that the table is encrypted with: it must exist, be enabled, and the " +
+			"function's role must be allowed to use it")
 	case awsenv.NotEnabled(code):
 		f.result = tableFault
-		f.advice = advise("the account may not use DynamoDB in this region yet: complete the account's sign-up, and enable the region for it")
+		f.advice = advise("the account may not use DynamoDB in this region yet: complete the account's sign-up, and " +
+			"enable the region for it")
 	case status != 0:
 		f.why = fmt.Sprintf("%s, HTTP %d", code, status) // nothing more is known of it
 	}
@@ -183,7 +192,8 @@ func refusesItem(code string) bool {
 }
 
 func createTable(table, _ string) string {
-	return "create the table " + table + " with partition key date (String) and sort key stamp_mod (String), or set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE"
+	return "create the table " + table + " with partition key date (String) and sort key stamp_mod (String), or " +
+		"set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE"
 }
 
 // denied says of a denial what is denied, by which kind of policy, and what to
@@ -199,7 +209,8 @@ func (f *finding) denied(code, message string) {
 			f.advice = advise(d.Advice())
 		}
 	case awsenv.OfKey(code):
-		f.advice = advise("allow the function's role to use the KMS key that the table is encrypted with, in its policy and in the key's")
+		f.advice = advise("allow the function's role to use the KMS key that the table is encrypted with, in its " +
+			"policy and in the key's")
 	default:
 		f.advice = policyLine
 	}

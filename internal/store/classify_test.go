@@ -30,8 +30,12 @@ func answered(t *testing.T, status int, contentType, body string) error {
 
 func failed(t *testing.T, endpoint string) error {
 	t.Helper()
-	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL_DYNAMODB": endpoint}
-	client, _, err := NewClient(func(name string) string { return env[name] }, func(message, advice string) { t.Error(message, advice) })
+	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_ENDPOINT_URL_DYNAMODB": endpoint}
+	client, _, err := NewClient(func(name string) string { return env[name] }, func(message,
+		advice string) {
+		t.Error(message, advice)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,15 +64,21 @@ func TestCodesAndWhatTheyMean(t *testing.T) {
 		{"InternalServerError", "x", 500, again, "InternalServerError", ""},
 		{"ReplicatedWriteConflictException", "x", 400, again, "ReplicatedWriteConflictException", ""},
 		{"ExpiredTokenException", "x", 400, again, "ExpiredTokenException", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
-		{"InvalidSignatureException", "Signature expired: 1 is now earlier than 2", 400, again, "about the time of the signature", "clock"},
+		{"InvalidSignatureException", "Signature expired: 1 is now earlier than 2", 400, again, "about the time of " +
+			"the signature", "clock"},
 		{"RequestTimeTooSkewed", "x", 403, again, "RequestTimeTooSkewed, about", "clock"},
-		{"InvalidSignatureException", "The request signature we calculated does not match", 400, tableFault, "InvalidSignatureException", "those of its role"},
-		{"AccessDeniedException", notAuthorized + "dynamodb:BatchWriteItem on resource: arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/logtable-info because no identity-based policy allows the dynamodb:BatchWriteItem action", 400,
+		{"InvalidSignatureException", "The request signature we calculated does not match", 400, tableFault,
+			"InvalidSignatureException", "those of its role"},
+		{"AccessDeniedException", notAuthorized + "dynamodb:BatchWriteItem on resource: " +
+			"arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/logtable-info because no identity-based policy " +
+			"allows the dynamodb:BatchWriteItem action", 400,
 			tableFault, "which no identity-based policy allows", `"Resource":"arn:aws-us-gov:dynamodb:*:*:table/logtable-info"`},
 		{"AccessDeniedException", "no", 400, tableFault, "AccessDeniedException", `"Action":"dynamodb:BatchWriteItem"`},
-		{"AccessDeniedException", notAuthorized + "kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/k because no identity-based policy allows the kms:Decrypt action", 400,
+		{"AccessDeniedException", notAuthorized + "kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/k because " +
+			"no identity-based policy allows the kms:Decrypt action", 400,
 			tableFault, "kms:Decrypt on arn:aws:kms:eu-central-1:1:key/k", `"Action":"kms:Decrypt"`},
-		{"AccessDeniedException", notAuthorized + "dynamodb:BatchWriteItem on resource: * with an explicit deny in a VPC endpoint policy", 400,
+		{"AccessDeniedException", notAuthorized + "dynamodb:BatchWriteItem on resource: * with an explicit deny in a " +
+			"VPC endpoint policy", 400,
 			tableFault, "explicitly denied by a VPC endpoint policy", "change the VPC endpoint policy"},
 		{"KMSAccessDeniedException", "no", 400, tableFault, "KMSAccessDeniedException", "KMS key"},
 		{"KMSDisabledException", "x", 400, tableFault, "KMSDisabledException", "KMS key"},
@@ -79,9 +89,11 @@ func TestCodesAndWhatTheyMean(t *testing.T) {
 		{"Strange <b>code</b>", "x", 400, again, "Strange??b?code??b?, HTTP 400", ""},
 		{"RequestTooLarge", "x", 413, itemFault, "RequestTooLarge", ""},
 	} {
-		f := classify(answered(t, c.status, "application/x-amz-json-1.0", fmt.Sprintf(`{"__type":%q,"message":%q}`, c.code, c.message)))
+		f := classify(answered(t, c.status, "application/x-amz-json-1.0", fmt.Sprintf(`{"__type":%q,"message":%q}`,
+			c.code, c.message)))
 		advice := f.advice("logtable-info", "us-gov-west-1")
-		if f.result != c.want || !strings.Contains(f.why, c.says) || !strings.Contains(advice, c.advises) || c.advises == "" && advice != "" {
+		if f.result != c.want || !strings.Contains(f.why, c.says) || !strings.Contains(advice,
+			c.advises) || c.advises == "" && advice != "" {
 			t.Errorf("%s, %q: %d, %q, do %q", c.code, c.message, f.result, f.why, advice)
 		}
 		if strings.Contains(f.why+advice, "assumed-role") {
@@ -108,7 +120,8 @@ func TestAnswersWithoutACode(t *testing.T) {
 
 func TestThePolicyIsOfTheRegionsPartition(t *testing.T) {
 	for region, want := range map[string]string{
-		"eu-central-1": "arn:aws:dynamodb:*", "cn-north-1": "arn:aws-cn:dynamodb:*", "us-gov-west-1": "arn:aws-us-gov:dynamodb:*",
+		"eu-central-1": "arn:aws:dynamodb:*", "cn-north-1": "arn:aws-cn:dynamodb:*",
+		"us-gov-west-1": "arn:aws-us-gov:dynamodb:*",
 		"us-iso-east-1": "arn:aws-iso:", "eusc-de-east-1": "arn:aws-eusc:", "": "arn:aws:dynamodb:*",
 	} {
 		if got := policyLine("logtable-info", region); !strings.Contains(got, `"Resource":"`+want) {
@@ -162,7 +175,8 @@ func TestTLSThatFailsNamesWhatIsTrusted(t *testing.T) {
 		}
 		f := classify(err)
 		advice := f.advice("logtable-info", "eu-central-1")
-		if f.result != again || f.why != "the server's certificate cannot be verified" || !strings.Contains(advice, c.names) || strings.Contains(advice, c.not) {
+		if f.result != again || f.why != "the server's certificate cannot be verified" || !strings.Contains(advice,
+			c.names) || strings.Contains(advice, c.not) {
 			t.Errorf("%v: %q, do %q", c.env, f.why, advice)
 		}
 	}

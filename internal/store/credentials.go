@@ -177,7 +177,8 @@ func parseCredentials(body []byte) (aws.Credentials, error) {
 		return aws.Credentials{}, credentialsError("the endpoint's answer is not JSON with credentials", nil)
 	}
 	c := aws.Credentials{
-		AccessKeyID: answer.AccessKeyID, SecretAccessKey: answer.SecretAccessKey, SessionToken: answer.Token, Source: "endpoint",
+		AccessKeyID: answer.AccessKeyID, SecretAccessKey: answer.SecretAccessKey, SessionToken: answer.Token,
+		Source: "endpoint",
 	}
 	if !c.HasKeys() {
 		return aws.Credentials{}, credentialsError("the endpoint's answer holds no credentials", nil)

@@ -149,20 +149,21 @@ func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 		body   string
 		says   string // "" if there are credentials
 	}{
-		"good":              {200, someCredentials, ""},
-		"expired":           {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Token":"t","Expiration":"2001-01-01T00:00:00Z"}`, ""},
-		"500":               {500, `{"code":"InternalError","message":"x"}`, "HTTP 500"},
-		"throttled":         {429, `slow down`, "HTTP 429"},
-		"denied":            {403, `{"code":"AccessDenied","message":"not authorized to perform"}`, "HTTP 403"},
-		"wrong path":        {404, ``, "HTTP 404"},
-		"moved":             {302, someCredentials, "HTTP 302"},
-		"an error of null":  {403, `null`, "HTTP 403"},
-		"HTML":              {200, `<html>sign in</html>`, "is not JSON with credentials"},
-		"empty":             {200, ``, "is not JSON with credentials"},
-		"no keys":           {200, `{}`, "holds no credentials"},
-		"null":              {200, `null`, "holds no credentials"},
-		"another type":      {200, `{"AccessKeyId":7}`, "is not JSON with credentials"},
-		"not a time":        {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"soon"}`, "is not JSON with credentials"},
+		"good":             {200, someCredentials, ""},
+		"expired":          {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Token":"t","Expiration":"2001-01-01T00:00:00Z"}`, ""},
+		"500":              {500, `{"code":"InternalError","message":"x"}`, "HTTP 500"},
+		"throttled":        {429, `slow down`, "HTTP 429"},
+		"denied":           {403, `{"code":"AccessDenied","message":"not authorized to perform"}`, "HTTP 403"},
+		"wrong path":       {404, ``, "HTTP 404"},
+		"moved":            {302, someCredentials, "HTTP 302"},
+		"an error of null": {403, `null`, "HTTP 403"},
+		"HTML":             {200, `<html>sign in</html>`, "is not JSON with credentials"},
+		"empty":            {200, ``, "is not JSON with credentials"},
+		"no keys":          {200, `{}`, "holds no credentials"},
+		"null":             {200, `null`, "holds no credentials"},
+		"another type":     {200, `{"AccessKeyId":7}`, "is not JSON with credentials"},
+		"not a time": {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"soon"}`, "is not JSON with " +
+			"credentials"},
 		"half of an answer": {200, someCredentials[:20], "is not JSON with credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +196,8 @@ func aboutCredentials(t *testing.T, err error, says, advises string) {
 	f := classify(fmt.Errorf("operation error DynamoDB: BatchWriteItem, get identity: %w", err))
 	advice := f.advice("logtable-info", "eu-central-1")
 	if f.result != again || !strings.HasPrefix(f.why, "cannot get credentials: ") || !strings.Contains(f.why, says) ||
-		!strings.Contains(advice, advises) || strings.Contains(f.why+advice, "DynamoDB") || strings.Contains(advice, "BatchWriteItem") {
+		!strings.Contains(advice, advises) || strings.Contains(f.why+advice, "DynamoDB") || strings.Contains(advice,
+		"BatchWriteItem") {
 		t.Errorf("%d, %q, do %q", f.result, f.why, advice)
 	}
 }
@@ -207,12 +209,17 @@ func TestCredentialsThatCannotBeAskedFor(t *testing.T) {
 		env           map[string]string
 		says, advises string
 	}{
-		"nobody listens": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL}, "no connection to the endpoint", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
-		"not a URL":      {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "::"}, "is not a URL", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
-		"no host":        {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials"}, "is not a URL", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
-		"no token file": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/token"},
+		"nobody listens": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL}, "no connection to the " +
+			"endpoint", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+		"not a URL": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "::"}, "is not a URL",
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+		"no host": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials"}, "is not a URL",
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+		"no token file": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL,
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/token"},
 			"cannot read the token file", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
-		"two lines": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\r\nb: c"},
+		"two lines": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL,
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\r\nb: c"},
 			"more than one line", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +242,10 @@ func TestAQuestionForCredentialsIsBounded(t *testing.T) {
 	for name, transport := range map[string]roundTrip{
 		"before the answer": func(r *http.Request) (*http.Response, error) { return nil, stuck(r) },
 		"within the answer": func(r *http.Request) (*http.Response, error) {
-			body := io.MultiReader(strings.NewReader(`{"AccessKeyId":`), readerFunc(func([]byte) (int, error) { return 0, stuck(r) }))
+			body := io.MultiReader(strings.NewReader(`{"AccessKeyId":`), readerFunc(func([]byte) (int, error) {
+				return 0,
+					stuck(r)
+			}))
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Header: http.Header{}}, nil
 		},
 	} {
@@ -293,7 +303,8 @@ func TestWhatIsReadForCredentialsIsBounded(t *testing.T) {
 	if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 4<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := newContainerCredentials("http://169.254.170.2/credentials", func(name string) string { return map[string]string{credentialsFile: file}[name] })
+	c := newContainerCredentials("http://169.254.170.2/credentials",
+		func(name string) string { return map[string]string{credentialsFile: file}[name] })
 	if token, err := c.authorization(); err != nil || len(token) > 1<<20 {
 		t.Errorf("a token of %d bytes, %v", len(token), err)
 	}
@@ -321,12 +332,17 @@ func TestALastingSkewIsCorrected(t *testing.T) {
 		_, _ = io.WriteString(w, `{"UnprocessedItems":{}}`)
 	}))
 	defer server.Close()
-	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL_DYNAMODB": server.URL}
-	client, _, err := NewClient(func(name string) string { return env[name] }, func(message, advice string) { t.Error(message, advice) })
+	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_ENDPOINT_URL_DYNAMODB": server.URL}
+	client, _, err := NewClient(func(name string) string { return env[name] }, func(message,
+		advice string) {
+		t.Error(message, advice)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Config{Client: client, InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20,
+	s := New(Config{Client: client, InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour,
+		Zone: time.UTC, MaxBytes: 1 << 20,
 		Report: noReport{t}, Attempt: time.Minute})
 	s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1})
 	if err := s.Flush(t.Context()); err != nil || s.Waiting() > 0 {

@@ -365,7 +365,8 @@ func (s *Store) request(c *call) (outcome, string) {
 		if cut {
 			return again, why
 		}
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", f.advice(name, s.cfg.Region))
+		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again",
+			f.advice(name, s.cfg.Region))
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
 			s.cfg.Report.Fail("table "+name, fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, why),

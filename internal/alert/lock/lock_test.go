@@ -327,7 +327,8 @@ func TestWhatTheLockSaysOfErrors(t *testing.T) {
 		{table.AccessDenied(), `"Action":"dynamodb:UpdateItem"`},
 		{table.EndpointDenied(), "change the VPC endpoint policy that denies dynamodb:UpdateItem"},
 		{table.KeyDenied(), "allow the function's role to use the key"},
-		{table.Refused("AccessDeniedException", "no"), "AccessDeniedException: allow the function's role dynamodb:UpdateItem on table logtable-info"},
+		{table.Refused("AccessDeniedException", "no"), "AccessDeniedException: allow the function's role " +
+			"dynamodb:UpdateItem on table logtable-info"},
 		{table.SignatureExpired(), "compare the clock"},
 		{table.WrongKey(), "InvalidSignatureException"},
 		{table.Refused("Odd code\n", "x"), "Odd?code"},
@@ -349,7 +350,8 @@ func TestTheLockWithoutCredentials(t *testing.T) {
 			return aws.Credentials{}, &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely"}
 		})
 	})
-	if _, err := l.Acquire(t.Context(), "group"); err == nil || err.Error() != "cannot get credentials: the endpoint answered HTTP 403: ask it nicely" {
+	if _, err := l.Acquire(t.Context(), "group"); err == nil || err.Error() != "cannot get credentials: the "+
+		"endpoint answered HTTP 403: ask it nicely" {
 		t.Error(err)
 	}
 }

@@ -116,7 +116,8 @@ func TestNoCredentials(t *testing.T) {
 	s, c := start(t)
 	s.OnRequest(func(string, int, url.Values) sandbox.Fault { t.Error("a request"); return sandbox.Fault{} })
 	c.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{}, fmt.Errorf("get: %w", &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely"})
+		return aws.Credentials{}, fmt.Errorf("get: %w", &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403",
+			Advice: "ask it nicely"})
 	})
 	err := c.Publish(t.Context(), message(t))
 	if err == nil || err.Error() != "cannot get credentials: the endpoint answered HTTP 403: ask it nicely" {
@@ -139,12 +140,20 @@ func TestFailures(t *testing.T) {
 		"reset":      {sandbox.Fault{ResetBefore: true}, false, "no connection"},
 		"lost":       {sandbox.Fault{ResetAfter: true}, false, "no connection"},
 		"encryption": {sandbox.Fault{Err: &sandbox.Error{Code: "KMSAccessDenied", Message: "x"}}, true, "kms:"},
-		"its key":    {denied("kms:GenerateDataKey on resource: arn:aws:kms:eu-central-1:1:key/k because no identity-based policy allows it"), true, `"Action":"kms:GenerateDataKey","Resource":"arn:aws:kms:eu-central-1:1:key/k"`},
-		"endpoint":   {denied("SNS:Publish on resource: " + strings.Repeat("x", 600) + " with an explicit deny in a VPC endpoint policy"), true, "change the VPC endpoint policy"},
-		"too long":   {denied("SNS:Publish on resource: " + strings.Repeat("x", 5000) + " with an explicit deny in a VPC endpoint policy"), true, `"Action":"sns:Publish"`},
-		"clock":      {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "SignatureDoesNotMatch", Message: "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z (20261122T102500Z - 5 min.)"}}, false, "clock"},
-		"wrong key":  {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match"}}, true, "check the credentials"},
-		"no service": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "OptInRequired", Message: "x"}}, true, "enable the region"},
+		"its key": {denied("kms:GenerateDataKey on resource: arn:aws:kms:eu-central-1:1:key/k because no " +
+			"identity-based policy allows it"), true,
+			`"Action":"kms:GenerateDataKey","Resource":"arn:aws:kms:eu-central-1:1:key/k"`},
+		"endpoint": {denied("SNS:Publish on resource: " + strings.Repeat("x", 600) + " with an explicit deny in a " +
+			"VPC endpoint policy"), true, "change the VPC endpoint policy"},
+		"too long": {denied("SNS:Publish on resource: " + strings.Repeat("x", 5000) + " with an explicit deny in a " +
+			"VPC endpoint policy"), true, `"Action":"sns:Publish"`},
+		"clock": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "SignatureDoesNotMatch",
+			Message: "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z (20261122T102500Z - 5 " +
+				"min.)"}}, false, "clock"},
+		"wrong key": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "SignatureDoesNotMatch",
+			Message: "The request signature we calculated does not match"}}, true, "check the credentials"},
+		"no service": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "OptInRequired", Message: "x"}}, true,
+			"enable the region"},
 	} {
 		s, c := start(t)
 		refreshed := false
