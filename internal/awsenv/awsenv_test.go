@@ -152,7 +152,9 @@ func TestNothingElseOfAMessageIsQuoted(t *testing.T) {
 			t.Errorf("%.120q gave %+v", message, d)
 		}
 	}
-	for _, resource := range []string{"secret", "arn:aws:x\"y", "arn:aws:s3:::" + long, "arn:aws:x\x00", "arn:aws:größe"} {
+	for _, resource := range []string{
+		"secret", "arn:aws:x\"y", "arn:aws:s3:::" + long, "arn:aws:x\x00", "arn:aws:größe",
+	} {
 		d, ok := awsenv.ParseDenial(user + "dynamodb:Put on resource: " + resource + " because no session policy allows it")
 		if !ok || d != (awsenv.Denial{Action: "dynamodb:Put", Policy: "session policy"}) {
 			t.Errorf("%.120q gave %+v, %v", resource, d, ok)

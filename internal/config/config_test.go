@@ -241,7 +241,8 @@ func TestExamplesThatAreAdvisedAreGood(t *testing.T) {
 
 func TestSizesAreSaidAsPeopleWriteThem(t *testing.T) {
 	_, problems := load(t, map[string]string{"LOGTABLE_BUFFER_BYTES": "1"})
-	if want := `LOGTABLE_BUFFER_BYTES="1" is not a size from 64KB to 1GB; using 2MB`; len(problems) != 1 || problems[0].Message != want {
+	const want = `LOGTABLE_BUFFER_BYTES="1" is not a size from 64KB to 1GB; using 2MB`
+	if len(problems) != 1 || problems[0].Message != want {
 		t.Errorf("%v, want %s", problems, want)
 	}
 }
@@ -282,7 +283,8 @@ func TestATableThatCannotBeReachedIsSaid(t *testing.T) {
 		"arn:aws:dynamodb:eu-central-1:123456789012:table/a",
 		"arn:aws:dynamodb:eu-central-1:12345:table/logs", "arn:aws:dynamodb:eu-central-1:123456789012:table/logs/index/x",
 	} {
-		if c, problems := load(t, map[string]string{"LOGTABLE_INFO_TABLE": bad}); len(problems) != 1 || c.InfoTable != "logtable-info" {
+		c, problems := load(t, map[string]string{"LOGTABLE_INFO_TABLE": bad})
+		if len(problems) != 1 || c.InfoTable != "logtable-info" {
 			t.Errorf("%s: %v, table %s", bad, problems, c.InfoTable)
 		}
 	}

@@ -39,7 +39,8 @@ func failed(t *testing.T, endpoint string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: newTable("logtable-info").only})
+	in := &dynamodb.BatchWriteItemInput{RequestItems: newTable("logtable-info").only}
+	_, err = client.BatchWriteItem(t.Context(), in)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -188,7 +189,8 @@ func TestWhyACertificateIsNotAccepted(t *testing.T) {
 		"not valid at this time": x509.CertificateInvalidError{Reason: x509.Expired},
 		"is another host's":      x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"},
 	} {
-		if f := classify(fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: cause})); f.result != again || !strings.Contains(f.why, want) {
+		f := classify(fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: cause}))
+		if f.result != again || !strings.Contains(f.why, want) {
 			t.Errorf("%v: %q", cause, f.why)
 		}
 	}

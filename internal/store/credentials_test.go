@@ -150,7 +150,7 @@ func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 		says   string // "" if there are credentials
 	}{
 		"good":             {200, someCredentials, ""},
-		"expired":          {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Token":"t","Expiration":"2001-01-01T00:00:00Z"}`, ""},
+		"expired":          {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"2001-01-01T00:00:00Z"}`, ""},
 		"500":              {500, `{"code":"InternalError","message":"x"}`, "HTTP 500"},
 		"throttled":        {429, `slow down`, "HTTP 429"},
 		"denied":           {403, `{"code":"AccessDenied","message":"not authorized to perform"}`, "HTTP 403"},
@@ -325,8 +325,8 @@ func TestALastingSkewIsCorrected(t *testing.T) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		if len(dates) == 1 {
 			w.WriteHeader(400)
-			_, _ = io.WriteString(w, `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature expired: `+
-				at.Format("20060102T150405Z")+` is now earlier than 20991122T102000Z"}`)
+			_, _ = io.WriteString(w, `{"__type":"com.amazon.coral.service#InvalidSignatureException",`+
+				`"message":"Signature expired: `+at.Format("20060102T150405Z")+` is now earlier than 20991122T102000Z"}`)
 			return
 		}
 		_, _ = io.WriteString(w, `{"UnprocessedItems":{}}`)

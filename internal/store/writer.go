@@ -356,7 +356,8 @@ func (s *Store) request(c *call) (outcome, string) {
 		s.mu.Lock()
 		s.giveUp(c)
 		timedOut := errors.Is(err, context.DeadlineExceeded)
-		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until)) || f.clock && s.health.signedTooEarly(c.began, s.cfg.Now())
+		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until)) ||
+			f.clock && s.health.signedTooEarly(c.began, s.cfg.Now())
 		if !cut {
 			s.health.failure(s.cfg.Now(), timedOut)
 		}

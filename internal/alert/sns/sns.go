@@ -271,7 +271,9 @@ func (c *Channel) judge(status int, answer string, t alert.Topic) error {
 // refusal is the error for what SNS will refuse again.
 func refusal(code, message string, t alert.Topic) *alert.Refusal {
 	r := &alert.Refusal{Why: code}
-	if d, ok := awsenv.ParseDenial(message); ok && awsenv.Denied(code) && !(d.OfRole() && strings.EqualFold(d.Action, "sns:Publish")) {
+	d, ok := awsenv.ParseDenial(message)
+	usual := d.OfRole() && strings.EqualFold(d.Action, "sns:Publish") // of which advice knows more
+	if ok && awsenv.Denied(code) && !usual {
 		r.Why, r.Advice = code+": "+d.String(), d.Advice()
 		return r
 	}
