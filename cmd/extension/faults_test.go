@@ -40,6 +40,7 @@ var moods = []mood{
 	{"table missing", func(s *table.Server) { s.OnRequest(table.MissingTable()) }},
 	{"access denied", func(s *table.Server) { s.OnRequest(table.AccessDenied()) }},
 	{"credentials expired", func(s *table.Server) { s.OnRequest(table.ExpiredToken()) }},
+	{"signature expired", func(s *table.Server) { s.OnRequest(table.SignatureExpired()) }},
 	{"refuses every row", func(s *table.Server) { s.OnRequest(table.Poison("date")) }},
 }
 

@@ -211,7 +211,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	rows := store.New(store.Config{
 		Client: dynamodb, InfoTable: cfg.InfoTable, ErrorsTable: cfg.ErrorsTable, TTL: cfg.TTL, Zone: cfg.Zone,
 		MaxBytes: cfg.BufferBytes, Report: log, Refresh: refresh, Owner: owner(cfg), Panicked: silence("writer"),
-		Packed: cfg.Packed, Shards: cfg.Shards,
+		Packed: cfg.Packed, Shards: cfg.Shards, Region: firstOf(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 		Losses: func(lost map[store.Loss]int) store.Entry { return a.Losses(lost) },
 	})
 	c := agent.Config{

@@ -138,6 +138,8 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 		case option == "-credentials":
 			cfg.CredentialsLife, err = time.ParseDuration(value)
 			ts.Check(err)
+		case option == "-credentials-answers":
+			cfg.Hooks.Credentials = credentialsAnswers(ts, value)
 		case option == "-init":
 			cfg.FunctionEnv[scriptfn.Init] = steps(ts, ts.ReadFile(value))
 		case assigned && value == "-":
@@ -284,7 +286,11 @@ func (w *world) dynamodb(ts *testscript.TestScript, args []string) {
 		"fails-first": table.First(1, table.ServerError(500, 1, 1)),
 		"denies":      table.AccessDenied(), "expired": table.First(2, table.ExpiredToken()),
 		"slow": table.Latency(latency), "poisoned": table.Poison("POISON"),
-		"unprocessed": table.Unprocessed(0.3, 1),
+		"unprocessed":            table.Unprocessed(0.3, 1),
+		"signature-expired-once": table.First(1, table.SignatureExpired()), "signature-expired": table.SignatureExpired(),
+		"wrong-key": table.WrongKey(), "key-denied": table.KeyDenied(), "endpoint-denied": table.EndpointDenied(),
+		"not-subscribed": table.Refused("SubscriptionRequiredException", "The AWS Access Key Id needs a subscription "+
+			"for the service"),
 	}
 	switch mood := args[0]; mood {
 	case "down":

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 const (
@@ -225,7 +227,7 @@ func console(partition string) string {
 
 // link leads to the row in DynamoDB's console; "" where there is none.
 func (s *Source) link(a *Alert) string {
-	host := console(partitionOf(s.Region))
+	host := console(awsenv.Partition(s.Region))
 	if host == "" || s.Region == "" || a.Date == "" {
 		return ""
 	}

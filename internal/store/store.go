@@ -57,6 +57,7 @@ type Config struct {
 	Client      Client
 	InfoTable   string
 	ErrorsTable string
+	Region      string         // of the tables, for advice only; "" if it is not known
 	TTL         time.Duration  // of informational rows; at least a second
 	Zone        *time.Location // decides the day of a row
 	MaxBytes    int            // bound of what waits, in bytes of memory

@@ -210,6 +210,7 @@ func TestFaultsLoseAndDoubleNothing(t *testing.T) {
 		"expired token once":     table.First(1, table.ExpiredToken()),
 		"missing table once":     table.First(1, table.MissingTable()),
 		"denied once":            table.First(1, table.AccessDenied()),
+		"signature expired once": table.First(1, table.SignatureExpired()),
 		"all unprocessed twice":  table.First(2, table.Always(table.Fault{Unprocessed: func(table.Item) bool { return true }})),
 	} {
 		t.Run(name, func(t *testing.T) {

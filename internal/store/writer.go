@@ -2,19 +2,14 @@ package store
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 )
 
 const (
@@ -53,6 +48,7 @@ type health struct {
 	until    time.Time // of the next probe, while open
 	rested   int       // times opened since the last success
 	cut      bool      // a freeze cut a request since the last success
+	skewed   time.Time // of the first refusal since then that is about the clock
 }
 
 // frozenFor is by how much a time limit must be overrun before the process is
@@ -71,6 +67,18 @@ func (h *health) cutByFreeze(ago time.Duration) bool {
 	return true
 }
 
+// signedTooEarly reports whether a request, refused because of the time it was
+// signed for, is one of the first since the last success: it was signed before a
+// freeze, or with a clock that the SDK corrects from the answer. It is signed
+// afresh and sent again, and nobody is told. One that was sent after such a
+// refusal is a failure as any other.
+func (h *health) signedTooEarly(began, now time.Time) bool {
+	if h.skewed.IsZero() {
+		h.skewed = now
+	}
+	return !began.After(h.skewed)
+}
+
 func (h *health) rest(now time.Time) {
 	h.open = true
 	h.until = now.Add(min(restBase<<min(h.rested, 10), restMost))
@@ -78,7 +86,7 @@ func (h *health) rest(now time.Time) {
 }
 
 func (h *health) success(took time.Duration) {
-	h.failures, h.open, h.rested, h.cut = 0, false, 0, false
+	h.failures, h.open, h.rested, h.cut, h.skewed = 0, false, 0, false, time.Time{}
 	h.attempt = min(max(4*took, firstAttempt), maxAttempt)
 }
 
@@ -337,17 +345,19 @@ func (s *Store) request(c *call) (outcome, string) {
 		s.confirm(c, out, s.cfg.Now().Sub(c.began))
 		return stored, ""
 	}
-	result, why, advice := classify(err)
+	f := classify(err)
+	result, why := f.result, f.why
 	name := s.tables[tableOf(c.batch[0])].name
 	switch result {
 	case again:
-		if why == "ExpiredTokenException" && s.cfg.Refresh != nil {
+		if f.expired && s.cfg.Refresh != nil {
 			s.cfg.Refresh()
 		}
 		s.mu.Lock()
 		s.giveUp(c)
 		timedOut := errors.Is(err, context.DeadlineExceeded)
-		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until))
+		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until)) ||
+			f.clock && s.health.signedTooEarly(c.began, s.cfg.Now())
 		if !cut {
 			s.health.failure(s.cfg.Now(), timedOut)
 		}
@@ -356,11 +366,12 @@ func (s *Store) request(c *call) (outcome, string) {
 		if cut {
 			return again, why
 		}
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(name))
+		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again",
+			f.advice(name, s.cfg.Region))
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
 			s.cfg.Report.Fail("table "+name, fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, why),
-				advice(name))
+				f.advice(name, s.cfg.Region))
 		}
 	}
 	return result, why
@@ -457,93 +468,4 @@ func unprocessedKeys(tables map[string][]types.WriteRequest) itemKeys {
 		}
 	}
 	return keys
-}
-
-// An adviser says what to do, given the table's name or ARN.
-type adviser func(table string) string
-
-func advise(text string) adviser { return func(string) string { return text } }
-
-const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), AWS_ENDPOINT_URL and HTTPS_PROXY"
-
-// classify says what an error means, in words without anybody's data, and
-// what to do about it.
-func classify(err error) (outcome, string, adviser) {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		if result, advice, ok := classifyCode(api.ErrorCode()); ok {
-			return result, api.ErrorCode(), advice
-		}
-	}
-	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) {
-		switch status := resp.HTTPStatusCode(); {
-		case status == 413:
-			return itemFault, "HTTP 413", advise("")
-		case status >= 200 && status < 300:
-			return again, "the answer is none of DynamoDB's", advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")
-		case status != 0:
-			return again, fmt.Sprintf("HTTP %d", status), advise("")
-		}
-	}
-	var roots x509.SystemRootsError
-	var unknown x509.UnknownAuthorityError
-	switch {
-	case errors.Is(err, errNoCredentials):
-		return tableFault, "no credentials", advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
-	case errors.As(err, &roots), errors.As(err, &unknown):
-		return again, "the server's certificate cannot be verified",
-			advise("the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return again, "no answer in time", advise(checkRoute)
-	case strings.Contains(err.Error(), "invalid input region"):
-		return again, "AWS_REGION is no region", advise("set AWS_REGION to a region such as eu-central-1")
-	}
-	return again, "no connection: " + networkError(err), advise(checkRoute)
-}
-
-// networkError is the innermost cause in short, which names addresses at the
-// most.
-func networkError(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if op, ok := err.(*net.OpError); ok && op.Addr != nil {
-			return cut(fmt.Sprintf("%s %s: %v", op.Op, op.Addr, op.Err), 160) // without our own port
-		}
-		if inner == nil {
-			return cut(err.Error(), 160)
-		}
-		err = inner
-	}
-}
-
-// policyLine is the statement that the function's role needs.
-func policyLine(table string) string {
-	if !strings.HasPrefix(table, "arn:") {
-		table = "arn:aws:dynamodb:*:*:table/" + table
-	}
-	return `allow the function's role: {"Effect":"Allow","Action":"dynamodb:BatchWriteItem","Resource":"` + table + `"}`
-}
-
-func classifyCode(code string) (result outcome, advice adviser, ok bool) {
-	switch code {
-	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
-		return itemFault, advise(""), true
-	case "ResourceNotFoundException":
-		return tableFault, func(table string) string {
-			return "create the table " + table + " with partition key date (String) and sort key stamp_mod (String), or set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE"
-		}, true
-	case "AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation":
-		return tableFault, policyLine, true
-	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId", "IncompleteSignature",
-		"IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "SignatureDoesNotMatch":
-		return tableFault, advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be those of its role"), true
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling",
-		"TooManyRequestsException", "LimitExceededException":
-		return again, advise("raise the table's throughput, or log less"), true
-	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "InternalServerError", "ServiceUnavailable",
-		"InternalFailure", "TransactionInProgressException":
-		return again, advise(""), true
-	}
-	return again, advise(""), false
 }

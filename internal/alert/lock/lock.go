@@ -30,6 +30,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 const (
@@ -258,18 +259,16 @@ func mentions(expression, name string) bool {
 
 // explain turns an error into words without anybody's data.
 func (t *Table) explain(err error) error {
+	var unsigned *awsenv.CredentialsError
+	if errors.As(err, &unsigned) { // before all else: its cause is not DynamoDB's
+		return fmt.Errorf("%w: %s", unsigned, unsigned.Advice)
+	}
 	var api smithy.APIError
+	if errors.As(err, &api) && awsenv.Code(api.ErrorCode()) != "" {
+		return t.explainCode(awsenv.Code(api.ErrorCode()), api.ErrorMessage())
+	}
 	var resp *awshttp.ResponseError
 	switch {
-	case errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied"):
-		return fmt.Errorf("%s: allow the function's role dynamodb:UpdateItem on table %s", api.ErrorCode(), t.Name)
-	case errors.As(err, &api) && throttling(api.ErrorCode()):
-		return fmt.Errorf("%w (%s)", alert.ErrBusy, api.ErrorCode())
-	case errors.As(err, &api):
-		if t.Refresh != nil && api.ErrorCode() == "ExpiredTokenException" {
-			t.Refresh()
-		}
-		return errors.New(api.ErrorCode())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errors.New("no answer in time")
 	case errors.As(err, &resp) && resp.HTTPStatusCode() != 0:
@@ -278,14 +277,23 @@ func (t *Table) explain(err error) error {
 	return errors.New("no connection")
 }
 
-// throttling reports whether DynamoDB has too much to do. All environments of a
-// function write to one item here, and a partition takes 1,000 units a second.
-func throttling(code string) bool {
-	switch code {
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling", "TooManyRequestsException":
-		return true
+func (t *Table) explainCode(code, message string) error {
+	switch {
+	case awsenv.Denied(code):
+		if d, ok := awsenv.ParseDenial(message); ok {
+			return fmt.Errorf("%s: %s: %s", code, d, d.Advice())
+		}
+		return fmt.Errorf("%s: allow the function's role dynamodb:UpdateItem on table %s", code, t.Name)
+	case awsenv.Throttled(code):
+		// All environments of a function write to one item here, and a partition
+		// takes 1,000 units a second.
+		return fmt.Errorf("%w (%s)", alert.ErrBusy, code)
+	case awsenv.ClockOff(code, message):
+		return fmt.Errorf("%s: %s", code, awsenv.ClockAdvice)
+	case awsenv.Expired(code) && t.Refresh != nil:
+		t.Refresh()
 	}
-	return false
+	return errors.New(code)
 }
 
 // An item is what DynamoDB has.

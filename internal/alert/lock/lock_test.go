@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/alert/lock"
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
@@ -312,6 +314,45 @@ func TestTheTableIsDown(t *testing.T) {
 	}
 	if len(f.issues) != 3 || !strings.Contains(f.issues[0], "dynamodb:UpdateItem") {
 		t.Errorf("%q", f.issues)
+	}
+}
+
+// The lock's errors name what is at fault, and quote nothing else.
+func TestWhatTheLockSaysOfErrors(t *testing.T) {
+	f := newFleet(t)
+	for _, c := range []struct {
+		fault table.FaultFunc
+		says  string
+	}{
+		{table.AccessDenied(), `"Action":"dynamodb:UpdateItem"`},
+		{table.EndpointDenied(), "change the VPC endpoint policy that denies dynamodb:UpdateItem"},
+		{table.KeyDenied(), "allow the function's role to use the key"},
+		{table.Refused("AccessDeniedException", "no"), "AccessDeniedException: allow the function's role " +
+			"dynamodb:UpdateItem on table logtable-info"},
+		{table.SignatureExpired(), "compare the clock"},
+		{table.WrongKey(), "InvalidSignatureException"},
+		{table.Refused("Odd code\n", "x"), "Odd?code"},
+		{table.Throttle(1, 1), "ThrottlingException"},
+	} {
+		f.table.OnRequest(c.fault)
+		_, err := f.lock("e").Acquire(t.Context(), "group")
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "assumed-role") {
+			t.Errorf("%v, want %s", err, c.says)
+		}
+	}
+}
+
+func TestTheLockWithoutCredentials(t *testing.T) {
+	f := newFleet(t)
+	l := f.lock("e")
+	l.Client = f.table.Client(func(o *dynamodb.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely"}
+		})
+	})
+	if _, err := l.Acquire(t.Context(), "group"); err == nil || err.Error() != "cannot get credentials: the "+
+		"endpoint answered HTTP 403: ask it nicely" {
+		t.Error(err)
 	}
 }
 
