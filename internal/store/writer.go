@@ -53,6 +53,7 @@ type health struct {
 	until    time.Time // of the next probe, while open
 	rested   int       // times opened since the last success
 	cut      bool      // a freeze cut a request since the last success
+	squeeze  int       // how often less was taken than was given: see answered
 }
 
 // frozenFor is by how much a time limit must be overrun before the process is
@@ -124,46 +125,73 @@ const (
 )
 
 // writer sends batches until nothing is left that it may send.
+//
+// A panic of it ends all writing. Wherever mu is held its release is deferred,
+// so that nothing here waits for a lock that the panic has left behind; what
+// the writer had in hand stays there, for Persist and LastResort.
 func (s *Store) writer() {
 	defer func() {
 		v := recover()
-		s.mu.Lock()
-		s.writers--
-		s.notify()
-		s.mu.Unlock()
+		s.writerEnds(v != nil)
 		if v != nil && s.cfg.Panicked != nil {
 			s.cfg.Panicked(v)
 		}
 	}()
-	for {
-		s.mu.Lock()
-		now := s.cfg.Now()
-		if s.health.open && !s.force && now.Before(s.health.until) {
-			s.mu.Unlock()
-			return
-		}
-		c := s.take()
-		probing := s.health.open && !s.force
-		s.mu.Unlock()
-		if c == nil {
-			return
-		}
-		if c.groups != nil && !s.pack(c) {
-			continue
-		}
-		pause := s.deliver(c)
-		if probing {
-			s.mu.Lock()
-			again := !s.health.open
-			s.mu.Unlock()
-			if !again {
-				return
-			}
-		}
-		if pause > 0 {
-			s.sleep(pause)
-		}
+	for s.writeOne() {
 	}
+}
+
+// writerEnds takes a writer off the account.
+func (s *Store) writerEnds(panicked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writers--
+	s.dead = s.dead || panicked
+	s.notify()
+}
+
+// writeOne sends a batch and pauses as long as DynamoDB needs it. It reports
+// whether the writer has more to do.
+func (s *Store) writeOne() bool {
+	c, probing := s.next()
+	if c == nil {
+		return false
+	}
+	if c.groups != nil && !s.pack(c) {
+		return true
+	}
+	pause := s.deliver(c)
+	if s.superfluous(probing) {
+		return false
+	}
+	if pause > 0 {
+		s.sleep(pause)
+	}
+	return true
+}
+
+// next takes a batch, and reports whether it is to find out if DynamoDB works
+// again; nil if there is nothing to send now.
+func (s *Store) next() (c *call, probing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	resting := s.health.open && !s.force
+	if s.dead || resting && s.cfg.Now().Before(s.health.until) {
+		return nil, false
+	}
+	return s.take(), resting
+}
+
+// superfluous reports whether a writer that has sent a batch is one too many:
+// it was to probe and DynamoDB is still down, or the tables take less than one
+// writer sends.
+func (s *Store) superfluous(probing bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.force {
+		return false
+	}
+	return probing && s.health.open || s.health.squeeze > 0 && s.writers > 1
 }
 
 // sleep is a backoff, cut short when the last flush begins.
@@ -171,9 +199,7 @@ func (s *Store) sleep(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	for {
-		s.mu.Lock()
-		changed, force := s.changed, s.force
-		s.mu.Unlock()
+		changed, force := s.signals()
 		if force {
 			d = min(d, backoffBase)
 			<-time.After(d)
@@ -185,6 +211,13 @@ func (s *Store) sleep(d time.Duration) {
 		case <-changed:
 		}
 	}
+}
+
+// signals returns what tells of the next change, and whether the end has come.
+func (s *Store) signals() (changed <-chan struct{}, force bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed, s.force
 }
 
 // deliver sends one batch, in pieces where DynamoDB refuses it as a whole,
@@ -248,10 +281,11 @@ func (s *Store) split(c *call, n int) (a, b *call) {
 func (s *Store) backoff() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.health.failures == 0 {
+	n := max(s.health.failures, s.health.squeeze)
+	if n == 0 || s.health.failures == 0 && s.queued()+s.spilled() == 0 {
 		return 0
 	}
-	most := min(backoffBase<<min(s.health.failures, 10), backoffMost)
+	most := min(backoffBase<<min(n, 10), backoffMost)
 	return rand.N(most) + 1
 }
 
@@ -344,19 +378,9 @@ func (s *Store) request(c *call) (outcome, string) {
 		if why == "ExpiredTokenException" && s.cfg.Refresh != nil {
 			s.cfg.Refresh()
 		}
-		s.mu.Lock()
-		s.giveUp(c)
-		timedOut := errors.Is(err, context.DeadlineExceeded)
-		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until))
-		if !cut {
-			s.health.failure(s.cfg.Now(), timedOut)
+		if s.failed(c, errors.Is(err, context.DeadlineExceeded)) {
+			s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(name))
 		}
-		s.notify()
-		s.mu.Unlock()
-		if cut {
-			return again, why
-		}
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(name))
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
 			s.cfg.Report.Fail("table "+name, fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, why),
@@ -364,6 +388,23 @@ func (s *Store) request(c *call) (outcome, string) {
 		}
 	}
 	return result, why
+}
+
+// failed puts a batch back that DynamoDB has not answered, or refused for the
+// time being. It reports whether people should be told: not of what a freeze
+// has cut.
+func (s *Store) failed(c *call, timedOut bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveUp(c)
+	defer s.notify()
+	now := s.cfg.Now()
+	if timedOut && s.health.cutByFreeze(now.Sub(c.until)) {
+		return false
+	}
+	s.health.failure(now, timedOut)
+	s.answered(now.Sub(c.began), false)
+	return true
 }
 
 // begin opens a request's time limit.
@@ -389,7 +430,6 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 	left := unprocessedKeys(out.UnprocessedItems)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, c)
 	for _, used := range out.ConsumedCapacity {
 		s.units += aws.ToFloat64(used.CapacityUnits)
 	}
@@ -399,35 +439,40 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 			back = append(back, r)
 			continue
 		}
-		s.onWire--
-		s.forget(r)
-		s.settle(r)
-		s.written += int(r.lines)
-		t := &s.tables[tableOf(r)]
-		t.accepted++
-		t.failures, t.refusedAlone = 0, 0
-		t.blockedUntil = time.Time{}
+		s.confirmed(r)
 	}
+	delete(s.calls, c) // only now: a panic in Kept leaves it in hand
 	s.putBack(back)
-	switch {
-	case len(back) == len(c.batch):
+	if len(back) == len(c.batch) {
 		s.health.failure(s.cfg.Now(), false)
-	case len(back) > 0:
-		s.health.success(took)
-		s.health.failures = 1 // asks for a short pause
-	default:
+	} else {
 		s.health.success(took)
 	}
+	s.answered(took, len(back) == 0)
 	for t := range s.tables {
 		if s.tables[t].failures == 0 && s.tables[t].accepted > 0 {
 			s.cfg.Report.Recover("table "+s.tables[t].name, "writing to table "+s.tables[t].name+" works again")
 		}
 	}
-	if len(back) < len(c.batch) {
+	if len(back) == 0 && !s.congestion.on {
 		s.cfg.Report.Recover("dynamodb", "writing to DynamoDB works again")
+	}
+	if len(back) < len(c.batch) {
 		s.sayLosses()
 	}
 	s.notify()
+}
+
+// confirmed settles a record that DynamoDB has stored. mu must be held.
+func (s *Store) confirmed(r *Record) {
+	s.onWire--
+	s.forget(r)
+	s.settle(r)
+	s.written += int(r.lines)
+	t := &s.tables[tableOf(r)]
+	t.accepted++
+	t.failures, t.refusedAlone = 0, 0
+	t.blockedUntil = time.Time{}
 }
 
 type itemKey struct{ date, stampMod string }
