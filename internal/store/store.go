@@ -200,7 +200,7 @@ func (s *Store) add(e Entry) {
 		r.expiry = s.expiry()
 	}
 	r.fit()
-	s.buf = r.appendItem(s.buf[:0])
+	s.buf = r.encode(s.buf[:0])
 	rec := s.arenas[tableIndex(r.error)].record(s.buf)
 	rec.error, rec.kept = r.error, e.Kept
 	*r = row{} // its strings are the caller's

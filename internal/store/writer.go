@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 const (
@@ -367,6 +369,9 @@ func (s *Store) request(c *call) (outcome, string) {
 	ctx := s.begin(c)
 	defer c.cancel()
 	out, err := s.send(ctx, c.batch)
+	if err == nil && out.UnprocessedItems == nil {
+		err = errStrangersAnswer()
+	}
 	if err == nil {
 		s.confirm(c, out, s.cfg.Now().Sub(c.began))
 		return stored, ""
@@ -405,6 +410,17 @@ func (s *Store) failed(c *call, timedOut bool) bool {
 	s.health.failure(now, timedOut)
 	s.answered(now.Sub(c.began), false)
 	return true
+}
+
+// errStrangersAnswer is for an answer with 200 that is not DynamoDB's, which always
+// names the unprocessed items, if only to say that there are none: a captive
+// portal or a proxy may answer {} to everybody. It is told of as of a body that
+// cannot be read.
+func errStrangersAnswer() error {
+	answer := &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusOK}}
+	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+		Response: answer, Err: errors.New("the answer names no unprocessed items"),
+	}}
 }
 
 // begin opens a request's time limit.
