@@ -323,6 +323,12 @@ func (s *Store) reload() {
 	}
 	p := &replay{segment: segment, records: len(segment.Payloads), left: 1} // 1: until all are queued
 	s.taken += p.records
+	queued := false
+	defer func() {
+		if !queued { // a panic: LastResort shall find it in the spill
+			s.giveBack(p)
+		}
+	}()
 	s.damaged(segment.Damaged)
 	records := make([]Record, len(segment.Payloads))
 	others := false
@@ -342,6 +348,7 @@ func (s *Store) reload() {
 		s.bytes += r.cost()
 		s.queues[tableOf(r)].push(r)
 	}
+	queued = true
 	if others {
 		return // the file stays for its owner; this process does not take it again
 	}
