@@ -107,7 +107,9 @@ func TestAPanicOfAWriterHoldsNobody(t *testing.T) {
 					f.Flush(context.Background())
 				}
 			})
-			within(t, "Add", func() { f.Add(store.Entry{Time: base, Level: "INFO", Locator: "2", Module: "m", Message: "INFO: (2) y", ExceptionAt: -1}) })
+			within(t, "Add", func() {
+				f.Add(store.Entry{Time: base, Level: "INFO", Locator: "2", Module: "m", Message: "INFO: (2) y", ExceptionAt: -1})
+			})
 			within(t, "Flush after the panic", func() {
 				if err := f.Flush(context.Background()); err == nil {
 					t.Error("everything is said to be stored")
