@@ -23,9 +23,6 @@ const (
 	// hold a minute.
 	patience      = 250 * time.Millisecond
 	patienceEvery = time.Minute
-	// mostSqueeze bounds how often the pause between the requests to a table
-	// that takes less than it is given is doubled.
-	mostSqueeze = 5
 )
 
 // ErrCongested is returned by Flush while the tables take records, but too few
@@ -129,7 +126,7 @@ func (s *Store) answered(took time.Duration, all bool) {
 	if all {
 		h.squeeze /= 2
 	} else {
-		h.squeeze = min(h.squeeze+1, mostSqueeze)
+		h.squeeze = min(h.squeeze+1, backoffDoublings)
 	}
 	if !all || took > chance {
 		s.congestion.troubles++

@@ -32,10 +32,10 @@ const (
 	// long a request may have been on the wire by then without being given up.
 	lastAttempt  = 700 * time.Millisecond
 	lastPatience = 300 * time.Millisecond
-	// backoffBase and backoffMost bound the pause after a failure: full
-	// jitter, doubled.
-	backoffBase = 25 * time.Millisecond
-	backoffMost = time.Second
+	// backoffBase and backoffDoublings bound the pause after a failure: full
+	// jitter, 0.8 s at most.
+	backoffBase      = 25 * time.Millisecond
+	backoffDoublings = 5
 	// restBase and restMost bound how long a dead DynamoDB, or a table that
 	// refuses us, is left alone before the next probe.
 	restBase = 250 * time.Millisecond
@@ -287,7 +287,7 @@ func (s *Store) backoff() time.Duration {
 	if n == 0 || s.health.failures == 0 && s.queued()+s.spilled() == 0 {
 		return 0
 	}
-	most := min(backoffBase<<min(n, 10), backoffMost)
+	most := backoffBase << min(n, backoffDoublings)
 	return rand.N(most) + 1
 }
 
