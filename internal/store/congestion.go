@@ -36,7 +36,7 @@ type congestion struct {
 	troubles int       // answers that were slow, refused or left something behind
 	chances  int       // given since it began
 	next     time.Time // of the next chance
-	longAt   time.Time // when a flush ended that took longer than patience, last
+	longAt   time.Time // when a flush ended last that took as long as patience
 }
 
 // A hold is one flush, for the judgement of it.
