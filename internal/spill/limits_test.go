@@ -83,6 +83,7 @@ func TestSegmentsStaySmall(t *testing.T) {
 	s, _ := openAt(t, spillDir(t), 8<<20)
 	mustAppend(t, s, numbered(6000, 300)...)
 	mustAppend(t, s, strings.Repeat("L", 700<<10), "after")
+	taken := 0
 	for {
 		seg, err := s.Take()
 		if err != nil {
@@ -95,12 +96,16 @@ func TestSegmentsStaySmall(t *testing.T) {
 		for _, p := range seg.Payloads {
 			sum += len(p)
 		}
+		taken += len(seg.Payloads)
 		if sum > 256<<10 && len(seg.Payloads) > 1 {
 			t.Errorf("%d payloads of %d bytes at once", len(seg.Payloads), sum)
 		}
 		if err := s.Done(seg); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if taken != 6002 {
+		t.Errorf("%d of 6,002 payloads came back", taken)
 	}
 }
 
