@@ -11,9 +11,12 @@ import (
 // for the wait. Then what is written waits on /tmp, and leaves in the
 // background as the table takes it.
 const (
-	// chance is how long a flush waits in congestion, when it waits at all. It
-	// is also what an answer may take before it counts as slow.
+	// chance is how long a flush waits in congestion, when it waits at all.
 	chance = 100 * time.Millisecond
+	// slowAnswer is what an answer may take before it counts as slow. A small
+	// function has its processor for a few ms of each 100, so that a quick
+	// table's answers may seem to take 100 or 200 ms.
+	slowAnswer = 200 * time.Millisecond
 	// chanceBase and chanceMost bound the time from one chance to the next,
 	// which is doubled while they are in vain.
 	chanceBase = time.Second
@@ -88,7 +91,7 @@ func (s *Store) judge(h hold) {
 // answer should take. mu must be held.
 func (s *Store) overdue(now time.Time) bool {
 	for c := range s.calls {
-		if !c.began.IsZero() && now.Sub(c.began) > chance {
+		if !c.began.IsZero() && now.Sub(c.began) > slowAnswer {
 			return true
 		}
 	}
@@ -128,7 +131,7 @@ func (s *Store) answered(took time.Duration, all bool) {
 	} else {
 		h.squeeze = min(h.squeeze+1, backoffDoublings)
 	}
-	if !all || took > chance {
+	if !all || took > slowAnswer {
 		s.congestion.troubles++
 		return
 	}
