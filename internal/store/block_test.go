@@ -74,6 +74,20 @@ func TestOneThatFindsNoRoomBlocksNobody(t *testing.T) {
 			}
 		})
 	}
+	t.Run("written together", func(t *testing.T) {
+		f := newFixture(t, func(c *store.Config) { c.MaxBytes = 8 << 20 })
+		sp := f.withSmallSpill(64 << 10)
+		f.server.Refuse()
+		f.Add(info(strings.Repeat("x", 40_000)))
+		f.Persist()
+		f.Add(info(strings.Repeat("x", 30_000))) // more than is left
+		for range 10 {
+			f.Add(info("small"))
+		}
+		if f.Persist() || sp.Records() != 11 || f.Waiting() != 12 {
+			t.Errorf("%d of 11 records are on /tmp, %d wait; %s", sp.Records(), f.Waiting(), f.reports.text())
+		}
+	})
 	t.Run("of those that are evicted", func(t *testing.T) {
 		f := newFixture(t, func(c *store.Config) { c.MaxBytes = 600 << 10 })
 		sp := f.withSmallSpill(256 << 10)
