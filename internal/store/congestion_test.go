@@ -395,9 +395,13 @@ func TestChancesAreRare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t, newCapped(0))
 		l.table.latency = 300 * time.Millisecond
-		for !l.Congested() {
+		for range 10 {
 			l.invoke(5, 10*time.Millisecond)
 		}
+		if !l.Congested() {
+			t.Fatal("ten holds for a table of 300 ms, and no congestion")
+		}
+		time.Sleep(10 * time.Second)
 		began := time.Now()
 		var chances []time.Time
 		for time.Since(began) < 5*time.Minute {

@@ -50,7 +50,7 @@ func TestLimits(t *testing.T) {
 		{"restMost", restMost, 10 * time.Second, "the longest: it is noticed when DynamoDB is back", "TestADeadDynamoDBIsProbedSeldom"},
 		{"backoffBase", backoffBase, 25 * time.Millisecond, "a table at its limit is not hammered", "TestTheBackoffIsBounded"},
 		{"backoffDoublings", backoffDoublings, 5, "the pause ends in time for a hold", "TestTheBackoffIsBounded"},
-		{"chance", chance, 100 * time.Millisecond, "a hold that is probably in vain", "TestACappedTableHoldsOnceAMinute"},
+		{"chance", chance, 100 * time.Millisecond, "a hold that is probably in vain", "TestChancesAreRare"},
 		{"slowAnswer", slowAnswer, 200 * time.Millisecond, "a slow table is told from a slow processor", "TestASlowTableHoldsOnceAMinute"},
 		{"chanceBase", chanceBase, time.Second, "the first pause between such holds", "TestChancesAreRare"},
 		{"chanceMost", chanceMost, 10 * time.Second, "the longest: it is noticed when the table is quick again", "TestChancesAreRare"},
