@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/diag"
@@ -97,7 +98,7 @@ func (c *cloud) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemI
 			c.rows = append(c.rows, string(b))
 		}
 	}
-	return &dynamodb.BatchWriteItemOutput{}, nil
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
 func (c *cloud) stored() int {

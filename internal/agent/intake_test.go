@@ -41,7 +41,7 @@ func (c *table) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInp
 			c.items = append(c.items, strings.Join(item, " | "))
 		}
 	}
-	return &dynamodb.BatchWriteItemOutput{}, nil
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
 // reading returns an agent that only takes telemetry, and the store behind it.

@@ -38,7 +38,7 @@ func (l *ledger) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemIn
 			l.rows[table+" "+text(item, "date")+" "+text(item, "stamp_mod")] = item
 		}
 	}
-	return &dynamodb.BatchWriteItemOutput{}, nil
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
 func text(item map[string]types.AttributeValue, name string) string {

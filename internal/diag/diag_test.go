@@ -115,6 +115,9 @@ func TestAStuckStandardErrorHoldsNobody(t *testing.T) {
 		l.Say(slog.LevelInfo, "nobody reads this", "")
 	}
 	a.Flush(time.Millisecond)
+	if n := diag.Held(a); n > 1000 {
+		t.Errorf("%d bytes wait, 1,000 are allowed", n)
+	}
 	close(s.release)
 	a.Flush(time.Minute)
 }

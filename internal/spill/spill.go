@@ -429,9 +429,12 @@ func checkPayload(p []byte) error {
 
 func blocks(size int64) int64 { return (size + blockSize - 1) / blockSize * blockSize }
 
+// keptBuffer bounds a buffer that is used again, in bytes.
+const keptBuffer = 64 << 10
+
 // keepSmall gives up a buffer that a burst has made large.
 func keepSmall(buf []byte) []byte {
-	if cap(buf) > 64<<10 {
+	if cap(buf) > keptBuffer {
 		return nil
 	}
 	return buf

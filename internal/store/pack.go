@@ -215,6 +215,10 @@ func (r *Record) quotedText(name string) []byte {
 
 // checkPack refuses a pack that no Store has made.
 func (r *row) checkPack() error {
+	// Its lines are what it is for: there is nothing that could be cut.
+	if r.size() > maxItem {
+		return errors.New("it is larger than an item can be")
+	}
 	lines, err := r.unpack()
 	switch {
 	case err != nil:
@@ -227,7 +231,7 @@ func (r *row) checkPack() error {
 		return errors.New("it does not begin with the line whose key it has")
 	}
 	for _, line := range lines {
-		if line.date != r.date || line.packed != "" || line.lines != 0 {
+		if line.date != r.date || line.packed != "" || line.lines != 0 || line.size() > maxItem {
 			return errors.New("one of its lines does not belong to it")
 		}
 		if err := line.check(tableInfo); err != nil {

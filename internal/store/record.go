@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/spill"
 )
 
 // DynamoDB's limits that a row can meet.
@@ -16,6 +18,15 @@ const (
 	// maxShort bounds attributes that are short by nature (locator, level,
 	// request ID, issues), in bytes.
 	maxShort = 2 << 10
+)
+
+const (
+	// maxEncoded bounds an item as it is encoded, in bytes: with what a record's
+	// JSON form has beside it, the spill takes it. (DynamoDB's own bound of a
+	// request, 16 MB, is far.)
+	maxEncoded = spill.MaxPayload - payloadOverhead - maxOwner
+	// maxOwner bounds Config.Owner.
+	maxOwner = 64
 )
 
 // An Entry is what somebody wants stored: a row without its keys. Its strings
@@ -70,7 +81,7 @@ func (r *Record) safe() {
 
 // newRecord encodes a row that fits, in about so many bytes.
 func newRecord(r *row, about int) *Record {
-	return &Record{item: r.appendItem(make([]byte, 0, about)), lines: int32(max(r.lines, 1)), error: r.error}
+	return &Record{item: r.encode(make([]byte, 0, about)), lines: int32(max(r.lines, 1)), error: r.error}
 }
 
 // overhead is what a queued Record costs beside its item, in bytes: itself, its

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 const (
@@ -25,10 +28,10 @@ const (
 	// long a request may have been on the wire by then without being given up.
 	lastAttempt  = 700 * time.Millisecond
 	lastPatience = 300 * time.Millisecond
-	// backoffBase and backoffMost bound the pause after a failure: full
-	// jitter, doubled.
-	backoffBase = 25 * time.Millisecond
-	backoffMost = time.Second
+	// backoffBase and backoffDoublings bound the pause after a failure: full
+	// jitter, 0.8 s at most.
+	backoffBase      = 25 * time.Millisecond
+	backoffDoublings = 5
 	// restBase and restMost bound how long a dead DynamoDB, or a table that
 	// refuses us, is left alone before the next probe.
 	restBase = 250 * time.Millisecond
@@ -49,6 +52,7 @@ type health struct {
 	rested   int       // times opened since the last success
 	cut      bool      // a freeze cut a request since the last success
 	skewed   time.Time // of the first refusal since then that is about the clock
+	squeeze  int       // how often less was taken than was given: see answered
 }
 
 // frozenFor is by how much a time limit must be overrun before the process is
@@ -132,46 +136,73 @@ const (
 )
 
 // writer sends batches until nothing is left that it may send.
+//
+// A panic of it ends all writing. Wherever mu is held its release is deferred,
+// so that nothing here waits for a lock that the panic has left behind; what
+// the writer had in hand stays there, for Persist and LastResort.
 func (s *Store) writer() {
 	defer func() {
 		v := recover()
-		s.mu.Lock()
-		s.writers--
-		s.notify()
-		s.mu.Unlock()
+		s.writerEnds(v != nil)
 		if v != nil && s.cfg.Panicked != nil {
 			s.cfg.Panicked(v)
 		}
 	}()
-	for {
-		s.mu.Lock()
-		now := s.cfg.Now()
-		if s.health.open && !s.force && now.Before(s.health.until) {
-			s.mu.Unlock()
-			return
-		}
-		c := s.take()
-		probing := s.health.open && !s.force
-		s.mu.Unlock()
-		if c == nil {
-			return
-		}
-		if c.groups != nil && !s.pack(c) {
-			continue
-		}
-		pause := s.deliver(c)
-		if probing {
-			s.mu.Lock()
-			again := !s.health.open
-			s.mu.Unlock()
-			if !again {
-				return
-			}
-		}
-		if pause > 0 {
-			s.sleep(pause)
-		}
+	for s.writeOne() {
 	}
+}
+
+// writerEnds takes a writer off the account.
+func (s *Store) writerEnds(panicked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writers--
+	s.dead = s.dead || panicked
+	s.notify()
+}
+
+// writeOne sends a batch and pauses as long as DynamoDB needs it. It reports
+// whether the writer has more to do.
+func (s *Store) writeOne() bool {
+	c, probing := s.next()
+	if c == nil {
+		return false
+	}
+	if c.groups != nil && !s.pack(c) {
+		return true
+	}
+	pause := s.deliver(c)
+	if s.superfluous(probing) {
+		return false
+	}
+	if pause > 0 {
+		s.sleep(pause)
+	}
+	return true
+}
+
+// next takes a batch, and reports whether it is to find out if DynamoDB works
+// again; nil if there is nothing to send now.
+func (s *Store) next() (c *call, probing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	resting := s.health.open && !s.force
+	if s.dead || resting && s.cfg.Now().Before(s.health.until) {
+		return nil, false
+	}
+	return s.take(), resting
+}
+
+// superfluous reports whether a writer that has sent a batch is one too many:
+// it was to probe and DynamoDB is still down, or the tables take less than one
+// writer sends.
+func (s *Store) superfluous(probing bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.force {
+		return false
+	}
+	return probing && s.health.open || s.health.squeeze > 0 && s.writers > 1
 }
 
 // sleep is a backoff, cut short when the last flush begins.
@@ -179,9 +210,7 @@ func (s *Store) sleep(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	for {
-		s.mu.Lock()
-		changed, force := s.changed, s.force
-		s.mu.Unlock()
+		changed, force := s.signals()
 		if force {
 			d = min(d, backoffBase)
 			<-time.After(d)
@@ -193,6 +222,13 @@ func (s *Store) sleep(d time.Duration) {
 		case <-changed:
 		}
 	}
+}
+
+// signals returns what tells of the next change, and whether the end has come.
+func (s *Store) signals() (changed <-chan struct{}, force bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed, s.force
 }
 
 // deliver sends one batch, in pieces where DynamoDB refuses it as a whole,
@@ -256,10 +292,11 @@ func (s *Store) split(c *call, n int) (a, b *call) {
 func (s *Store) backoff() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.health.failures == 0 {
+	n := max(s.health.failures, s.health.squeeze)
+	if n == 0 || s.health.failures == 0 && s.queued()+s.spilled() == 0 {
 		return 0
 	}
-	most := min(backoffBase<<min(s.health.failures, 10), backoffMost)
+	most := backoffBase << min(n, backoffDoublings)
 	return rand.N(most) + 1
 }
 
@@ -341,6 +378,9 @@ func (s *Store) request(c *call) (outcome, string) {
 	ctx := s.begin(c)
 	defer c.cancel()
 	out, err := s.send(ctx, c.batch)
+	if err == nil && out.UnprocessedItems == nil {
+		err = errStrangersAnswer()
+	}
 	if err == nil {
 		s.confirm(c, out, s.cfg.Now().Sub(c.began))
 		return stored, ""
@@ -353,21 +393,10 @@ func (s *Store) request(c *call) (outcome, string) {
 		if f.expired && s.cfg.Refresh != nil {
 			s.cfg.Refresh()
 		}
-		s.mu.Lock()
-		s.giveUp(c)
-		timedOut := errors.Is(err, context.DeadlineExceeded)
-		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until)) ||
-			f.clock && s.health.signedTooEarly(c.began, s.cfg.Now())
-		if !cut {
-			s.health.failure(s.cfg.Now(), timedOut)
+		if s.failed(c, errors.Is(err, context.DeadlineExceeded), f.clock) {
+			s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again",
+				f.advice(name, s.cfg.Region))
 		}
-		s.notify()
-		s.mu.Unlock()
-		if cut {
-			return again, why
-		}
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again",
-			f.advice(name, s.cfg.Region))
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
 			s.cfg.Report.Fail("table "+name, fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, why),
@@ -375,6 +404,34 @@ func (s *Store) request(c *call) (outcome, string) {
 		}
 	}
 	return result, why
+}
+
+// failed puts a batch back that DynamoDB has not answered, or refused for the
+// time being. It reports whether people should be told: not of what a freeze
+// has cut.
+func (s *Store) failed(c *call, timedOut, clock bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveUp(c)
+	defer s.notify()
+	now := s.cfg.Now()
+	if timedOut && s.health.cutByFreeze(now.Sub(c.until)) || clock && s.health.signedTooEarly(c.began, now) {
+		return false
+	}
+	s.health.failure(now, timedOut)
+	s.answered(now.Sub(c.began), false)
+	return true
+}
+
+// errStrangersAnswer is for an answer with 200 that is not DynamoDB's, which always
+// names the unprocessed items, if only to say that there are none: a captive
+// portal or a proxy may answer {} to everybody. It is told of as of a body that
+// cannot be read.
+func errStrangersAnswer() error {
+	answer := &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusOK}}
+	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+		Response: answer, Err: errors.New("the answer names no unprocessed items"),
+	}}
 }
 
 // begin opens a request's time limit.
@@ -400,7 +457,6 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 	left := unprocessedKeys(out.UnprocessedItems)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, c)
 	for _, used := range out.ConsumedCapacity {
 		s.units += aws.ToFloat64(used.CapacityUnits)
 	}
@@ -410,35 +466,40 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 			back = append(back, r)
 			continue
 		}
-		s.onWire--
-		s.forget(r)
-		s.settle(r)
-		s.written += int(r.lines)
-		t := &s.tables[tableOf(r)]
-		t.accepted++
-		t.failures, t.refusedAlone = 0, 0
-		t.blockedUntil = time.Time{}
+		s.confirmed(r)
 	}
+	delete(s.calls, c) // only now: a panic in Kept leaves it in hand
 	s.putBack(back)
-	switch {
-	case len(back) == len(c.batch):
+	if len(back) == len(c.batch) {
 		s.health.failure(s.cfg.Now(), false)
-	case len(back) > 0:
-		s.health.success(took)
-		s.health.failures = 1 // asks for a short pause
-	default:
+	} else {
 		s.health.success(took)
 	}
+	s.answered(took, len(back) == 0)
 	for t := range s.tables {
 		if s.tables[t].failures == 0 && s.tables[t].accepted > 0 {
 			s.cfg.Report.Recover("table "+s.tables[t].name, "writing to table "+s.tables[t].name+" works again")
 		}
 	}
-	if len(back) < len(c.batch) {
+	if len(back) == 0 && !s.congestion.on {
 		s.cfg.Report.Recover("dynamodb", "writing to DynamoDB works again")
+	}
+	if len(back) < len(c.batch) {
 		s.sayLosses()
 	}
 	s.notify()
+}
+
+// confirmed settles a record that DynamoDB has stored. mu must be held.
+func (s *Store) confirmed(r *Record) {
+	s.onWire--
+	s.forget(r)
+	s.settle(r)
+	s.written += int(r.lines)
+	t := &s.tables[tableOf(r)]
+	t.accepted++
+	t.failures, t.refusedAlone = 0, 0
+	t.blockedUntil = time.Time{}
 }
 
 type itemKey struct{ date, stampMod string }
