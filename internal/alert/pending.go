@@ -84,15 +84,9 @@ func (p *pending) plan(configured []Topic) {
 // any message shows goes, and its memory with it.
 func (p *pending) take() {
 	p.key = p.group()
-	for _, m := range []struct {
-		member *string
-		most   int
-	}{{&p.Level, maxLevel}, {&p.Module, maxModule}, {&p.Locator, maxLocator}, {&p.RequestID, maxRequest}} {
-		// One byte too many stays, which shows that there was more.
-		if len(*m.member) > m.most {
-			*m.member = strings.Clone((*m.member)[:m.most+1])
-		}
-	}
+	p.Level, p.Module = bounded(p.Level, maxLevel), bounded(p.Module, maxModule)
+	p.Locator, p.RequestID = bounded(p.Locator, maxLocator), bounded(p.RequestID, maxRequest)
+	p.Date, p.StampMod = "", "" // not known yet
 	if tail := lastLines(p.Exception); len(tail) < len(p.Exception) {
 		p.Exception = strings.Clone(tail)
 	}
@@ -104,6 +98,14 @@ func (p *pending) take() {
 		}
 	}
 	p.size += deliveryBytes * len(p.deliveries)
+}
+
+// bounded is s, or of a longer one as much as shows that there was more.
+func bounded(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.Clone(s[:most+1])
 }
 
 // group is the hash of what alerts of one kind have in common: 128 bits, which

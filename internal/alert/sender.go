@@ -143,7 +143,7 @@ func (s *Sender) kept(p *pending, date, stampMod string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !p.ready { // else Close has taken it as it was
-		p.Date, p.StampMod, p.ready = date, stampMod, true
+		p.Date, p.StampMod, p.ready = bounded(date, maxKey), bounded(stampMod, maxKey), true
 		s.start()
 	}
 }
@@ -291,23 +291,20 @@ func (s *Sender) issue(p *pending, d *delivery, what string) {
 }
 
 // due is the alert to be sent now, and whether that is an attempt at a topic
-// that has been failing: such wait until all others have had their turn, and
-// the ones that have failed least often come first. mu must be held.
+// that has been failing: such wait until all others have had their turn. Those
+// that have failed least often come first, so that none keeps the rest waiting.
+// mu must be held.
 func (s *Sender) due(now time.Time) (next *pending, probe bool) {
 	for _, p := range s.waiting {
 		if !p.ready || ahead(now, p.retryAt, restMost) {
 			continue
 		}
 		d, failing := s.reachable(p, now)
-		switch {
-		case d == nil:
-		case !failing:
-			return p, false
-		case next == nil || p.attempts < next.attempts:
-			next = p
+		if d != nil && (next == nil || probe && !failing || probe == failing && p.attempts < next.attempts) {
+			next, probe = p, failing
 		}
 	}
-	return next, next != nil
+	return next, probe
 }
 
 // reachable is the delivery of an alert to be made next, to a topic that is well
