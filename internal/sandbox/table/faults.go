@@ -79,7 +79,7 @@ func Latency(d time.Duration) FaultFunc { return Always(Fault{Delay: d}) }
 // action.
 func AccessDenied() FaultFunc {
 	return func(op string, _ int, _ []byte) Fault {
-		return Fault{Err: &Error{Code: codeAccessDenied, Message: "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: dynamodb:" + op + " on resource: arn:aws:dynamodb:us-east-1:000000000000:table/* because no identity-based policy allows the dynamodb:" + op + " action"}}
+		return Fault{Err: denied(op, arnPrefix+"*")}
 	}
 }
 
