@@ -60,7 +60,7 @@ func misleads(r rune) bool {
 // pictorial reports whether a joiner may stand beside the character: emoji are
 // symbols, with a variation selector or a skin tone behind.
 func pictorial(r rune) bool {
-	return r == '\ufe0f' || r >= 0x2190 && unicode.In(r, unicode.So, unicode.Sk)
+	return r == '\ufe0f' || r >= 0x2190 && r != utf8.RuneError && unicode.In(r, unicode.So, unicode.Sk)
 }
 
 // after is the character behind the first one.

@@ -118,12 +118,49 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 	}
 }
 
-func TestWindowsAreForgottenWithinABound(t *testing.T) {
-	g := New(Config{Window: time.Minute}).gate
+// TestMemoryIsBounded: what is remembered by groups and topics does not grow with
+// what strangers have a function print, nor does that displace what is known of
+// a group that was sent.
+func TestMemoryIsBounded(t *testing.T) {
+	s := New(Config{Window: time.Minute, Max: 1})
+	g := s.gate
 	for i := range 10 * maxGroups {
 		g.window(fmt.Sprint(i)).until = time.Now().Add(time.Minute)
 	}
 	if len(g.windows) > maxGroups {
 		t.Errorf("%d windows", len(g.windows))
+	}
+	g.windows = map[string]*window{}
+	g.hold("sent", Held{}, time.Now().Add(time.Minute), time.Now().Add(time.Minute))
+	total := 0
+	for i := range 10 * maxGroups {
+		g.hold(fmt.Sprint("forged ", i), Held{Count: 1}, time.Time{}, time.Time{})
+	}
+	for _, w := range g.windows {
+		total += w.held.Count
+	}
+	if !g.muted("sent", true) || len(g.windows) > maxCounted+1 || total+g.others.Count != 10*maxGroups {
+		t.Errorf("%d windows, %d and %d counted", len(g.windows), total, g.others.Count)
+	}
+	for i := range 1000 {
+		d := &delivery{topic: Topic{ARN: fmt.Sprint(i)}}
+		s.failed(&pending{Alert: &Alert{}}, d)
+	}
+	if len(s.troubled) > maxTroubled {
+		t.Errorf("%d topics", len(s.troubled))
+	}
+}
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"größe, 日本, हिन्दी, שלום":           "größe, 日本, हिन्दी, שלום",
+		"👩\u200d🚀 🏳\ufe0f\u200d🌈 👩🏽\u200d🚀": "👩\u200d🚀 🏳\ufe0f\u200d🌈 👩🏽\u200d🚀",
+		"pass\u200dword\u200c":              "pass word ", "a\u200d🚀": "a 🚀", "🚀\u200d": "🚀 ",
+		"a\r\nb\tc\rd": "a\nb\tc d", "a\xffb": "a\ufffdb",
+		"\u200e\u200f\u061c\u202e\u2066\ufeff\u00ad\U000e0041\u2028\u0085\x1b[2J": strings.Repeat(" ", 11) + "[2J",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }

@@ -4,8 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/alert/lock"
@@ -152,6 +157,85 @@ func TestAClockThatIsWrongMutesNobody(t *testing.T) {
 				t.Errorf("what was sent by a wrong clock mutes for %v", late)
 			}
 		})
+	}
+}
+
+// TestASmallSkewIsBelieved: clocks that are half a minute apart are as good as
+// one.
+func TestASmallSkewIsBelieved(t *testing.T) {
+	f := newFleet(t)
+	f.max = 1
+	early, sane := f.lock("early"), f.lock("sane")
+	early.Now = func() time.Time { return f.now().Add(30 * time.Second) }
+	if answer, err := early.Acquire(t.Context(), "g"); err != nil || answer.Verdict != alert.Granted {
+		t.Fatal(answer, err)
+	}
+	if answer, err := sane.Acquire(t.Context(), "g"); err != nil || answer.Verdict != alert.Leased || answer.Until.Sub(f.now()) > alert.Lease {
+		t.Errorf("%v, %v", answer, err)
+	}
+	if err := early.Sent(t.Context(), "g", alert.Held{}); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := sane.Acquire(t.Context(), "g"); err != nil || answer.Verdict != alert.Sent || answer.Until.Sub(f.now()) != 5*time.Minute+30*time.Second {
+		t.Errorf("%v, %v", answer, err)
+	}
+	if answer, err := early.Places(t.Context(), 2); err != nil || answer.Verdict != alert.Last || answer.Places != 1 {
+		t.Errorf("%v, %v", answer, err)
+	}
+	if answer, err := sane.Places(t.Context(), 2); err != nil || answer.Verdict != alert.Full || answer.Places != 0 || answer.Until.Sub(f.now()) != 5*time.Minute+30*time.Second {
+		t.Errorf("%v, %v", answer, err)
+	}
+}
+
+// TestPlacesByThousands: whoever takes places at the same time, exactly the
+// share is granted, and one says that there are no more.
+func TestPlacesByThousands(t *testing.T) {
+	f := newFleet(t)
+	f.max = 100
+	var granted, last atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 60 {
+		l := &patient{f.lock(fmt.Sprint("e", i))}
+		wg.Go(func() {
+			answer, err := l.Places(context.Background(), 1+i%7)
+			if err != nil {
+				t.Error(err)
+			}
+			granted.Add(int64(answer.Places))
+			if answer.Verdict == alert.Last {
+				last.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if granted.Load() != 100 || last.Load() != 1 {
+		t.Errorf("%d places of 100 were granted, %d say that it was the last", granted.Load(), last.Load())
+	}
+}
+
+// never is a table in which no condition holds.
+type never struct{ calls int }
+
+func (n *never) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	n.calls++
+	return nil, &types.ConditionalCheckFailedException{}
+}
+
+// TestLimits: openTries, three, and keep, 30 days beyond the window.
+func TestLimits(t *testing.T) {
+	f := newFleet(t)
+	n := &never{}
+	l := f.lock("e")
+	l.Client = n
+	if _, err := l.Places(t.Context(), 1); err == nil || n.calls != 6 {
+		t.Errorf("%v after %d calls", err, n.calls)
+	}
+	if _, err := f.lock("e").Acquire(t.Context(), "g"); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprint(f.now().Add(5*time.Minute + 30*24*time.Hour).Unix())
+	if item := f.table.Items("logtable-info")[0]; item.Num("expiry") != want {
+		t.Errorf("expires at %s, want %s", item.Num("expiry"), want)
 	}
 }
 

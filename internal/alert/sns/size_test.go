@@ -2,6 +2,8 @@ package sns_test
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -9,6 +11,38 @@ import (
 
 	"github.com/logtable/logtable/internal/alert"
 )
+
+// endless is the answer of something that is not SNS.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read += len(p); e.read > 10<<20 {
+		return 0, io.EOF
+	}
+	return len(p), nil
+}
+func (e *endless) Close() error { return nil }
+
+// TestLimits: maxAnswer, 16 KiB, of what some proxy answers, and 200 bytes of an
+// error's code. maxMessage: TestTheLimitIsSNSs; maxAttribute:
+// TestOddAttributesAreMadeFit.
+func TestLimits(t *testing.T) {
+	_, c := start(t)
+	body := &endless{}
+	c.HTTP = doer(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 502, Body: body}, nil
+	})
+	if err := c.Publish(t.Context(), message(t)); err == nil || body.read > 64<<10 {
+		t.Errorf("%v after %d bytes", err, body.read)
+	}
+	c.HTTP = doer(func(*http.Request) (*http.Response, error) {
+		answer := "<Code>" + strings.Repeat("x", 1000) + "</Code>"
+		return &http.Response{StatusCode: 503, Body: io.NopCloser(strings.NewReader(answer))}, nil
+	})
+	if err := c.Publish(t.Context(), message(t)); err == nil || len(err.Error()) > 200 {
+		t.Errorf("%.300v", err)
+	}
+}
 
 type quiet struct{}
 
