@@ -429,3 +429,38 @@ func TestAnAlertThatFailsKeepsNobodyWaiting(t *testing.T) {
 		}
 	})
 }
+
+// FuzzMessage: whatever stands in any member, what is sent is clean, is JSON
+// where it is for programs, and has one line where it has to.
+func FuzzMessage(f *testing.F) {
+	f.Add("ERROR", "orders", "1", "text\u202e", "exception\x1b[2J", "request\n\nx", "message\u200d")
+	f.Add("", "", "", "", "", "", "")
+	f.Add("\xff\xfe", "\U000e0041", strings.Repeat("\u200e", 2000), "🚀\u200d", "\r\n\u2028", "'; rm -rf /", "x")
+	f.Fuzz(func(t *testing.T, level, module, locator, text, exception, request, message string) {
+		d := &desk{}
+		c := d.config(t, "oncall")
+		s := alert.New(c)
+		a := &alert.Alert{Time: time.Now(), Level: level, Module: module, Locator: locator, Text: text, Exception: exception, RequestID: request, Configured: true}
+		if message != "" {
+			a.Requests = []alert.Request{{Topics: c.Topics, Message: message}}
+		}
+		send(s, a)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s.Flush(ctx)
+		s.Close(ctx)
+		if len(d.messages) != 1 {
+			t.Fatalf("%d messages, %q", len(d.messages), d.issues)
+		}
+		m := d.messages[0]
+		joined := strings.ReplaceAll(m.Text, "\u200d", "") // only within an emoji, see TestClean
+		for _, part := range []string{m.Subject, m.Short, m.Level, m.Module, m.Locator, m.Group} {
+			if found := bad(strings.ReplaceAll(part, "\u200d", ""), false); found != "" {
+				t.Errorf("%s in %q", found, part)
+			}
+		}
+		if found := bad(joined, true); found != "" || !json.Valid([]byte(m.Data)) || m.Subject == "" || len(m.Subject) > 99 {
+			t.Errorf("%s in %q, %q, %q", found, m.Text, m.Data, m.Subject)
+		}
+	})
+}
