@@ -64,7 +64,6 @@ type grant struct {
 	where    string
 	policy   iam.Policy
 	function string // the one whose items it is for; "" for all
-	region   string
 }
 
 // grants collects the policies in the template, in README and in what the code

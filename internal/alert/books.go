@@ -1,9 +1,7 @@
 package alert
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 )
 
@@ -36,25 +34,28 @@ func (g *gate) close(deadline time.Time) {
 	defer g.mu.Unlock()
 	g.closing, g.deadline = true, deadline
 	g.quota, g.quotaUntil = lastEntries, g.now().Add(g.span)
-	held := g.byCount()
-	for _, e := range held[min(len(held), lastEntries-1):] {
-		g.others.join(e.w.held)
-		g.uncount(e.w, e.w.held)
+	kept := map[*window]bool{}
+	for range lastEntries - 1 {
+		_, w := g.most(func(w *window) bool { return !kept[w] })
+		kept[w] = true
+	}
+	for _, w := range g.windows {
+		if !kept[w] {
+			g.others.join(w.held)
+			g.uncount(w, w.held)
+		}
 	}
 }
 
-// byCount lists the groups with something held back, the most first. mu must be
-// held.
-func (g *gate) byCount() (list []entry) {
-	for key, w := range g.windows {
-		if w.held.Count > 0 {
-			list = append(list, entry{key: key, w: w})
+// most is the group with the most held back, of those that may be it; nil for
+// none. mu must be held.
+func (g *gate) most(may func(*window) bool) (key string, most *window) {
+	for k, w := range g.windows {
+		if w.held.Count > 0 && (most == nil || w.held.Count > most.held.Count) && may(w) {
+			key, most = k, w
 		}
 	}
-	slices.SortFunc(list, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(b.w.held.Count, a.w.held.Count), cmp.Compare(a.key, b.key))
-	})
-	return list
+	return key, most
 }
 
 // dueEntry is what the lock is to be told next: that something was sent, then
@@ -76,12 +77,8 @@ func (g *gate) dueEntry() (entry, bool) {
 	if g.others.Count > 0 && due(g.othersAfter) {
 		return entry{key: Others}, true
 	}
-	for _, e := range g.byCount() {
-		if due(e.w.countAfter) {
-			return e, true
-		}
-	}
-	return entry{}, false
+	key, w := g.most(func(w *window) bool { return due(w.countAfter) })
+	return entry{key: key, w: w}, w != nil
 }
 
 // owes reports whether there is anything to tell the lock.
