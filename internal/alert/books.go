@@ -36,7 +36,7 @@ func (g *gate) close(deadline time.Time) {
 	g.quota, g.quotaUntil = lastEntries, g.now().Add(g.span)
 	kept := map[*window]bool{}
 	for range lastEntries - 1 {
-		_, w := g.most(func(w *window) bool { return !kept[w] })
+		_, w := g.fullest(func(w *window) bool { return !kept[w] })
 		kept[w] = true
 	}
 	for _, w := range g.windows {
@@ -47,9 +47,9 @@ func (g *gate) close(deadline time.Time) {
 	}
 }
 
-// most is the group with the most held back, of those that may be it; nil for
+// fullest is the group with the most held back, of those that may be it; nil for
 // none. mu must be held.
-func (g *gate) most(may func(*window) bool) (key string, most *window) {
+func (g *gate) fullest(may func(*window) bool) (key string, most *window) {
 	for k, w := range g.windows {
 		if w.held.Count > 0 && (most == nil || w.held.Count > most.held.Count) && may(w) {
 			key, most = k, w
@@ -77,7 +77,7 @@ func (g *gate) dueEntry() (entry, bool) {
 	if g.others.Count > 0 && due(g.othersAfter) {
 		return entry{key: Others}, true
 	}
-	key, w := g.most(func(w *window) bool { return due(w.countAfter) })
+	key, w := g.fullest(func(w *window) bool { return due(w.countAfter) })
 	return entry{key: key, w: w}, w != nil
 }
 
