@@ -104,6 +104,7 @@ func testPublishTime(t *testing.T) {
 		s := alert.New(d.config(t, "oncall"))
 		send(s, severe("1", "x"))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if fmt.Sprint(*took) != "[2s]" {
 			t.Errorf("%v", *took)
 		}
@@ -157,6 +158,7 @@ func testLockTime(t *testing.T) {
 		d.publish = func(context.Context, alert.Message) error { sent = time.Since(began); return nil }
 		send(s, severe("1", "x"))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if sent != time.Second {
 			t.Errorf("sent after %v", sent)
 		}
@@ -246,6 +248,7 @@ func testFrozen(t *testing.T) {
 		s := alert.New(c)
 		send(s, severe("1", "x"))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if d.calls["acquire"] != 2 || d.calls["places"] != 1 || len(d.messages) != 1 {
 			t.Errorf("%v, %d messages", d.calls, len(d.messages))
 		}

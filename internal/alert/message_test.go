@@ -124,29 +124,29 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	s := New(Config{Window: time.Minute, Max: 1})
 	g := s.gate
-	for i := range 10 * maxGroups {
+	for i := range 2560 {
 		g.window(fmt.Sprint(i)).until = time.Now().Add(time.Minute)
 	}
-	if len(g.windows) > maxGroups {
+	if len(g.windows) > 256 {
 		t.Errorf("%d windows", len(g.windows))
 	}
 	g.windows = map[string]*window{}
 	g.hold("sent", Held{}, time.Now().Add(time.Minute), time.Now().Add(time.Minute))
 	total := 0
-	for i := range 10 * maxGroups {
+	for i := range 2560 {
 		g.hold(fmt.Sprint("forged ", i), Held{Count: 1}, time.Time{}, time.Time{})
 	}
 	for _, w := range g.windows {
 		total += w.held.Count
 	}
-	if !g.muted("sent", true) || len(g.windows) > maxCounted+1 || total+g.others.Count != 10*maxGroups {
+	if !g.muted("sent", true) || len(g.windows) > 65 || total+g.others.Count != 2560 {
 		t.Errorf("%d windows, %d and %d counted", len(g.windows), total, g.others.Count)
 	}
 	for i := range 1000 {
 		d := &delivery{topic: Topic{ARN: fmt.Sprint(i)}}
 		s.failed(&pending{Alert: &Alert{}}, d)
 	}
-	if len(s.troubled) > maxTroubled {
+	if len(s.troubled) > 64 {
 		t.Errorf("%d topics", len(s.troubled))
 	}
 }
