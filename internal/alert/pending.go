@@ -90,7 +90,8 @@ func (p *pending) take() {
 	if tail := lastLines(p.Exception); len(tail) < len(p.Exception) {
 		p.Exception = strings.Clone(tail)
 	}
-	p.size = pendingBytes + len(p.Level) + len(p.Module) + len(p.Locator) + len(p.RequestID) + len(p.Text) + len(p.Exception)
+	p.size = pendingBytes + len(p.Level) + len(p.Module) + len(p.Locator) + len(p.RequestID) +
+		len(p.Text) + len(p.Exception)
 	for _, r := range p.Requests {
 		p.size += len(r.Message)
 		for _, t := range r.Topics {

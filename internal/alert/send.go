@@ -121,7 +121,8 @@ func (s *Sender) publish(p *pending, d *delivery, probe bool, told account) erro
 	}
 	s.failed(p, d)
 	s.cfg.Report.Fail(key, "cannot send an alert to topic "+d.topic.Name+" ("+err.Error()+"); it is kept and tried again",
-		"if this stays, check the route to SNS (a VPC needs an interface endpoint or NAT), AWS_ENDPOINT_URL_SNS and HTTPS_PROXY")
+		"if this stays, check the route to SNS (a VPC needs an interface endpoint or NAT), "+
+			"AWS_ENDPOINT_URL_SNS and HTTPS_PROXY")
 	return err
 }
 

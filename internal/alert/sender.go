@@ -287,7 +287,8 @@ func (s *Sender) Close(ctx context.Context) {
 
 func (s *Sender) issue(p *pending, d *delivery, what string) {
 	a := p.cleaned()
-	s.cfg.Issue(p.Alert, d.own, fmt.Sprintf("the alert %s %s %s for topic %s %s", a.Level, a.Module, a.Locator, d.topic.Name, what))
+	s.cfg.Issue(p.Alert, d.own,
+		fmt.Sprintf("the alert %s %s %s for topic %s %s", a.Level, a.Module, a.Locator, d.topic.Name, what))
 }
 
 // due is the alert to be sent now, and whether that is an attempt at a topic

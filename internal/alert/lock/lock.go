@@ -151,7 +151,8 @@ func (t *Table) Places(ctx context.Context, n int) (alert.Answer, error) {
 func (t *Table) granted(opened, before int64, n int) alert.Answer {
 	left := int64(t.Max) - before
 	answer := alert.Answer{
-		Until: time.UnixMilli(opened).Add(t.Window), Window: strconv.FormatInt(opened, 10), Places: int(max(0, min(left, int64(n)))),
+		Until: time.UnixMilli(opened).Add(t.Window), Window: strconv.FormatInt(opened, 10),
+		Places: int(max(0, min(left, int64(n)))),
 	}
 	switch {
 	case left < 0:

@@ -18,7 +18,8 @@ func ReadTemplate(text []byte) (Template, error) {
 	for number, line := range strings.Split(string(text), "\n") {
 		content := strings.TrimLeft(uncommented(line), " ")
 		if strings.TrimSpace(content) != "" {
-			r.lines = append(r.lines, sourceLine{number + 1, len(line) - len(strings.TrimLeft(line, " ")), strings.TrimRight(content, " ")})
+			indent := len(line) - len(strings.TrimLeft(line, " "))
+			r.lines = append(r.lines, sourceLine{number + 1, indent, strings.TrimRight(content, " ")})
 		}
 	}
 	v, err := r.block(0)

@@ -75,6 +75,7 @@ func (s *Server) leading(name string, item Item) string {
 
 // denied is IAM's refusal.
 func denied(op, resource string) *Error {
-	return &Error{Code: codeAccessDenied, Message: fmt.Sprintf("User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized "+
-		"to perform: dynamodb:%s on resource: %s because no identity-based policy allows the dynamodb:%s action", op, resource, op)}
+	return &Error{Code: codeAccessDenied, Message: fmt.Sprintf(
+		"User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: dynamodb:%s "+
+			"on resource: %s because no identity-based policy allows the dynamodb:%s action", op, resource, op)}
 }
