@@ -67,3 +67,30 @@ func TestAnAlertThatFailsIsTriedLessAndLess(t *testing.T) {
 		closed(s)
 	})
 }
+
+// past is a lock whose lease is over, and yet not to be had.
+type past struct{ *desk }
+
+func (l past) Acquire(ctx context.Context, _ string) (alert.Answer, error) {
+	_, err := l.desk.call(ctx, "acquire")
+	return alert.Answer{Verdict: alert.Leased}, err
+}
+
+// TestALeaseThatIsOverIsNotAskedForWithoutEnd: its item is damaged.
+func TestALeaseThatIsOverIsNotAskedForWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{takes: time.Millisecond}
+		c := d.config(t, "oncall")
+		c.Lock = past{d}
+		s := alert.New(c)
+		send(s, severe("1", "x"))
+		for range 20 {
+			flush(s)
+			time.Sleep(500 * time.Millisecond)
+		}
+		if n := d.calls["acquire"]; n > 11 {
+			t.Errorf("%d questions in ten seconds", n)
+		}
+		closed(s)
+	})
+}

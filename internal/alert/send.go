@@ -258,6 +258,9 @@ func (s *Sender) postpone(p *pending, until time.Time) {
 	s.mu.Lock()
 	closing := s.closing
 	p.retryAt = until
+	if soonest := s.cfg.Now().Add(restBase); until.Before(soonest) {
+		p.retryAt = soonest // a damaged item must not be asked for without end
+	}
 	s.mu.Unlock()
 	if closing {
 		s.hold(p, until, time.Time{})
