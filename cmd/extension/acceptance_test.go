@@ -39,6 +39,9 @@ func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *
 	for _, f := range change {
 		f(&cfg)
 	}
+	if err := enforce(server, cfg.FunctionName); err != nil {
+		t.Fatal(err)
+	}
 	env, err := lambda.Start(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)

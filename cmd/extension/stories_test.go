@@ -267,6 +267,7 @@ func (w *world) startTable(ts *testscript.TestScript) {
 	ts.Check(err)
 	ts.Defer(w.table.Close)
 	ts.Check(w.table.CreateLogTables(context.Background(), "logtable-info", "logtable-errors"))
+	ts.Check(enforce(w.table, "orders"))
 }
 
 // dynamodb sets the local DynamoDB's mood: dynamodb MOOD. One that is slow takes

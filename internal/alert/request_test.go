@@ -47,6 +47,16 @@ func TestTopics(t *testing.T) {
 	}
 }
 
+// TestErrorsAreShort: they quote what strangers wrote, and become rows.
+func TestErrorsAreShort(t *testing.T) {
+	long := strings.Repeat("x", 10_000)
+	for _, arn := range []string{long, "arn:" + long, oncall + long, "arn:aws:" + long + ":a:b:c", "arn:aws:sns:" + long + ":b:c", "arn:" + long + ":sns:eu-west-1:1:c"} {
+		if _, err := alert.ParseTopic(arn); err == nil || len(err.Error()) > 400 {
+			t.Errorf("%.500v", err)
+		}
+	}
+}
+
 func allow(t *testing.T, entries ...string) (list alert.Allow) {
 	t.Helper()
 	for _, e := range entries {

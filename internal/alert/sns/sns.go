@@ -81,9 +81,10 @@ func Endpoint(getenv func(string) string, warn func(message, advice string)) str
 	return ""
 }
 
-// Fits reports whether a message is within SNS's 256 KB.
+// Fits reports whether a message is within SNS's 256 KB. The subject is counted
+// with it, which leaves nothing to doubt.
 func (c *Channel) Fits(m alert.Message) bool {
-	n := len(Body(m))
+	n := len(Body(m)) + len(m.Subject)
 	for _, a := range attributes(m) {
 		n += len(a.name) + len("String") + len(a.value)
 	}

@@ -79,9 +79,7 @@ func Latency(d time.Duration) FaultFunc { return Always(Fault{Delay: d}) }
 // action.
 func AccessDenied() FaultFunc {
 	return func(op string, _ int, _ []byte) Fault {
-		return Fault{Err: &Error{Code: codeAccessDenied, Message: denied + "dynamodb:" + op + " on resource: " +
-			"arn:aws:dynamodb:us-east-1:000000000000:table/* because no identity-based policy allows the " +
-			"dynamodb:" + op + " action"}}
+		return Fault{Err: denied(op, arnPrefix+"*")}
 	}
 }
 
@@ -106,7 +104,7 @@ func WrongKey() FaultFunc {
 // KeyDenied refuses every request as when the role may use the table but not
 // the KMS key that it is encrypted with.
 func KeyDenied() FaultFunc {
-	return Refused(codeAccessDenied, denied+"kms:Decrypt on resource: "+
+	return Refused(codeAccessDenied, notAuthorized+"kms:Decrypt on resource: "+
 		"arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555 because no identity-based policy "+
 		"allows the kms:Decrypt action")
 }
@@ -115,12 +113,12 @@ func KeyDenied() FaultFunc {
 // denies what the role's allows.
 func EndpointDenied() FaultFunc {
 	return func(op string, _ int, _ []byte) Fault {
-		return Fault{Err: &Error{Code: codeAccessDenied, Message: denied + "dynamodb:" + op + " on resource: " +
+		return Fault{Err: &Error{Code: codeAccessDenied, Message: notAuthorized + "dynamodb:" + op + " on resource: " +
 			arnPrefix + "logtable-info with an explicit deny in a VPC endpoint policy"}}
 	}
 }
 
-const denied = "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: "
+const notAuthorized = "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: "
 
 // Refused refuses every request with a code and a message of AWS's.
 func Refused(code, message string) FaultFunc {
