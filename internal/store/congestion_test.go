@@ -153,8 +153,10 @@ func (l *life) settled(within time.Duration) {
 			l.t.Fatalf("%d records still wait %v after the load", l.Waiting(), within)
 		}
 	}
-	if len(l.table.rows) != l.added || len(l.Lost()) > 0 || l.Bytes() != 0 {
-		l.t.Errorf("%d rows stored of %d, lost %v, %d bytes in memory", len(l.table.rows), l.added, l.Lost(), l.Bytes())
+	rows := 0
+	l.table.set(func() { rows = len(l.table.rows) })
+	if rows != l.added || len(l.Lost()) > 0 || l.Bytes() != 0 {
+		l.t.Errorf("%d rows stored of %d, lost %v, %d bytes in memory", rows, l.added, l.Lost(), l.Bytes())
 	}
 	if l.Congested() || l.Resting() {
 		l.t.Error("everything is stored, and still it is left alone")
@@ -171,6 +173,8 @@ func (l *life) bounded() {
 	}
 	sorted := slices.Sorted(slices.Values(l.held))
 	twice := 0
+	l.table.mu.Lock()
+	defer l.table.mu.Unlock()
 	for _, n := range l.table.rows {
 		twice += n - 1
 	}
@@ -193,12 +197,13 @@ func TestACappedTableHoldsOnceAMinute(t *testing.T) {
 					l.invoke(tc.lines, 50*time.Millisecond)
 					time.Sleep(tc.pause)
 				}
-				requests, during := l.table.requests, time.Since(began)
+				during := time.Since(began)
 				l.bounded()
+				var requests, stored int
+				l.table.set(func() { requests, stored = l.table.requests, len(l.table.rows) })
 				if most := 20 * int(during.Seconds()); requests > most {
 					t.Errorf("%d requests in %v for a table that takes 8 full ones a second", requests, during)
 				}
-				stored := len(l.table.rows)
 				if least := int(during.Seconds() * 200 / 2); stored < least {
 					t.Errorf("%d rows stored in %v: the table would have taken %d", stored, during, 2*least)
 				}
