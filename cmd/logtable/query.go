@@ -32,7 +32,7 @@ type queryFlags struct {
 	limit, shards                int
 	newest                       bool
 	output, color, timezone      string
-	verbose                      bool
+	verbose, exitCode            bool
 	infoTable, errorsTable       string
 	region, profile, endpointURL string
 }
@@ -54,7 +54,8 @@ Rows from the errors table are marked with "!" in the first column.`,
   logtable query --since 2h --level WARN,ERROR
   logtable query --request 7f3a9c12 -v           one invocation, in full
   logtable query --errors --newest --limit 10    the last ten errors of today
-  logtable query -o jsonl | jq -r .text`,
+  logtable query -o jsonl | jq -r .text
+  logtable query --errors --since 10m --exit-code   after a deployment`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -116,6 +117,7 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
 	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "request ID, key, table and expiry of each row too")
+	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if there are such rows")
 	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour; auto is only on a terminal, and not with NO_COLOR")
 	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n(default LOGTABLE_TIMEZONE, else UTC)")
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n(default LOGTABLE_INFO_TABLE, else "+defaultInfoTable+")")
@@ -159,6 +161,9 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	}
 	if n == 0 {
 		fmt.Fprintln(sh.stderr, nothing(options, zone))
+	}
+	if n > 0 && f.exitCode {
+		return errSeen
 	}
 	return nil
 }
