@@ -85,9 +85,11 @@ func (s *stream) reveal(secret string, lines, event uint64) {
 	}
 }
 
-// time is told of an event's time.
+// time is told of an event's time. What came first is certain once that
+// is proven: from then on lines may have times that a function has
+// made up.
 func (s *stream) time(at int64) {
-	if at == 0 {
+	if at == 0 || s.proven {
 		return
 	}
 	s.disordered = s.disordered || at < s.at
