@@ -128,7 +128,7 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 	}
 	fmt.Fprintln(sh.stdout)
 	for _, n := range report.Notes {
-		text := fmt.Sprintf("not taken: %d records, the first in message %d of the log: %s", n.Count, n.First, n.Why)
+		text := fmt.Sprintf("not taken: %d, the first in message %d of the log: %s", n.Count, n.First, n.Why)
 		if n.Advice != "" {
 			text += " (" + n.Advice + ")"
 		}

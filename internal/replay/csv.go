@@ -121,7 +121,9 @@ func (c *csvReader) row(columns *csvColumns) (row csvRow, eof bool, err error) {
 
 // keep takes over the field that was read.
 func (c *csvReader) keep(row *csvRow, columns *csvColumns) {
-	switch n := row.fields; {
+	n := row.fields
+	row.inside = row.inside || n != columns.message && bytes.Contains(c.buf, mention)
+	switch {
 	case c.long:
 		c.seen.add(c.buf)
 		row.long = row.long || c.seen.found
@@ -131,8 +133,6 @@ func (c *csvReader) keep(row *csvRow, columns *csvColumns) {
 		row.stream = string(c.buf)
 	case n == columns.at:
 		row.at = csvTime(string(bytes.TrimSpace(c.buf)))
-	default:
-		row.inside = row.inside || bytes.Contains(c.buf, mention)
 	}
 }
 
@@ -145,7 +145,11 @@ func readCSV(in *bufio.Reader, columns *csvColumns, to sink) error {
 			return err
 		}
 		switch {
-		case header, row.fields == 1 && row.empty:
+		case header:
+			if row.inside {
+				to.inside()
+			}
+		case row.fields == 1 && row.empty:
 		case !row.whole && eof:
 			to.cut()
 		default:

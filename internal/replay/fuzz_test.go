@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,8 @@ func TestLinesThatWereKeptAreRead(t *testing.T) {
 // FuzzRead: whatever a log is, reading it ends, and without --unsigned it holds
 // no record that Logtable has not written. The seeds are a genuine log and
 // forgeries, so that mutations are of both; but no forged first lines, because
-// a mutation that leaves out the true one is a log without its beginning.
+// a mutation that leaves out the true one is a log without its beginning. What
+// mentions a record is taken or told of.
 func FuzzRead(f *testing.F) {
 	printed := slices.DeleteFunc(hostile(f), func(s string) bool { return strings.Contains(s, "key_sha256") })
 	events, records := kept(f, printed...)
@@ -61,6 +63,9 @@ func FuzzRead(f *testing.F) {
 		})
 		if err == nil && report.Records > len(records) {
 			t.Errorf("%d records of %d", report.Records, len(records))
+		}
+		if seen := report.Records + report.Repeated + len(report.Notes); err == nil && seen == 0 && bytes.Contains(log, []byte("logtable_record")) {
+			t.Error("a record is passed over without a word")
 		}
 		_, _ = replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{Unsigned: true}, func(*store.Record) error { return nil })
 	})

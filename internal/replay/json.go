@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -64,6 +65,7 @@ func readJSON(r *bufio.Reader, to sink) error {
 			return nil
 		case errors.Is(err, errSyntax):
 			to.mixed()
+			to.broken()
 			return readText(r, to) // to count what it mentions
 		case err != nil:
 			return err
@@ -98,7 +100,10 @@ func (w *walker) next() error {
 			return err
 		}
 		if c != ',' { // somebody's way to put events in a row
-			return w.value(0, &object{}, false)
+			top := &object{}
+			err := w.value(0, top, false)
+			w.passOver(top)
+			return err
 		}
 		_, _ = w.r.Discard(1)
 	}
@@ -142,7 +147,7 @@ func (w *walker) value(depth int, in *object, events bool) error {
 
 // stringEvent reads a message that stands in a list by itself.
 func (w *walker) stringEvent(in *object) error {
-	text, ok, err := w.text(maxMessage)
+	text, ok, err := w.text(maxMessage, w.raw)
 	if err != nil || !ok {
 		return err
 	}
@@ -171,8 +176,8 @@ func (w *walker) array(depth int, in *object, events bool) error {
 		if err := w.value(depth+1, &element, events || depth == 0); err != nil {
 			return err
 		}
-		if element.hasField {
-			row.take(&element)
+		if element.hasField && !row.take(&element) {
+			w.passOver(&element)
 		}
 		return nil
 	})
@@ -182,8 +187,9 @@ func (w *walker) array(depth int, in *object, events bool) error {
 	return w.event(&row)
 }
 
-// take takes a field of Logs Insights over into its row.
-func (o *object) take(field *object) {
+// take takes a field of Logs Insights over into its row, and reports whether it
+// is the message.
+func (o *object) take(field *object) bool {
 	switch field.field {
 	case "@message":
 		o.message, o.hasMessage, o.aws = []byte(field.value), true, true
@@ -192,6 +198,7 @@ func (o *object) take(field *object) {
 	case "@timestamp":
 		o.at = csvTime(field.value)
 	}
+	return field.field == "@message"
 }
 
 // object reads an object: an event, a field, or what holds a list of events.
@@ -199,7 +206,7 @@ func (o *object) take(field *object) {
 func (w *walker) object(depth int, outer *object) error {
 	o := object{stream: outer.stream}
 	err := w.elements('{', '}', func() error {
-		name, _, err := w.text(maxName)
+		name, _, err := w.text(maxName, w.other)
 		if err != nil {
 			return err
 		}
@@ -234,18 +241,33 @@ func (w *walker) member(depth int, name string, o *object) (err error) {
 		o.field, err = w.short()
 	case "value":
 		var text []byte
-		text, o.hasField, err = w.optionalText(maxMessage)
+		text, o.hasField, err = w.optionalText(maxMessage, w.raw)
 		o.value = string(text)
 	case "events", "logEvents", "results":
 		w.lists++
-		return w.value(depth+1, &object{stream: o.stream}, true)
+		return w.inner(depth, o, true)
 	default:
 		if o.hasMessage {
 			return w.skip() // what else an event has is not the log's
 		}
-		return w.value(depth+1, &object{stream: o.stream}, false)
+		return w.inner(depth, o, false)
 	}
 	return err
+}
+
+// inner reads what an object holds beside an event's own members.
+func (w *walker) inner(depth int, o *object, events bool) error {
+	inner := object{stream: o.stream}
+	err := w.value(depth+1, &inner, events)
+	w.passOver(&inner)
+	return err
+}
+
+// passOver is called for a field of Logs Insights that is no row's message.
+func (w *walker) passOver(field *object) {
+	if w.tell && strings.Contains(field.value, string(mention)) {
+		w.to.inside()
+	}
 }
 
 // message reads a message: a string, or what a tool has made of one that is
@@ -256,7 +278,7 @@ func (w *walker) message(o *object) error {
 		return err
 	}
 	if c == '"' {
-		text, ok, err := w.text(maxMessage)
+		text, ok, err := w.text(maxMessage, w.raw)
 		o.message, o.hasMessage = bytes.Clone(text), ok
 		return err
 	}
@@ -278,7 +300,7 @@ func (w *walker) time(o *object) error {
 		o.at = csvTime(s)
 		return err
 	}
-	raw, _, err := w.raw(maxName)
+	raw, _, err := w.other(maxName)
 	if at, numberErr := strconv.ParseInt(string(raw), 10, 64); numberErr == nil {
 		o.at, o.aws = at, true
 	}
@@ -287,12 +309,12 @@ func (w *walker) time(o *object) error {
 
 // short reads a string that is not long; of any other value nothing.
 func (w *walker) short() (string, error) {
-	text, _, err := w.optionalText(maxName)
+	text, _, err := w.optionalText(maxName, w.other)
 	return string(text), err
 }
 
 // optionalText reads a string if there is one, and else passes over the value.
-func (w *walker) optionalText(limit int) (text []byte, ok bool, err error) {
+func (w *walker) optionalText(limit int, read func(int) ([]byte, bool, error)) (text []byte, ok bool, err error) {
 	c, err := w.peek()
 	if err != nil {
 		return nil, false, err
@@ -300,24 +322,22 @@ func (w *walker) optionalText(limit int) (text []byte, ok bool, err error) {
 	if c != '"' {
 		return nil, false, w.skip()
 	}
-	return w.text(limit)
+	return w.text(limit, read)
 }
 
 // skip passes over a value, but for what it mentions.
 func (w *walker) skip() error {
-	raw, ok, err := w.raw(maxMessage)
-	if ok && w.tell && bytes.Contains(raw, mention) {
-		w.to.inside()
-	}
+	_, _, err := w.other(maxMessage)
 	return err
 }
 
-// text reads a string. ok is false if it is longer than limit, or broken.
-func (w *walker) text(limit int) (text []byte, ok bool, err error) {
+// text reads a string, by raw or by other. ok is false if it is longer than
+// limit, or broken.
+func (w *walker) text(limit int, read func(int) ([]byte, bool, error)) (text []byte, ok bool, err error) {
 	if c, err := w.peek(); err != nil || c != '"' {
 		return nil, false, errors.Join(err, errSyntax)
 	}
-	raw, ok, err := w.raw(limit)
+	raw, ok, err := read(limit)
 	if err != nil || !ok {
 		return nil, false, err
 	}

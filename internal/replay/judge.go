@@ -67,6 +67,7 @@ func (j *judge) of(name string) int {
 func (j *judge) inside() { j.notes.add(inside, j.events) }
 func (j *judge) long()   { j.notes.add(tooLong, j.events) }
 func (j *judge) cut()    { j.notes.add(cutOff, j.events) }
+func (j *judge) broken() { j.notes.add(notJSON, j.events) }
 func (j *judge) mixed()  { j.isMixed = true }
 
 func (j *judge) event(name string, at int64, message []byte) error {
@@ -82,10 +83,10 @@ func (j *judge) event(name string, at int64, message []byte) error {
 	s := j.streams[i]
 	s.time(at)
 	switch k := platformLine(message); {
-	case k != none:
-		s.platform(k)
 	case bytes.Contains(message, mention):
 		return j.records(i, message)
+	case k != none:
+		s.platform(k)
 	default:
 		commitment, secret, lines := keyLine(message)
 		if commitment != "" {

@@ -1,9 +1,20 @@
 package replay
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
+
+// other reads a value that is no message. If it mentions a record the sink is
+// told.
+func (w *walker) other(limit int) (value []byte, ok bool, err error) {
+	value, ok, err = w.raw(limit)
+	if ok && w.tell && bytes.Contains(value, mention) {
+		w.to.inside()
+	}
+	return value, ok, err
+}
 
 // raw reads a value as it stands, valid until the next. ok is false if it is
 // longer than limit: then it is passed over, and if it mentions a record the

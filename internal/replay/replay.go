@@ -49,6 +49,8 @@ type sink interface {
 	mixed()
 	// cut is that the log ends in the middle of something.
 	cut()
+	// broken is that what was JSON is none from here on.
+	broken()
 }
 
 // Read reads a log and calls take for each record that is believed, in the

@@ -15,7 +15,8 @@ type Report struct {
 	Notes    []Note
 }
 
-// A Note says how many records were seen and not taken, and why.
+// A Note says how many records, or parts of the log that may hold some, were
+// seen and not taken, and why.
 type Note struct {
 	Why    string
 	Advice string // "" if nothing can be done
@@ -41,6 +42,7 @@ const (
 	inside      reason = "inside another line, where a function can print what it likes"
 	tooLong     reason = "in a message of more than 4 MiB"
 	cutOff      reason = "the log ends in the middle"
+	notJSON     reason = "the log begins as JSON and is none from here on, so the rest was read as lines"
 	broken      reason = "cut off, or not as Logtable writes them"
 	newerRecord reason = "written by a newer Logtable"
 )

@@ -25,7 +25,7 @@ func readText(r *bufio.Reader, to sink) error {
 		ended := err != nil || c == '\n' || c == '\t'
 		switch {
 		case ended && long:
-			if skipped.found {
+			if skipped.add(piece); skipped.found {
 				to.long()
 			}
 		case ended:
