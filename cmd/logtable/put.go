@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ const (
 	putters = 8
 	// patience is how long a row is tried where DynamoDB takes nothing.
 	patience = 15 * time.Second
-	// maxRefused bounds what is told of rows that DynamoDB refuses.
-	maxRefused = 20
+	// maxRefused bounds how many reasons are told why DynamoDB refuses rows.
+	maxRefused = 10
 )
 
 // An attributes map is an item.
@@ -41,7 +42,8 @@ type putter struct {
 	mu      sync.Mutex // guards what follows
 	written int
 	there   int
-	refused []string
+	refused int
+	why     []string  // of the refused, each text once
 	last    time.Time // of the last answer that DynamoDB gave for good
 }
 
@@ -145,7 +147,7 @@ func (p *putter) item(table string, item attributes) (old attributes, err error)
 		case p.ctx.Err() != nil:
 			return nil, context.Cause(p.ctx)
 		case isValidation(err):
-			p.refuse(oneLine(err.Error()))
+			p.refuse(err)
 			return nil, nil
 		case !isPassing(err), p.waited() > patience:
 			return nil, p.api.explainTable("write", "dynamodb:PutItem", table, err)
@@ -167,12 +169,19 @@ func (p *putter) done(n *int) {
 	}
 }
 
-func (p *putter) refuse(why string) {
+// refuse notes a row that DynamoDB does not take.
+func (p *putter) refuse(err error) {
+	why := oneLine(err.Error())
+	var api smithy.APIError
+	if errors.As(err, &api) { // without the request's ID
+		why = oneLine(api.ErrorMessage())
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = time.Now()
-	if len(p.refused) < maxRefused {
-		p.refused = append(p.refused, why)
+	p.refused++
+	if len(p.why) < maxRefused && !slices.Contains(p.why, why) {
+		p.why = append(p.why, why)
 	}
 }
 

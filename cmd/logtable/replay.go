@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -113,7 +114,7 @@ func interruptible(ctx context.Context, in io.Reader) io.Reader {
 
 // tell says what was written, and what was seen and not taken.
 func tell(sh *shell, report *replay.Report, p *putter) error {
-	var refused []string
+	refused := 0
 	if p == nil {
 		fmt.Fprintf(sh.stdout, "%d rows found", report.Records)
 	} else {
@@ -137,10 +138,10 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 	if report.Missing > 0 {
 		fmt.Fprintf(sh.stderr, "not there: %d records that Logtable wrote are not in this log (fetch the whole stream)\n", report.Missing)
 	}
-	for _, text := range refused {
-		fmt.Fprintln(sh.stderr, visible("not taken: DynamoDB refuses a row: "+text))
+	if refused > 0 {
+		fmt.Fprintln(sh.stderr, visible(fmt.Sprintf("not taken: %d that DynamoDB refuses: %s", refused, strings.Join(p.why, "; "))))
 	}
-	if len(report.Notes) > 0 || report.Missing > 0 || len(refused) > 0 {
+	if len(report.Notes) > 0 || report.Missing > 0 || refused > 0 {
 		return errSeen
 	}
 	return nil

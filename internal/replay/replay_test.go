@@ -311,6 +311,15 @@ func TestTooManyStreams(t *testing.T) {
 	}
 }
 
+// What a process is believed to have written has a bound: it costs memory.
+func TestTooManyLines(t *testing.T) {
+	events, _ := genuine(t)
+	log := strings.Replace(forms[0].render(events), `\"lines\":6`, `\"lines\":1152921504606846976`, 1)
+	if got, report := replayed(t, log, replay.Options{}); len(got) != 0 || len(report.Notes) != 1 || !strings.Contains(report.Notes[0].Why, "has the key") {
+		t.Errorf("%d records, %+v", len(got), report)
+	}
+}
+
 // endless is a log that never stops repeating itself, up to a size.
 type endless struct {
 	begin, part string
