@@ -303,3 +303,14 @@ func TestReplayExplainsFailures(t *testing.T) {
 		})
 	}
 }
+
+// However many reasons DynamoDB has, few are told, and all rows counted.
+func TestReasonsOfRefusalsAreBounded(t *testing.T) {
+	var p putter
+	for i := range 1000 {
+		p.refuse(fmt.Errorf("reason %d", i))
+	}
+	if p.refused != 1000 || len(p.why) > 10 {
+		t.Errorf("%d rows refused, %d reasons", p.refused, len(p.why))
+	}
+}
