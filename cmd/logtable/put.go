@@ -48,7 +48,10 @@ type putter struct {
 }
 
 func newPutter(ctx context.Context, a *account, infoTable, errorsTable string) *putter {
-	p := &putter{api: a, tables: map[bool]string{false: infoTable, true: errorsTable}, work: make(chan *store.Record, putters), last: time.Now()}
+	p := &putter{
+		api: a, tables: map[bool]string{false: infoTable, true: errorsTable},
+		work: make(chan *store.Record, putters), last: time.Now(),
+	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	for range putters {
 		p.all.Go(func() {
@@ -98,7 +101,8 @@ func (p *putter) row(r *store.Record) error {
 		return err
 	}
 	packed, ok := item[store.AttrPacked].(*types.AttributeValueMemberB)
-	if was, same := old[store.AttrPacked].(*types.AttributeValueMemberB); !ok || same && bytes.Equal(was.Value, packed.Value) {
+	was, same := old[store.AttrPacked].(*types.AttributeValueMemberB)
+	if !ok || same && bytes.Equal(was.Value, packed.Value) {
 		p.count(&p.there)
 		return nil
 	}

@@ -136,10 +136,12 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 		fmt.Fprintln(sh.stderr, visible(text))
 	}
 	if report.Missing > 0 {
-		fmt.Fprintf(sh.stderr, "not there: %d records that Logtable wrote are not in this log (fetch the whole stream)\n", report.Missing)
+		fmt.Fprintf(sh.stderr, "not there: %d records that Logtable wrote are not in this log (fetch the whole stream)\n",
+			report.Missing)
 	}
 	if refused > 0 {
-		fmt.Fprintln(sh.stderr, visible(fmt.Sprintf("not taken: %d that DynamoDB refuses: %s", refused, strings.Join(p.why, "; "))))
+		why := visible(strings.Join(p.why, "; "))
+		fmt.Fprintf(sh.stderr, "not taken: %d that DynamoDB refuses: %s\n", refused, why)
 	}
 	if len(report.Notes) > 0 || report.Missing > 0 || refused > 0 {
 		return errSeen

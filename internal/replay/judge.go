@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -30,6 +31,11 @@ func (c *candidate) canonical() []byte {
 		return nil
 	}
 	return r.AppendJSON(nil)
+}
+
+// signedWith reports whether the record was signed with a key.
+func (c *candidate) signedWith(k *signing.Key) bool {
+	return k.Check(c.number, c.record, c.mac) || k.Check(c.number, c.canonical(), c.mac)
 }
 
 // A judge collects what a log holds, and gives its verdict when all of it has
@@ -115,7 +121,7 @@ func (j *judge) records(stream int, message []byte) error {
 		case err != nil:
 			j.notes.add(broken, j.events)
 		default:
-			found = append(found, candidate{stream: stream, event: j.events, number: l.Number, mac: l.MAC, record: l.Record})
+			found = append(found, candidate{stream, j.events, l.Number, l.MAC, l.Record})
 		}
 		rest = bytes.TrimLeft(tail, " \t\r\n,")
 	}

@@ -30,13 +30,14 @@ type reason string
 const (
 	unsigned       reason = "not signed: an older Logtable wrote them, or the function did"
 	noCommitment   reason = "signed, but the log lacks the first line of Logtable's process"
-	lateCommitment reason = "signed, but the first line of Logtable's process comes when the function could print it as well (a restart, a restored snapshot, another environment, or the log's beginning is missing)"
+	lateCommitment reason = "signed, but the first line of Logtable's process comes when the function could print it as well " +
+		"(a restart, a restored snapshot, another environment, or the log's beginning is missing)"
 	unproven       reason = "signed, but the log does not show when the invocations began"
 	noKey          reason = "signed, but the log lacks the line behind them that has the key"
 	afterKey       reason = "behind the line that has the key, where anybody can sign"
 	forged         reason = "their signature does not fit: forged, changed on the way, or of another process"
 	disordered     reason = "signed, but the times in the log go back, so that what came first cannot be told"
-	mixedForms     reason = "signed, but the log is not of one form all through, so that who wrote what cannot be told"
+	mixedForms     reason = "signed, but the log is not of one form all through, so who wrote what cannot be told"
 	repeated       reason = "twice"
 
 	inside      reason = "inside another line, where a function can print what it likes"

@@ -113,7 +113,7 @@ func (s *stream) judge(c *candidate) reason {
 		return noKey
 	case c.event > s.closedAt:
 		return afterKey
-	case c.number == 0 || c.number > s.lines || !s.key.Check(c.number, c.record, c.mac) && !s.key.Check(c.number, c.canonical(), c.mac):
+	case c.number == 0 || c.number > s.lines || !c.signedWith(s.key):
 		return forged
 	case s.mark(c.number):
 		return repeated
@@ -154,7 +154,8 @@ func platformLine(message []byte) kind {
 	case "RESTORE_START", "RESTORE_REPORT":
 		return later
 	case "START":
-		if id, version, ok := bytes.Cut(requestID(rest), []byte(" Version: ")); ok && isID(id) && isVersion(bytes.TrimSpace(version)) {
+		id, version, ok := bytes.Cut(requestID(rest), []byte(" Version: "))
+		if ok && isID(id) && isVersion(bytes.TrimSpace(version)) {
 			return start
 		}
 	case "END", "REPORT":
@@ -209,7 +210,8 @@ func platformRecord(message []byte) kind {
 		return beginning
 	case "platform.start":
 		return start
-	case "platform.runtimeDone", "platform.report", "platform.restoreStart", "platform.restoreRuntimeDone", "platform.restoreReport":
+	case "platform.runtimeDone", "platform.report",
+		"platform.restoreStart", "platform.restoreRuntimeDone", "platform.restoreReport":
 		return later
 	}
 	return none

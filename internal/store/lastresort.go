@@ -214,8 +214,10 @@ func (l *lastResort) append(r *Record) {
 // close writes what is buffered and, behind it, the key.
 func (l *lastResort) close() {
 	if l.key != nil && l.lines > 0 {
-		l.buf = fmt.Appendf(l.buf, `{"time":%q,"level":"INFO","logtable":"end of the last-resort lines: this is the key they are signed with","%s":%q,"%s":%d}`+"\n",
-			l.now().UTC().Format(time.RFC3339Nano), signing.Secret, l.key.Secret(), signing.Lines, l.lines)
+		const line = `{"time":%q,"level":"INFO","logtable":` +
+			`"end of the last-resort lines: this is the key they are signed with","%s":%q,"%s":%d}` + "\n"
+		l.buf = fmt.Appendf(l.buf, line, l.now().UTC().Format(time.RFC3339Nano),
+			signing.Secret, l.key.Secret(), signing.Lines, l.lines)
 	}
 	l.flush()
 }

@@ -17,9 +17,10 @@ import (
 )
 
 // A pack is one item that holds several lines: LOGTABLE_LAYOUT=packed. It has
-// the key of its first line, which is the earliest in whatever order they came, a message that says how many there are, and the
-// lines' items, as they would stand alone, one after the other and compressed
-// (DEFLATE). Each line keeps its own key in it.
+// the key of its first line, which is the earliest in whatever order they came,
+// a message that says how many there are, and the lines' items, as they would
+// stand alone, one after the other and compressed (DEFLATE). Each line keeps its
+// own key in it.
 //
 // A pack is made when its lines are taken from the queue, and is a record like
 // any other from then on: retry, spill and replay have its key and its content.
