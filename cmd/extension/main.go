@@ -24,6 +24,7 @@ import (
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -86,6 +87,10 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 	if !alone {
 		log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
 	}
+	var key *signing.Key
+	if ok && alone {
+		key = firstLine(log, stderr)
+	}
 	// Beside the registration, which waits for Lambda: the port is not needed
 	// before there is an answer.
 	listening := make(chan *logsapi.Listener, 1)
@@ -112,7 +117,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 		listener = nil
 	}
 	stderr.Grow(cfg.LastResortBytes)
-	a := wire(cfg, client, listener, reg, concurrent, log, stderr)
+	a := wire(cfg, client, listener, reg, concurrent, log, stderr, key)
 	if err := a.Run(ctx); errors.Is(err, agent.ErrLost) {
 		return 1
 	}
@@ -193,7 +198,8 @@ func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *l
 }
 
 // wire builds the agent, and starts the listener if there is one.
-func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool, log *diag.Logger, stderr io.Writer) *agent.Agent {
+func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool,
+	log *diag.Logger, stderr io.Writer, key *signing.Key) *agent.Agent {
 	warn := func(message, advice string) { log.Say(slog.LevelWarn, message, advice) }
 	dynamodb, refresh, err := store.NewClient(os.Getenv, warn)
 	if err != nil && listener != nil {
@@ -214,6 +220,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 		Packed: cfg.Packed, Shards: cfg.Shards, Region: firstOf(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 		Losses: func(lost map[store.Loss]int) store.Entry { return a.Losses(lost) },
 	})
+	rows.SignWith(key)
 	c := agent.Config{
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, Mapping: cfg.Fields, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), Flush: flushes[cfg.Flush], FlushTimeout: cfg.FlushTimeout,

@@ -291,7 +291,7 @@ func FuzzParseRecord(f *testing.F) {
 }
 
 func FuzzReadLastResort(f *testing.F) {
-	f.Add([]byte(`2026 {"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}} tail`))
+	f.Add([]byte(`{"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}},"n":1,"mac":"x"}`))
 	f.Add([]byte(`{"message":"{\"logtable_record\":{\"table\":\"errors\"}}"}`))
 	f.Add([]byte(`{"logtable_record":`))
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/spill"
 )
 
@@ -130,6 +131,7 @@ type Store struct {
 	backlog    bool           // some in the spill are older than this flush's invocation
 	taken      int            // records of the spill whose segments are being replayed
 	saidAt     time.Time      // when losses were last made a record
+	key        *signing.Key   // of the last-resort lines; nil if there is none
 }
 
 // A call is a batch that a writer has in hand, to be sent or on the wire.

@@ -335,8 +335,8 @@ func TestWhatTheLockSaysOfErrors(t *testing.T) {
 		{table.AccessDenied(), `"Action":"dynamodb:UpdateItem"`},
 		{table.EndpointDenied(), "change the VPC endpoint policy that denies dynamodb:UpdateItem"},
 		{table.KeyDenied(), "allow the function's role to use the key"},
-		{table.Refused("AccessDeniedException", "no"), "AccessDeniedException: allow the function's role " +
-			"dynamodb:UpdateItem on table logtable-info"},
+		{table.Refused("AccessDeniedException", "no"), `AccessDeniedException: allow the function's role: ` +
+			`{"Effect":"Allow","Action":"dynamodb:UpdateItem","Resource":"arn:aws:dynamodb:*:*:table/logtable-info"`},
 		{table.SignatureExpired(), "compare the clock"},
 		{table.WrongKey(), "InvalidSignatureException"},
 		{table.Refused("Odd code\n", "x"), "Odd?code"},
