@@ -26,7 +26,7 @@ func TestAlertTest(t *testing.T) {
 		"encrypted":     {[]string{"--topic", base + "oncall"}, sns.Fault{Err: &sns.Error{Code: "KMSAccessDenied", Message: "no"}}, 1, "", "kms:GenerateDataKey*"},
 		"expired":       {[]string{"--topic", base + "oncall"}, sns.ExpiredToken, 1, "", "log in again"},
 		"no topic":      {nil, sns.Fault{}, 2, "", "say --topic"},
-		"no ARN":        {[]string{"--topic", "oncall"}, sns.Fault{}, 2, "", "no ARN"},
+		"no ARN":        {[]string{"--topic", "oncall"}, sns.Fault{}, 2, "", "is not an ARN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := sns.Listen("127.0.0.1:0")
