@@ -2,6 +2,7 @@ package redact
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -10,6 +11,8 @@ type expression struct {
 	*regexp.Regexp
 	// unbounded says that a match may be of any length.
 	unbounded bool
+	// anchored says that it asks where a text or a line begins or ends.
+	anchored bool
 }
 
 // Looking for the next match of any length, RE2 may read all of the rest each
@@ -83,3 +86,6 @@ func findMarks(s string) []span {
 		}
 	}
 }
+
+// isMark reports whether s is a mark and nothing else.
+func isMark(s string) bool { return slices.Contains(marks[:], s) }

@@ -9,25 +9,18 @@ import (
 )
 
 // JSON returns a JSON object with everything masked in its strings that the
-// setting names, as String would in what they stand for: an escape hides
-// nothing. Names of members are masked too, and they tell what a value is
-// (SecretAccessKey); a number that is a card's becomes the string of its mark.
-// All else stays byte for byte as it was. It returns object itself if there is
-// nothing to mask. What is no valid JSON is treated as String does.
+// setting names, as String would in what they stand for. Names of members are
+// masked too, and they tell what a value is (SecretAccessKey). An expression
+// that matches a name with its value masks the value; one that finds a part of
+// a number masks all of it. A masked number, as well as a card's, becomes a
+// string. All else stays byte for byte as it was. It returns object itself if
+// there is nothing to mask. What is not valid JSON is treated as String does.
 //
 // Names that differ in masked parts only may be the same afterwards.
 func (r *Redactor) JSON(object string) string {
-	// What the built-in kinds look for is in the text as it is printed,
-	// unless escapes hide it.
-	if len(r.expressions) == 0 && (r.kinds == 0 || mentioned(object, r.kinds) == 0 && !escapesASCII(object)) {
-		return object
-	}
-	return untilStable(object, func(text string, whole bool) (string, bool) {
-		if !valid(text) {
-			return r.stringPass(text, whole)
-		}
-		return r.jsonPass(text, whole)
-	})
+	texts := [1]Text{{S: object, JSON: true}}
+	r.Row(texts[:])
+	return texts[0].S
 }
 
 // valid allows what lines may have that are stored: names that occur twice,
@@ -36,59 +29,148 @@ func valid(text string) bool {
 	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// escapesASCII says whether a printable ASCII character may be written as
-// \u00xx: a letter or digit of what is looked for.
-func escapesASCII(text string) bool {
-	const escape = `\u00`
-	for {
-		i := strings.Index(text, escape)
-		if i < 0 {
-			return false
-		}
-		text = text[i+len(escape):]
-		if len(text) > 0 && '2' <= text[0] && text[0] <= '7' {
-			return true
-		}
-	}
+// A token is a name or a scalar value of a JSON text. Of a string, it is what
+// is between the quotes.
+type token struct {
+	start, end int
+	kind       tokenKind
 }
 
-// jsonPass masks in the strings of valid JSON. whole is as for untilStable.
-func (r *Redactor) jsonPass(text string, whole bool) (string, bool) {
-	var spans []span // of text
-	var c context    // what the last name says
-	for from := 0; ; {
-		i := strings.IndexByte(text[from:], '"')
-		if i < 0 {
-			spans = r.appendNumbers(spans, text, from, len(text))
+type tokenKind uint8
+
+const (
+	nameToken   tokenKind = iota + 1
+	stringToken           // that is no name
+	bareToken             // a number, true, false or null
+)
+
+// nextToken returns the first token of valid JSON from i on; its kind is 0 if
+// there is none. next is where to go on.
+// depth follows the brackets on the way.
+func nextToken(text string, i int, depth *int) (t token, next int) {
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case ' ', '\t', '\r', '\n', ':', ',':
+		case '{', '[':
+			*depth++
+		case '}', ']':
+			*depth--
+		case '"':
+			end := stringEnd(text, i+1)
+			t = token{i + 1, end, stringToken}
+			if isName(text, end+1) {
+				t.kind = nameToken
+			}
+			return t, end + 1
+		default:
+			end := i
+			for end < len(text) && strings.IndexByte(" \t\r\n,]}", text[end]) < 0 {
+				end++
+			}
+			return token{i, end, bareToken}, end
+		}
+	}
+	return token{}, i
+}
+
+// findJSON returns what is to be masked in valid JSON, in order and without
+// overlaps. whole tells it to mask from end to end what it would mask a part of.
+func (r *Redactor) findJSON(text string, whole bool) []span {
+	var spans []span
+	var name token // the last one
+	var c context  // what it says
+	depth, saidAt := 0, 0
+	apart := r.findApart(text)
+	for i := 0; i < len(text); {
+		var t token
+		if t, i = nextToken(text, i, &depth); t.kind == 0 {
 			break
 		}
-		start := from + i + 1
-		spans = r.appendNumbers(spans, text, from, start-1)
-		end := stringEnd(text, start)
-		from = end + 1
-		raw := text[start:end]
-		decoded := decode(raw)
-		isName := isName(text, from)
-		if isName {
-			c = noContext
+		before := len(spans)
+		switch t.kind {
+		case nameToken:
+			decoded := decode(text[t.start:t.end])
+			spans = appendRaw(spans, r.find(decoded, noContext), text[t.start:t.end], t.start)
+			name = t
+			// What is in a header's value is, whatever it is called there.
+			if said := r.context(decoded); said != noContext || c != authorization || depth <= saidAt {
+				c, saidAt = said, depth
+			}
+		case stringToken:
+			spans = appendRaw(spans, r.find(decode(text[t.start:t.end]), c), text[t.start:t.end], t.start)
+		case bareToken:
+			spans = r.appendNumber(spans, text, t)
 		}
-		found := r.find(decoded, c)
-		if isName {
-			c = r.context(decoded)
+		if t.kind != nameToken && r.matchesMember(text, name, t) {
+			spans = append(spans, t.span(markAny))
 		}
-		if len(found) == 0 {
-			continue
+		for len(apart) > 0 && apart[0].end <= t.start {
+			apart = apart[1:]
 		}
-		if whole {
-			spans = append(spans, span{start, end, markAny})
-			continue
+		for ; len(apart) > 0 && t.start <= apart[0].start && apart[0].end <= t.end; apart = apart[1:] {
+			if t.kind != bareToken {
+				spans = append(spans, apart[0])
+			}
 		}
-		spans = appendRaw(spans, found, raw, start)
+		if whole && len(spans) > before {
+			spans = append(spans[:before], t.span(markAny))
+		}
 	}
-	if len(spans) == 0 {
-		return text, false
+	if len(spans) < 2 {
+		return spans
 	}
-	return mask(text, spans), true
+	return merge(spans)
+}
+
+// span is the span of all of the token, under a mark. What was not a string
+// becomes one.
+func (t token) span(mark string) span {
+	if t.kind == bareToken {
+		mark = `"` + mark + `"`
+	}
+	return span{t.start, t.end, mark}
+}
+
+// findApart returns the credentials that other names and values tell of than
+// those that they stand behind. The text is searched as if it were no JSON;
+// what is found is in one string each.
+func (r *Redactor) findApart(text string) []span {
+	if r.kinds&credential == 0 {
+		return nil
+	}
+	credentials := Redactor{kinds: credential}
+	return credentials.find(text, noContext)
+}
+
+// matchesMember reports whether an expression matches in a member from its name
+// into its value t, as both are printed, but with the escapes of the strings
+// decoded.
+func (r *Redactor) matchesMember(text string, name, t token) bool {
+	if len(r.expressions) == 0 || name.kind == 0 || name.end >= t.start {
+		return false
+	}
+	between := strings.TrimSuffix(text[name.end+1:t.start], `"`)
+	if strings.Trim(between, " \t\r\n:") != "" || isMark(text[t.start:t.end]) {
+		return false
+	}
+	quote := ""
+	if t.kind == stringToken {
+		quote = `"`
+	}
+	named, value := decode(text[name.start:name.end]), decode(text[t.start:t.end])
+	member := text[name.start-1 : t.end+len(quote)]
+	if len(named) < name.end-name.start || len(value) < t.end-t.start {
+		member = `"` + named + `"` + between + quote + value + quote
+	}
+	valueStart := len(`""`) + len(named) + len(between) + len(quote)
+	for _, e := range r.expressions {
+		for _, m := range appendMatches(nil, e, member) {
+			if m.start < valueStart && m.end > valueStart {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // context returns what a name says, as far as the setting asks for that.
@@ -131,30 +213,23 @@ func isName(text string, i int) bool {
 	return false
 }
 
-// appendNumbers finds the cards among the numbers in text[from:to], where no
-// string is.
-func (r *Redactor) appendNumbers(spans []span, text string, from, to int) []span {
-	if r.kinds&card == 0 || to-from < minCard {
-		return spans
+// appendNumber looks at a value that is no string.
+func (r *Redactor) appendNumber(spans []span, text string, t token) []span {
+	number := text[t.start:t.end]
+	n := len(number)
+	// A sign, a fraction or an exponent is no digit.
+	if r.kinds&card != 0 && n >= minCard && n <= maxCard && countDigits(number) == n && cardAt(number, 0) == n {
+		return append(spans, t.span(markCard))
 	}
-	for i := from; i < to; i++ {
-		if !isNumberByte(text[i]) {
-			continue
-		}
-		start := i
-		for i < to && isNumberByte(text[i]) {
-			i++
-		}
-		// A sign, a fraction or an exponent is no digit.
-		if n := i - start; n >= minCard && n <= maxCard && countDigits(text[start:i]) == n && cardAt(text[start:i], 0) == n {
-			spans = append(spans, span{start, i, `"` + markCard + `"`})
+	if !isDigit(number[n-1]) {
+		return spans // true, false or null
+	}
+	for _, e := range r.expressions {
+		if e.MatchString(number) {
+			return append(spans, t.span(markAny))
 		}
 	}
 	return spans
-}
-
-func isNumberByte(c byte) bool {
-	return isDigit(c) || c == '.' || c == '-' || c == '+' || c|0x20 == 'e'
 }
 
 // decode returns what a JSON string's contents stand for: raw itself if there

@@ -57,9 +57,9 @@ type Redactor struct {
 	expressions []expression // none matches the empty string
 }
 
-// Off says whether nothing is ever masked.
+// Off reports whether nothing is ever masked, as by a nil Redactor.
 func (r *Redactor) Off() bool {
-	return r.kinds == 0 && len(r.expressions) == 0
+	return r == nil || r.kinds == 0 && len(r.expressions) == 0
 }
 
 // maxPasses bounds how often a text is searched again after something in it
@@ -69,37 +69,12 @@ func (r *Redactor) Off() bool {
 const maxPasses = 4
 
 // String returns s with everything masked that the setting names: s itself if
-// there is nothing. The result is at most ten times as long as s.
+// there is nothing. What is found only when escapes in s are decoded is masked
+// as well. The result is at most ten times as long as s.
 func (r *Redactor) String(s string) string {
-	if r.Off() {
-		return s
-	}
-	return untilStable(s, r.stringPass)
-}
-
-func (r *Redactor) stringPass(s string, whole bool) (string, bool) {
-	spans := r.find(s, noContext)
-	switch {
-	case len(spans) == 0:
-		return s, false
-	case whole:
-		return markAny, true
-	}
-	return mask(s, spans), true
-}
-
-// untilStable runs a pass until it changes nothing. whole tells the last one to
-// mask every string that it would change from end to end, after which there is
-// nothing left to be found.
-func untilStable(s string, pass func(s string, whole bool) (string, bool)) string {
-	for i := range maxPasses {
-		masked, changed := pass(s, i == maxPasses-1)
-		if !changed {
-			return s
-		}
-		s = masked
-	}
-	return s
+	texts := [1]Text{{S: s}}
+	r.Row(texts[:])
+	return texts[0].S
 }
 
 // A span is a part of a text that is to be masked.
@@ -111,17 +86,41 @@ type span struct {
 // find returns what is to be masked in s, in order and without overlaps; nil,
 // without allocating, if there is nothing.
 func (r *Redactor) find(s string, c context) []span {
-	var spans []span
-	if named := mentioned(s, r.kinds); named != 0 || c != noContext {
-		spans = scan(s, named, c)
-	}
-	for _, e := range r.expressions {
-		spans = appendMatches(spans, e, s)
+	named := mentioned(s, r.kinds)
+	spans := r.appendVisible(nil, s, named, c)
+	if r.mayHide(s, named != 0 || c != noContext) {
+		spans = r.appendHidden(spans, s, c)
 	}
 	if len(spans) < 2 {
 		return spans
 	}
 	return merge(spans)
+}
+
+// appendVisible adds what is found in s as it is.
+func (r *Redactor) appendVisible(spans []span, s string, named kinds, c context) []span {
+	if named != 0 || c != noContext {
+		spans = append(spans, scan(s, named, c)...)
+	}
+	for _, e := range r.expressions {
+		spans = appendMatches(spans, e, s)
+	}
+	return spans
+}
+
+// appendHidden adds what is found in s when its escapes are decoded.
+func (r *Redactor) appendHidden(spans []span, s string, c context) []span {
+	v := &view{text: s}
+	for range maxViews {
+		if v = v.decoded(); v == nil {
+			break
+		}
+		for _, found := range r.appendVisible(nil, v.text, mentioned(v.text, r.kinds), c) {
+			start, end := v.place(found.start, found.end)
+			spans = append(spans, span{start, end, found.mark})
+		}
+	}
+	return spans
 }
 
 // mentioned returns those kinds of wanted that may occur in s, going by what
@@ -159,6 +158,7 @@ func scan(s string, named kinds, c context) []span {
 	}
 	if named&credential != 0 || c == secretContext || c == tokenContext {
 		spans = appendCredentials(spans, s, c)
+		spans = appendRelated(spans, s)
 	}
 	if named&bearer != 0 {
 		spans = appendBearers(spans, s, c)

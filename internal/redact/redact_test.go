@@ -77,7 +77,7 @@ var secretCases = []textCase{
 	{`secretAccessKey=` + strings.ReplaceAll(secret, "/", `\/`), `secretAccessKey=` + mSecret},
 	{`secretAccessKey=` + strings.ReplaceAll(secret, "/", "%2F") + "&x=1", `secretAccessKey=` + mSecret + "&x=1"},
 	{secret, ""}, // nothing says what it is
-	{"SecretAccessKey " + secret, ""},
+	{"SecretAccessKey " + secret, "SecretAccessKey " + mSecret},
 	{"SecretAccessKey=" + secret + "x", ""},
 	{"SecretAccessKey=" + secret[1:], ""},
 	{"SecretAccessKeyId=" + secret, ""},
@@ -232,8 +232,12 @@ func TestString(t *testing.T) {
 		{"OFF", []textCase{{key, ""}}},
 		{`password=\S+`, []textCase{
 			{"password=x y password=z", mAny + " y " + mAny},
-			{key, ""}, // the built-in kinds are off
+			{key, mKey}, // secrets holds
 			{"Password=x", ""},
+		}},
+		{`off;password=\S+`, []textCase{
+			{"password=x y password=z", mAny + " y " + mAny},
+			{key, ""}, // the built-in kinds are off
 		}},
 		{`password=\S+;secrets`, []textCase{
 			{"password=x " + key, mAny + " " + mKey},
@@ -372,7 +376,7 @@ func TestJSON(t *testing.T) {
 			{`{"a":"\u0041KIAIOSFODNN7EXAMPLE"}`, `{"a":"` + mKey + `"}`},
 			{`{"a":"\"` + key + `\"\\"}`, `{"a":"\"` + mKey + `\"\\"}`},
 			{`{"a":"\\\\","b":"\\\"` + key + `"}`, `{"a":"\\\\","b":"\\\"` + mKey + `"}`},
-			{`{"a":"\\u0041KIAIOSFODNN7EXAMPLE"}`, ""}, // a backslash, and no escape
+			{`{"a":"\\u0041KIAIOSFODNN7EXAMPLE"}`, `{"a":"` + mKey + `"}`}, // JSON in a string
 			{`{"a":"\n` + key + `\ud83d\ude00 \ud800 ` + key + `"}`, `{"a":"\n` + mKey + `\ud83d\ude00 \ud800 ` + mKey + `"}`},
 			{"{\"a\":\"\xff" + key + "\xfe\\n" + key + "\"}", "{\"a\":\"\xff" + mKey + "\xfe\\n" + mKey + "\"}"},
 			{`{"a":"{\"SecretAccessKey\":\"` + secret + `\"}"}`, `{"a":"{\"SecretAccessKey\":\"` + mSecret + `\"}"}`},
@@ -443,7 +447,8 @@ func TestNewRefuses(t *testing.T) {
 		{`foo;^|bar`, `"^|bar": it matches the empty string`, `x+ for x*`},
 		{`a{0,3}`, `"a{0,3}": it matches the empty string`, `x+ for x*`},
 		{`(a?){3}`, `"(a?){3}": it matches the empty string`, `x+ for x*`},
-		{`off;secrets`, `cannot combine off`, `write off alone`},
+		{`off;secrets`, `cannot combine off`, `write one of them`},
+		{`all;x;OFF`, `cannot combine off`, `write one of them`},
 		{`none`, `"none" is a word`, `write off,`},
 		{`0`, `"0" is a word`, `write off,`},
 		{`True`, `"True" is a word`, `write secrets,`},

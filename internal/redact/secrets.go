@@ -20,7 +20,7 @@ func nameContext(name string) context {
 		}
 	}
 	for _, k := range []int{len(name) - len("key"), len(name) - len("ken")} {
-		if c, end := credentialName(name, k); end == len(name) {
+		if c, _, end := credentialName(name, k); c != noContext && end == len(name) {
 			return c
 		}
 	}
@@ -84,7 +84,7 @@ func indexCredentialName(s string) int {
 				break
 			}
 			i += from
-			if c, _ := credentialName(s, i); c != noContext {
+			if c, _, _ := credentialName(s, i); c != noContext {
 				return i
 			}
 			from = i + 1
@@ -93,13 +93,13 @@ func indexCredentialName(s string) int {
 	return -1
 }
 
-// credentialName says what the name is whose k is at i, and where it ends. The
-// names are secret access key, secret key, session token and security token,
-// in any case, in one word or with _ - . or a space between, whatever stands
-// before them (aws_, x-amz-).
-func credentialName(s string, i int) (context, int) {
+// credentialName returns what the name says whose k is at i, and where it
+// begins and ends. The names are secret access key, secret key, session token
+// and security token, in any case, in one word or with _ - . or a space between,
+// whatever stands before them (aws_, x-amz-).
+func credentialName(s string, i int) (c context, start, end int) {
 	if i < 0 {
-		return noContext, 0
+		return noContext, 0, 0
 	}
 	if foldAt(s, i, "key") {
 		j := beforeSeparator(s, i)
@@ -107,17 +107,19 @@ func credentialName(s string, i int) (context, int) {
 			j = beforeSeparator(s, j-len("access"))
 		}
 		if foldAt(s, j-len("secret"), "secret") {
-			return secretContext, i + len("key")
+			return secretContext, j - len("secret"), i + len("key")
 		}
-		return noContext, 0
+		return noContext, 0, 0
 	}
 	if foldAt(s, i, "ken") && foldAt(s, i-len("to"), "to") {
 		j := beforeSeparator(s, i-len("to"))
-		if foldAt(s, j-len("session"), "session") || foldAt(s, j-len("security"), "security") {
-			return tokenContext, i + len("ken")
+		for _, word := range [...]string{"session", "security"} {
+			if foldAt(s, j-len(word), word) {
+				return tokenContext, j - len(word), i + len("ken")
+			}
 		}
 	}
-	return noContext, 0
+	return noContext, 0, 0
 }
 
 // beforeSeparator returns the end of the word before the one that begins at i.
@@ -140,7 +142,7 @@ func appendCredentials(spans []span, s string, c context) []span {
 			}
 			i += from
 			from = i + 1
-			c, end := credentialName(s, i)
+			c, _, end := credentialName(s, i)
 			if c == noContext {
 				continue
 			}
