@@ -88,7 +88,7 @@ type death struct {
 	locator string
 	record  platform
 	at      time.Time // of the first signal
-	tail    []string  // the last lines that the function printed
+	tail    []string  // the last lines that the function printed, see tail.lines
 }
 
 // die notes a death. There is one row a request: a second signal that comes
@@ -143,7 +143,7 @@ func (a *Agent) deathEntry(d death) store.Entry {
 		line.Level = level
 	}
 	if len(d.tail) > 0 {
-		line.Exception = a.redacted("Last lines:\n" + strings.Join(d.tail, "\n"))
+		line.Exception = a.lastLines(d.tail)
 	}
 	return a.entry(&line, d.id, d.at)
 }
