@@ -102,7 +102,7 @@ type Config struct {
 	Module       string         // of lines that name none
 	MaxLines     int            // 0 for no limit
 	Platform     Platform
-	Redact       *redact.Redactor // nil for none
+	Redact       *redact.Redactor // nil masks nothing
 	Flush        Flush
 	FlushTimeout time.Duration
 	// Marker keeps the mark of a process that has not ended properly; nil for

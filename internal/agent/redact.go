@@ -14,7 +14,7 @@ import (
 // All texts are masked together, because a secret's name may stand in another
 // one. Level is left out: it is always one of the scale's.
 func (a *Agent) redact(e *store.Entry) {
-	if a.cfg.Redact == nil {
+	if a.cfg.Redact.Off() {
 		return
 	}
 	texts := [...]redact.Text{

@@ -34,6 +34,7 @@ type Logger struct {
 	mu      sync.Mutex // held for map work and one write of a line
 	failing map[string]*failure
 	said    int
+	mask    func(string) string // nil for none
 }
 
 type failure struct {
@@ -52,6 +53,18 @@ func New(w io.Writer) *Logger {
 		},
 	})
 	return &Logger{log: slog.New(h), now: time.Now, failing: make(map[string]*failure)}
+}
+
+// Mask has all texts that are written from now on masked first: an error may
+// repeat what nobody should read, such as a request that was refused. mask is
+// called by one goroutine at a time and must not call the Logger.
+func (l *Logger) Mask(mask func(string) string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mask = mask
 }
 
 // Say writes one line. advice says what to do next; "" leaves it out.
@@ -108,6 +121,21 @@ func (l *Logger) Recover(key, message string) {
 func (l *Logger) write(level slog.Level, message, advice string, args []any) {
 	if advice != "" {
 		args = append([]any{"do", advice}, args...)
+	}
+	if l.mask != nil {
+		message = l.mask(message)
+		masked := make([]any, len(args))
+		for i, arg := range args {
+			switch v := arg.(type) {
+			case string:
+				masked[i] = l.mask(v)
+			case error:
+				masked[i] = l.mask(v.Error())
+			default:
+				masked[i] = arg
+			}
+		}
+		args = masked
 	}
 	l.log.Log(context.Background(), level, message, args...)
 }
