@@ -63,8 +63,8 @@ func (r *relation) read() {
 			r.open(i)
 			i++
 		case c == '}' || c == ']' || c == ')':
-			r.close()
 			i++
+			r.close(i)
 		case isBase64(c):
 			i = r.run(i)
 		default:
@@ -72,9 +72,9 @@ func (r *relation) read() {
 		}
 	}
 	for r.depth > 0 { // a text may end anywhere
-		r.close()
+		r.close(len(s))
 	}
-	r.close()
+	r.close(len(s))
 }
 
 func isBase64(c byte) bool { return isAlnum(c) || c == '+' || c == '/' }
@@ -92,9 +92,9 @@ func (r *relation) open(i int) {
 	}
 }
 
-// close ends a frame: whether a value belongs to a name in it is known only now,
-// as it may come first.
-func (r *relation) close() {
+// close ends a frame before end: whether a value belongs to a name in it is known
+// only now, as it may come first.
+func (r *relation) close(end int) {
 	f := r.frame()
 	top := r.depth == 0 || r.depth == 1 && r.object
 	if f.paired != noContext && r.depth <= maxNest && (r.depth > 0 || r.object) {
@@ -102,6 +102,9 @@ func (r *relation) close() {
 			r.values[i].take(f.paired)
 		}
 		r.loose[f.paired] = r.loose[f.paired] || top
+		if r.depth == 1 {
+			r.near, r.nearUntil = f.paired, end+nearby
+		}
 	}
 	r.depth = max(r.depth-1, 0)
 }
@@ -192,13 +195,16 @@ func (r *relation) name(c context, start, end int) {
 	if inner == len(s) {
 		r.loose[c] = true // the text ends with it
 	}
-	if sign > after && s[after] != '>' {
+	// At the end of a string, whatever is before it there.
+	ends := inner < len(s) && strings.IndexByte(",}])", s[inner]) >= 0 && strings.IndexByte(quotes, s[skip(s, end, ":=> ")]) >= 0
+	switch {
+	case ends:
+	case sign > after && s[after] != '>':
 		if inner = skipWord(s, inner); inner < len(s) && strings.IndexByte("{[(", s[inner]) >= 0 {
 			r.opens, r.opensAs = inner, c
 		}
 		return
-	}
-	if !r.isWhole(start) {
+	case !r.isWhole(start):
 		return
 	}
 	if r.depth > 0 {

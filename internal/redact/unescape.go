@@ -9,7 +9,7 @@ import (
 // maxViews bounds how often a text is decoded. Once takes off any number of
 // layers of the same kind (JSON in a JSON string in a JSON string); more often
 // is for kinds in one another, such as JSON in a URL in JSON.
-const maxViews = 4
+const maxViews = 8
 
 // A view is a text as it reads when the escapes in it are decoded.
 type view struct {

@@ -1,0 +1,136 @@
+package agent_test
+
+import (
+	"fmt"
+	"math/rand"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/logtable/logtable/internal/parse"
+)
+
+// TestNoSecretLeaves is every secret in every part of a line and in every
+// encoding, through the agent: rows, rows of deaths with the last lines, issues,
+// alerts, diagnostics. Without masking each place and each encoding does show
+// the secret, or the table would prove nothing.
+func TestNoSecretLeaves(t *testing.T) {
+	for _, s := range secrets(rand.New(rand.NewSource(1))) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			at, in := map[string][]string{}, map[string][]string{}
+			var lines []string
+			for i, p := range places {
+				for _, e := range encodings {
+					line := p.print(e.encode(s.text))
+					place := fmt.Sprintf("place %d, %s", i, p.part)
+					at[place], in[e.name] = append(at[place], line), append(in[e.name], line)
+					lines = append(lines, line)
+				}
+			}
+			out := leave(t, s.setting, "", lines...)
+			s.mustNotLeave(t, out)
+			if least := 2 * len(lines); len(out.rows) < least || len(out.messages) < len(lines)/2 {
+				t.Errorf("%d rows and %d alerts of %d lines", len(out.rows), len(out.messages), len(lines))
+			}
+			for _, groups := range []map[string][]string{at, in} {
+				for name, lines := range groups {
+					if shown := leave(t, "off", "", lines...); s.betrays(strings.Join(shown.rows, "\n")) == "" {
+						t.Errorf("%s: the secret does not show unmasked", name)
+					}
+				}
+			}
+		})
+	}
+}
+
+func (s secret) mustNotLeave(t *testing.T, out *sink) {
+	t.Helper()
+	for _, texts := range [][]string{out.rows, out.messages} {
+		for _, text := range texts {
+			if part := s.betrays(text); part != "" {
+				t.Errorf("%q of %.200q is in\n%.700q", part, s.text, text)
+			}
+		}
+	}
+}
+
+// TestMaskedBeforeCut has secrets stand across the places where an issue (60 and
+// 500 bytes) and a last line (512) are cut.
+func TestMaskedBeforeCut(t *testing.T) {
+	for _, s := range secrets(rand.New(rand.NewSource(3))) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			var lines []string
+			for cut := range 6 {
+				back := (len(s.text) - 1) * cut / 5
+				pad := func(limit int) string { return strings.Repeat("y ", limit)[:max(0, limit-back)] + " " }
+				lines = append(lines,
+					`{"locator":"1","level":"info","text":"x"} `+pad(500)+s.text+` z`,
+					pad(500)+s.text+` z {"locator":"1","level":"info","text":"x"}`,
+					`{"locator":"1","level":`+jsonString(pad(60)+s.text)+`,"text":"x"}`,
+					pad(512)+s.text)
+			}
+			s.mustNotLeave(t, leave(t, s.setting, "", lines...))
+			// The first line has all of it on this side of the cut, nearly.
+			if shown := leave(t, "off", "", lines...); s.betrays(strings.Join(shown.rows, "\n")) == "" {
+				t.Errorf("the secret does not show unmasked")
+			}
+		})
+	}
+}
+
+// TestALongTokenIsNotShownInPart: one that is longer than what is looked at
+// behind the cut.
+func TestALongTokenIsNotShownInPart(t *testing.T) {
+	r := rand.New(rand.NewSource(4))
+	token := "eyJ" + pick(r, base64URL, 30) + ".eyJ" + pick(r, base64URL, 40_000) + "." + pick(r, base64URL, 43)
+	s := secret{text: token, value: token}
+	s.mustNotLeave(t, leave(t, "", "", `{"locator":"1","level":"info","text":"x"} token `+token, "last "+token, `{"locator":"1","level":"`+token+`"}`))
+}
+
+// TestEveryPartHasAPlace: whoever gives a line a new part has to say here how a
+// secret gets there.
+func TestEveryPartHasAPlace(t *testing.T) {
+	known := map[string]bool{
+		"Kind":  true, // no text
+		"Level": true, // one of the scale's, else it is in the issues
+	}
+	for _, p := range places {
+		known[p.part] = true
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[parse.Line]()) {
+		if !known[f.Name] {
+			t.Errorf("parse.Line has %s: add it to places, and see that it is masked", f.Name)
+		}
+	}
+}
+
+// TestNoSecretIsStoredAcrossParts: a name in one part, its value in another.
+func TestNoSecretIsStoredAcrossParts(t *testing.T) {
+	r := rand.New(rand.NewSource(2))
+	key, token := secretKey(r), sessionToken(r)
+	parts := []string{"locator", "text", "exception", "module", "request_id", "note", "alert"}
+	for _, s := range []secret{
+		{name: "SecretAccessKey:", value: key}, {name: "aws_secret_access_key", value: key}, {name: "the session token is X-Amz-Security-Token=", value: token},
+	} {
+		for _, encode := range []func(string) string{jsonString, func(s string) string { return `"` + escapeJSON(s, true) + `"` }} {
+			var lines []string
+			for _, a := range parts {
+				for _, b := range parts {
+					if a == b {
+						continue
+					}
+					line := `{"level":"error"`
+					if a != "locator" && b != "locator" {
+						line += `,"locator":"1"`
+					}
+					lines = append(lines, line+`,"`+a+`":`+encode(s.name)+`,"`+b+`":`+encode(s.value)+`}`)
+				}
+			}
+			lines = append(lines, `{"locator":"1","level":"error","text":`+encode(s.name)+`} `+s.value)
+			s.text = s.name + s.value
+			s.mustNotLeave(t, leave(t, "", "", lines...))
+		}
+	}
+}
