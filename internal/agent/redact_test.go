@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,16 @@ func TestNoSecretLeaves(t *testing.T) {
 	for _, s := range secrets(rand.New(rand.NewSource(1))) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
+			for _, p := range mapped {
+				var lines []string
+				for _, e := range encodings {
+					lines = append(lines, p.print(e.encode(s.text)))
+				}
+				s.mustNotLeave(t, leave(t, s.setting, p.mapping, lines...))
+				if shown := leave(t, "off", p.mapping, lines...); s.betrays(strings.Join(shown.rows, "\n")) == "" {
+					t.Errorf("%s of %s: the secret does not show unmasked", p.part, p.mapping)
+				}
+			}
 			at, in := map[string][]string{}, map[string][]string{}
 			var lines []string
 			for i, p := range places {
@@ -133,4 +144,29 @@ func TestNoSecretIsStoredAcrossParts(t *testing.T) {
 			s.mustNotLeave(t, leave(t, "", "", lines...))
 		}
 	}
+}
+
+// FuzzNoSecretLeaves has random secrets stand in random places, in encodings in
+// one another, between texts that the fuzzer thinks of.
+func FuzzNoSecretLeaves(f *testing.F) {
+	kinds := len(secrets(rand.New(rand.NewSource(0))))
+	all := append(slices.Clone(places), mapped...)
+	for i := range max(kinds, len(all), len(encodings)) {
+		f.Add(int64(i), byte(i), byte(i), byte(i), byte(i/2), "before:", "behind")
+	}
+	for _, beside := range []string{"{", `"`, `\`, "}", "\xff", "{\"a\":[", "%", "secret key", "=", ", ", "Bearer", "[redacted", "4111"} {
+		f.Add(int64(len(beside)), byte(1), byte(7), byte(1), byte(3), beside, beside)
+	}
+	f.Fuzz(func(t *testing.T, seed int64, kind, where, first, second byte, before, behind string) {
+		if len(before)+len(behind) > 300 {
+			return
+		}
+		s := secrets(rand.New(rand.NewSource(seed)))[int(kind)%kinds]
+		p := all[int(where)%len(all)]
+		text := strings.ToValidUTF8(before, "") + " " + s.text + " " + strings.ToValidUTF8(behind, "")
+		for _, e := range []byte{first, second} {
+			text = encodings[int(e)%len(encodings)].encode(text)
+		}
+		s.mustNotLeave(t, leave(t, s.setting, p.mapping, p.print(text)))
+	})
 }

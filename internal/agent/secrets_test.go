@@ -156,9 +156,10 @@ func percent(s string) string {
 // A place is where in a line a text may stand. Its line is given the text as a
 // JSON string. A place is one of the parts of parse.Line, or goes into several.
 type place struct {
-	part  string
-	line  func(text string) string
-	plain bool // the text itself is the line
+	part    string
+	line    func(text string) string
+	plain   bool   // the text itself is the line
+	mapping string // LOGTABLE_FIELDS
 }
 
 // places has every part of a line: TestEveryPartHasAPlace.
@@ -196,6 +197,25 @@ var places = []place{
 	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":"aaaaa ` + s[1:] + `,"text":"x"}` }},
 	{part: "Text", line: func(s string) string {
 		return `{"locator":"1","level":"error","text":"` + strings.Repeat("x ", 240-min(len(s)/4, 200)) + s[1:] + `}`
+	}},
+}
+
+// mapped are places in other loggers' lines.
+var mapped = []place{
+	{part: "Text", mapping: "pino", line: func(s string) string { return `{"level":50,"time":1,"msg":` + s + `}` }},
+	{part: "Exception", mapping: "pino", line: func(s string) string {
+		return `{"level":50,"time":1,"msg":"m","err":{"type":"E","message":` + s + `,"stack":"E\n at x"}}`
+	}},
+	{part: "Text", mapping: "text=note", line: func(s string) string { return `{"level":"error","note":{"inner":[` + s + `]}}` }},
+	{part: "Locator", mapping: "locator=logger; text=note", line: func(s string) string { return `{"level":"error","logger":` + s + `,"note":"x"}` }},
+	{part: "Module", mapping: "module=service; text=note", line: func(s string) string {
+		return `{"level":"error","service":` + s + `,"note":"x"}`
+	}},
+	{part: "RequestID", mapping: "request_id=ctx.id; text=note", line: func(s string) string {
+		return `{"level":"error","ctx":{"id":` + s + `,"other":` + s + `},"note":"x"}`
+	}},
+	{part: "Exception", mapping: "text=note; exception=a,b", line: func(s string) string {
+		return `{"level":"error","note":"x","a":"A","b":{"name":"E","detail":{"c":` + s + `}}}`
 	}},
 }
 
