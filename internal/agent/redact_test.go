@@ -1,12 +1,16 @@
 package agent_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/logtable/logtable/internal/parse"
 )
@@ -142,6 +146,50 @@ func TestNoSecretIsStoredAcrossParts(t *testing.T) {
 			lines = append(lines, `{"locator":"1","level":"error","text":`+encode(s.name)+`} `+s.value)
 			s.text = s.name + s.value
 			s.mustNotLeave(t, leave(t, "", "", lines...))
+		}
+	}
+}
+
+// harmless is what looks a little like what is masked, with "all".
+var harmless = []string{
+	"order 4711 of customer 6f0c1b52-2d0e-4b6e-9d3f-000000000001 stored at 2026-11-22T10:52:00.573Z in 35.2 ms",
+	"40151128-3036-4111-8111-111111111111", "1-57591234-411111111111111111111111", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+	"arn:aws:iam::123456789012:role/service-role/orders-role-4zbx1q2k", "arn:aws:sns:eu-central-1:123456789012:oncall",
+	"sha1 da39a3ee5e6b4b0d3255bfef95601890afd80709", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+	"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+	`C:\new\token\key.txt`, `\\server\share\nightly`, `^\d+\.\d+\n$`, `say \"hello\" \u00e9\u003d`, `50% of 100%25`, "100%",
+	"https://x.example/a%20b?q=%2Forders%2F4711&redirect=https%3A%2F%2Fy.example%2F&at=1795300002050", "%E2%82%AC 12,50",
+	"the session token is missing", "secret key rotated", "missing sessionToken", "SecretAccessKey must not be empty", "Bearer authentication is required",
+	`{"error":"missing sessionToken","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","class":"com/example/orders2/internal/OrderService"}`,
+	`{"name":"SecretAccessKey","sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709","path":"/v1/orders/2026/11/22/4711/Items/number/x"}`,
+	`{"sessionToken":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`, `{"secretKey":null,"keys":[1,2,3]}`,
+	"at com.example.Orders$Handler.handle(Orders.java:42)", "user@localhost logo@2x.png lodash@4.17.21", "+4915112345678", "1795300002050123456",
+	"4111111111111112", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+}
+
+// TestHarmlessStays byte for byte, in each part.
+func TestHarmlessStays(t *testing.T) {
+	environment := regexp.MustCompile(`(?m)^(stamp_mod: .*)\+[a-z0-9]+$`)
+	stored := func(setting, mapping string, lines []string) []string {
+		rows := leave(t, setting, mapping, lines...).rows
+		for i := range rows {
+			rows[i] = environment.ReplaceAllString(rows[i], "$1")
+		}
+		slices.Sort(rows)
+		return rows
+	}
+	for _, p := range append(slices.Clone(places), mapped...) {
+		var lines []string
+		for _, text := range harmless {
+			lines = append(lines, p.print(text))
+			if json.Valid([]byte(text)) {
+				lines = append(lines, `{"locator":"1","level":"error","text":"x","exception":`+text+`,"note":`+text+`}`)
+			}
+		}
+		for _, setting := range []string{"", "all", `all;x{9}`} {
+			if diff := cmp.Diff(stored("off", p.mapping, lines), stored(setting, p.mapping, lines)); diff != "" {
+				t.Errorf("%s, %q: -off +masked\n%s", p.part, setting, diff)
+			}
 		}
 	}
 }

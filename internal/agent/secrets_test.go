@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,7 +118,9 @@ var encodings = []encoding{
 	{"JSON with escaped letters", func(s string) string { return `{"a":"` + escapeJSON(s, true) + `"}` }},
 	{"JSON with escaped slashes", func(s string) string { return `{"a":` + strings.ReplaceAll(jsonString(s), "/", `\/`) + `}` }},
 	{"URL", func(s string) string { return "https://x.example/?a=" + percent(s) + "&b=1" }},
-	{"Python", func(s string) string { return "{'a': '" + strings.NewReplacer("+", `\x2b`, "=", `\x3d`, "/", `\x2f`, "'", `\'`, "\n", `\n`).Replace(s) + "'}" }},
+	{"Python", func(s string) string {
+		return "{'a': '" + strings.NewReplacer("+", `\x2b`, "=", `\x3d`, "/", `\x2f`, "'", `\'`, "\n", `\n`).Replace(s) + "'}"
+	}},
 	{"object", func(s string) string { return `Error: {"config":{"list":[1,` + jsonString(s) + `]}}` }},
 }
 
@@ -239,16 +242,19 @@ func (s *sink) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInpu
 	defer s.mu.Unlock()
 	for _, requests := range in.RequestItems {
 		for _, r := range requests {
-			var row strings.Builder
+			var row []string
 			for name, v := range r.PutRequest.Item {
 				switch v := v.(type) {
 				case *types.AttributeValueMemberS:
-					fmt.Fprintf(&row, "%s: %s\n", name, v.Value)
+					row = append(row, name+": "+v.Value)
 				case *types.AttributeValueMemberB:
-					fmt.Fprintf(&row, "%s: %s\n", name, v.Value)
+					row = append(row, name+": "+string(v.Value))
+				case *types.AttributeValueMemberN:
+					row = append(row, name+": "+v.Value)
 				}
 			}
-			s.rows = append(s.rows, row.String())
+			slices.Sort(row)
+			s.rows = append(s.rows, strings.Join(row, "\n"))
 		}
 	}
 	return &dynamodb.BatchWriteItemOutput{}, nil
