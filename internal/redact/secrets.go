@@ -31,11 +31,20 @@ func nameContext(name string) context {
 // capitals and digits (IAM user guide, "IAM identifiers").
 const keyIDLength = 20
 
+// indexKeyID returns where the first of their prefixes is, -1 if there is none.
+// It looks for what both have, once.
 func indexKeyID(s string) int {
-	if i := strings.Index(s, "AKIA"); i >= 0 {
-		return i
+	for from := 0; ; {
+		i := strings.Index(s[from:], "IA")
+		if i < 0 {
+			return -1
+		}
+		i += from
+		if i >= 2 && s[i-2] == 'A' && (s[i-1] == 'K' || s[i-1] == 'S') {
+			return i - 2
+		}
+		from = i + 1
 	}
-	return strings.Index(s, "ASIA")
 }
 
 func appendKeyIDs(spans []span, s string) []span {
