@@ -122,7 +122,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 // if Logtable must stay a silent guest.
 func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	cfg, problems := config.Load(os.Getenv, os.Environ())
-	log.Mask(cfg.Masking.String)
+	log.Mask(cfg.Masking.JSON)
 	ok = true
 	for _, p := range problems {
 		log.Say(slog.LevelWarn, p.Message, p.Advice, "variable", p.Variable)

@@ -37,31 +37,30 @@ func (a *Agent) redact(e *store.Entry) {
 }
 
 // messageParts are the parts of a row's message: "LEVEL: (locator) text exception".
-func messageParts(e *store.Entry) [3]redact.Part {
-	head, text, end := len(e.Level)+len(": ("), 0, len(e.Message)
-	exception := redact.Part{From: end, To: end}
+func messageParts(e *store.Entry) (parts [3]redact.Part) {
+	from, end := len(e.Level)+len(": ("), len(e.Message)
+	to := from
+	if strings.HasPrefix(e.Message[from:], e.Locator) {
+		to += len(e.Locator) // else the line has none
+	}
+	parts[0] = redact.Part{From: from, To: to}
+	parts[2] = redact.Part{From: end, To: end}
 	if e.ExceptionAt >= 0 {
-		exception.From = e.ExceptionAt
+		parts[2].From = e.ExceptionAt
 		end = e.ExceptionAt - len(" ")
 	}
-	if strings.HasPrefix(e.Message[head:], e.Locator+")") {
-		text = head + len(e.Locator) + len(")")
-	} else {
-		text = head + strings.IndexByte(e.Message[head:], ')') + len(")")
-	}
-	return [3]redact.Part{{From: head, To: text - len(")")}, {From: min(text+len(" "), end), To: end}, exception}
+	parts[1] = redact.Part{From: min(to+len(") "), end), To: end}
+	return parts
 }
 
 // lastLines puts the last lines of a function together. What is to be masked in
 // each is, before it is cut.
 func (a *Agent) lastLines(tail []string) string {
-	var b strings.Builder
-	b.WriteString("Last lines:")
+	text := "Last lines:"
 	for _, line := range tail {
-		b.WriteByte('\n')
-		b.WriteString(a.cfg.Redact.Head(line, tailBytes))
+		text += "\n" + a.cfg.Redact.Head(line, tailBytes)
 	}
-	return b.String()
+	return text
 }
 
 // heads returns what a parser gives the beginnings of texts to that it repeats

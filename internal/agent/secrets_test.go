@@ -288,7 +288,7 @@ func leave(t *testing.T, setting, mapping string, lines ...string) *sink {
 			Diag: diag.New(&said), Scale: parse.DefaultScale(), Module: "orders", Plain: "INFO", Mapping: names,
 			FlushTimeout: time.Second, Concurrent: true, Redact: masking,
 		}
-		cfg.Diag.Mask(masking.String)
+		cfg.Diag.Mask(masking.JSON)
 		cfg.Store = store.New(store.Config{
 			Client: s, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20, Report: cfg.Diag,
 		})

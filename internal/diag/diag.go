@@ -34,7 +34,7 @@ type Logger struct {
 	mu      sync.Mutex // held for map work and one write of a line
 	failing map[string]*failure
 	said    int
-	mask    func(string) string // nil for none
+	out     output
 }
 
 type failure struct {
@@ -44,27 +44,41 @@ type failure struct {
 
 // New returns a Logger that writes to w, usually os.Stderr.
 func New(w io.Writer) *Logger {
-	h := slog.NewJSONHandler(w, &slog.HandlerOptions{
+	l := &Logger{now: time.Now, failing: make(map[string]*failure), out: output{w: w}}
+	l.log = slog.New(slog.NewJSONHandler(&l.out, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.MessageKey {
 				a.Key = "logtable" // marks the line as ours among the function's
 			}
 			return a
 		},
-	})
-	return &Logger{log: slog.New(h), now: time.Now, failing: make(map[string]*failure)}
+	}))
+	return l
 }
 
-// Mask has all texts that are written from now on masked first: an error may
-// repeat what nobody should read, such as a request that was refused. mask is
-// called by one goroutine at a time and must not call the Logger.
-func (l *Logger) Mask(mask func(string) string) {
+// Mask has every line that is written from now on, a JSON object, masked first: an
+// error may repeat what nobody should read, such as a request that was refused.
+// mask is called by one goroutine at a time and must not call the Logger.
+func (l *Logger) Mask(mask func(object string) string) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mask = mask
+	l.out.mask = mask
+}
+
+// An output writes lines. It is used with the Logger's mu held.
+type output struct {
+	w    io.Writer
+	mask func(string) string // nil for none
+}
+
+func (o *output) Write(line []byte) (int, error) {
+	if o.mask == nil {
+		return o.w.Write(line)
+	}
+	return o.w.Write([]byte(o.mask(string(line))))
 }
 
 // Say writes one line. advice says what to do next; "" leaves it out.
@@ -121,21 +135,6 @@ func (l *Logger) Recover(key, message string) {
 func (l *Logger) write(level slog.Level, message, advice string, args []any) {
 	if advice != "" {
 		args = append([]any{"do", advice}, args...)
-	}
-	if l.mask != nil {
-		message = l.mask(message)
-		masked := make([]any, len(args))
-		for i, arg := range args {
-			switch v := arg.(type) {
-			case string:
-				masked[i] = l.mask(v)
-			case error:
-				masked[i] = l.mask(v.Error())
-			default:
-				masked[i] = arg
-			}
-		}
-		args = masked
 	}
 	l.log.Log(context.Background(), level, message, args...)
 }

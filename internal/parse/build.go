@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -326,26 +325,17 @@ func (b *builder) describe(value jsontext.Value) string {
 // quote repeats a value in an issue, cut after at most limit bytes.
 func (p *Parser) quote(value []byte, limit int) string {
 	value = trimSpace(value)
-	if p.head != nil {
-		text := string(value[:min(len(value), limit+maxSeen)])
-		return p.head(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\u2400"), string(replacement)), limit)
+	value = bytes.ReplaceAll(value[:min(len(value), limit+maxSeen)], []byte{0}, []byte("\u2400"))
+	return p.head(string(bytes.ToValidUTF8(value, replacement)), limit)
+}
+
+// head is the Head of a Parser that is given none.
+func head(text string, n int) string {
+	if len(text) <= n {
+		return text
 	}
-	long := len(value) > limit
-	if long {
-		value = value[:limit]
-		for len(value) > limit-utf8.UTFMax && !utf8.Valid(value[len(value)-1:]) {
-			value = value[:len(value)-1]
-		}
+	for !utf8.RuneStart(text[n]) {
+		n--
 	}
-	value = bytes.ToValidUTF8(bytes.ReplaceAll(value, []byte{0}, []byte("\u2400")), replacement)
-	if len(value) > limit { // replacements are longer than what they stand for
-		long = true
-		for value = value[:limit]; !utf8.Valid(value); {
-			value = value[:len(value)-1]
-		}
-	}
-	if long {
-		return string(value) + "…"
-	}
-	return string(value)
+	return text[:n] + "…"
 }

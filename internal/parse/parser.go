@@ -109,6 +109,9 @@ func New(o Options) *Parser {
 	if p.scale == nil {
 		p.scale = DefaultScale()
 	}
+	if p.head == nil {
+		p.head = head
+	}
 	p.warn = p.scale.Warn()
 	if o.Plain != "" {
 		p.plain, p.plainOn = p.scale.Find(o.Plain)

@@ -34,13 +34,9 @@ func (r *Redactor) Head(s string, n int) string {
 }
 
 // Whole returns s, the beginning of a text, without what may be the beginning of
-// a secret at its end: the run of such characters that breaks off there.
+// a long secret at its end: the run of such characters that breaks off there.
 func Whole(s string) string {
-	end := len(s)
-	for end > 0 && (isBearer(s[end-1]) || strings.IndexByte(`=%\@`, s[end-1]) >= 0 || s[end-1] >= utf8.RuneSelf) {
-		end--
-	}
-	return s[:end]
+	return strings.TrimRight(s, words+`+=~%\`)
 }
 
 // cut returns the first n bytes of s or a little less, without splitting a

@@ -2,8 +2,6 @@ package redact
 
 import (
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -87,48 +85,54 @@ func (r *Redactor) findJSON(text string, whole bool) []span {
 			break
 		}
 		before := len(spans)
-		switch t.kind {
-		case nameToken:
-			decoded := decode(text[t.start:t.end])
-			spans = appendRaw(spans, r.find(decoded, noContext), text[t.start:t.end], t.start)
-			name = t
-			// What is in a header's value is, whatever it is called there.
-			if said := r.context(decoded); said != noContext || c != authorization || depth <= saidAt {
-				c, saidAt = said, depth
-			}
-		case stringToken:
-			spans = appendRaw(spans, r.find(decode(text[t.start:t.end]), c), text[t.start:t.end], t.start)
-		case bareToken:
+		if t.kind == bareToken {
 			spans = r.appendNumber(spans, text, t)
+		} else {
+			v := decode(text[t.start:t.end])
+			if t.kind == nameToken {
+				name = t
+				// What is in a header's value is, whatever it is called there.
+				if said := r.context(v.text); said != noContext || c != authorization || depth <= saidAt {
+					c, saidAt = said, depth
+				}
+				spans = append(spans, r.find(v.text, noContext)...)
+			} else {
+				spans = append(spans, r.find(v.text, c)...)
+			}
+			v.placeAll(spans[before:])
+			shift(spans[before:], t.start)
 		}
 		if t.kind != nameToken && r.matchesMember(text, name, t) {
-			spans = append(spans, t.span(markAny))
+			spans = add(spans, t.start, t.end, t.mark(markAny))
 		}
-		for len(apart) > 0 && apart[0].end <= t.start {
-			apart = apart[1:]
-		}
-		for ; len(apart) > 0 && t.start <= apart[0].start && apart[0].end <= t.end; apart = apart[1:] {
-			if t.kind != bareToken {
-				spans = append(spans, apart[0])
+		for ; len(apart) > 0 && apart[0].start < t.end; apart = apart[1:] {
+			if t.kind != bareToken && t.start <= apart[0].start && apart[0].end <= t.end {
+				spans = add(spans, apart[0].start, apart[0].end, apart[0].mark)
 			}
 		}
 		if whole && len(spans) > before {
-			spans = append(spans[:before], t.span(markAny))
+			spans = add(spans[:before], t.start, t.end, t.mark(markAny))
 		}
-	}
-	if len(spans) < 2 {
-		return spans
 	}
 	return merge(spans)
 }
 
-// span is the span of all of the token, under a mark. What was not a string
-// becomes one.
-func (t token) span(mark string) span {
+// mark is the mark for the token. What was not a string becomes one.
+func (t token) mark(m mark) mark {
 	if t.kind == bareToken {
-		mark = `"` + mark + `"`
+		return m | quoted
 	}
-	return span{t.start, t.end, mark}
+	return m
+}
+
+// shift moves spans by so many bytes.
+//
+//go:noinline
+func shift(spans []span, by int) {
+	for i := range spans {
+		spans[i].start += by
+		spans[i].end += by
+	}
 }
 
 // findApart returns the credentials that other names and values tell of than
@@ -146,26 +150,21 @@ func (r *Redactor) findApart(text string) []span {
 // into its value t, as both are printed, but with the escapes of the strings
 // decoded.
 func (r *Redactor) matchesMember(text string, name, t token) bool {
-	if len(r.expressions) == 0 || name.kind == 0 || name.end >= t.start {
+	if len(r.expressions) == 0 || name.kind == 0 {
 		return false
 	}
-	between := strings.TrimSuffix(text[name.end+1:t.start], `"`)
-	if strings.Trim(between, " \t\r\n:") != "" || isMark(text[t.start:t.end]) {
-		return false
+	between := text[name.end:t.start]
+	if strings.ContainsAny(between, ",[]{}") || isMark(text[t.start:t.end]) {
+		return false // not its value, or masked already
 	}
-	quote := ""
-	if t.kind == stringToken {
-		quote = `"`
+	head := `"` + decode(text[name.start:name.end]).text + between
+	member := head + decode(text[t.start:t.end]).text + `"`
+	if t.kind == bareToken {
+		member = member[:len(member)-1]
 	}
-	named, value := decode(text[name.start:name.end]), decode(text[t.start:t.end])
-	member := text[name.start-1 : t.end+len(quote)]
-	if len(named) < name.end-name.start || len(value) < t.end-t.start {
-		member = `"` + named + `"` + between + quote + value + quote
-	}
-	valueStart := len(`""`) + len(named) + len(between) + len(quote)
 	for _, e := range r.expressions {
 		for _, m := range appendMatches(nil, e, member) {
-			if m.start < valueStart && m.end > valueStart {
+			if m.start < len(head) && m.end > len(head) {
 				return true
 			}
 		}
@@ -213,106 +212,28 @@ func isName(text string, i int) bool {
 	return false
 }
 
-// appendNumber looks at a value that is no string.
+// appendNumber looks at a value that is not a string. It is masked as a whole:
+// what is a part of it only is no card.
 func (r *Redactor) appendNumber(spans []span, text string, t token) []span {
 	number := text[t.start:t.end]
-	n := len(number)
-	// A sign, a fraction or an exponent is no digit.
-	if r.kinds&card != 0 && n >= minCard && n <= maxCard && countDigits(number) == n && cardAt(number, 0) == n {
-		return append(spans, t.span(markCard))
-	}
-	if !isDigit(number[n-1]) {
+	if !isDigit(number[len(number)-1]) {
 		return spans // true, false or null
 	}
-	for _, e := range r.expressions {
-		if e.MatchString(number) {
-			return append(spans, t.span(markAny))
+	for _, found := range r.find(number, noContext) {
+		if found.mark == markAny || found.end-found.start == len(number) {
+			return add(spans, t.start, t.end, t.mark(found.mark))
 		}
 	}
 	return spans
 }
 
-// decode returns what a JSON string's contents stand for: raw itself if there
-// is no escape.
-func decode(raw string) string {
-	i := strings.IndexByte(raw, '\\')
-	if i < 0 {
-		return raw
+// decode returns what a JSON string's contents stand for.
+//
+//go:noinline
+func decode(raw string) *view {
+	v := &view{text: raw}
+	if d := v.decoded(true); d != nil {
+		return d
 	}
-	b := append(make([]byte, 0, len(raw)), raw[:i]...)
-	for raw = raw[i:]; raw != ""; {
-		var size int
-		b, size = appendUnit(b, raw)
-		raw = raw[size:]
-	}
-	return string(b)
-}
-
-// appendUnit decodes the first escape or byte of raw and says how long it was.
-func appendUnit(b []byte, raw string) ([]byte, int) {
-	if raw[0] != '\\' || len(raw) < 2 {
-		return append(b, raw[0]), 1
-	}
-	switch c := raw[1]; c {
-	case 'n':
-		return append(b, '\n'), 2
-	case 't':
-		return append(b, '\t'), 2
-	case 'r':
-		return append(b, '\r'), 2
-	case 'b':
-		return append(b, '\b'), 2
-	case 'f':
-		return append(b, '\f'), 2
-	case 'u':
-		first := hex4(raw)
-		if utf16.IsSurrogate(first) {
-			if both := utf16.DecodeRune(first, hex4(raw[6:])); both != utf8.RuneError {
-				return utf8.AppendRune(b, both), 12
-			}
-		}
-		return utf8.AppendRune(b, first), 6 // U+FFFD for half a pair
-	default:
-		return append(b, c), 2 // " \ /
-	}
-}
-
-// hex4 returns the code unit that raw begins with as \uXXXX, -1 if it does
-// not.
-func hex4(raw string) rune {
-	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
-		return -1
-	}
-	var r rune
-	for i := 2; i < 6; i++ {
-		c := raw[i]
-		switch {
-		case isDigit(c):
-			c -= '0'
-		case isHex(c):
-			c = c | 0x20 - 'a' + 10
-		default:
-			return -1
-		}
-		r = r<<4 | rune(c)
-	}
-	return r
-}
-
-// appendRaw adds the spans of a decoded string as spans of the text in which
-// it is printed as raw, from offset on.
-func appendRaw(spans, decoded []span, raw string, offset int) []span {
-	var unit [utf8.UTFMax]byte
-	i, at := 0, 0 // the same place in raw and in the decoded string
-	place := func(target int) int {
-		for at < target {
-			b, size := appendUnit(unit[:0], raw[i:])
-			i, at = i+size, at+len(b)
-		}
-		return offset + i
-	}
-	for _, d := range decoded {
-		spans = append(spans, span{place(d.start), place(d.end), d.mark})
-	}
-	return spans
+	return v
 }

@@ -33,22 +33,39 @@ const (
 	allKinds    = secretKinds | card | email
 )
 
-// The marks. They need no escaping in JSON, no built-in kind finds anything in
-// them, and every one begins with markPrefix.
-const (
-	markPrefix = "[redacted"
+// A mark is what is written for what is masked.
+type mark uint8
 
-	markAny    = "[redacted]"
-	markKeyID  = "[redacted aws-key]"
-	markSecret = "[redacted aws-secret]"
-	markToken  = "[redacted aws-token]"
-	markBearer = "[redacted bearer]"
-	markJWT    = "[redacted jwt]"
-	markCard   = "[redacted card]"
-	markEmail  = "[redacted e-mail]"
+const (
+	markAny mark = iota
+	markKeyID
+	markSecret
+	markToken
+	markBearer
+	markJWT
+	markCard
+	markEmail
+
+	// quoted makes a string of JSON of a mark.
+	quoted mark = 1 << 7
+
+	markPrefix = "[redacted"
 )
 
-var marks = [...]string{markAny, markKeyID, markSecret, markToken, markBearer, markJWT, markCard, markEmail}
+// marks need no escaping in JSON, no built-in kind finds anything in them, and
+// every one begins with markPrefix.
+var marks = [...]string{
+	markAny: "[redacted]", markKeyID: "[redacted aws-key]", markSecret: "[redacted aws-secret]", markToken: "[redacted aws-token]",
+	markBearer: "[redacted bearer]", markJWT: "[redacted jwt]", markCard: "[redacted card]", markEmail: "[redacted e-mail]",
+}
+
+//go:noinline
+func (m mark) String() string {
+	if m&quoted != 0 {
+		return `"` + marks[m&^quoted] + `"`
+	}
+	return marks[m]
+}
 
 // A Redactor masks what its setting names. It may be used by several
 // goroutines at once; its zero value masks nothing.
@@ -80,7 +97,15 @@ func (r *Redactor) String(s string) string {
 // A span is a part of a text that is to be masked.
 type span struct {
 	start, end int
-	mark       string
+	mark       mark
+}
+
+// add adds a span. It keeps the growing of a list out of every place that finds
+// something.
+//
+//go:noinline
+func add(spans []span, start, end int, mark mark) []span {
+	return append(spans, span{start, end, mark})
 }
 
 // find returns what is to be masked in s, in order and without overlaps; nil,
@@ -91,16 +116,13 @@ func (r *Redactor) find(s string, c context) []span {
 	if r.mayHide(s, named != 0 || c != noContext) {
 		spans = r.appendHidden(spans, s, c)
 	}
-	if len(spans) < 2 {
-		return spans
-	}
 	return merge(spans)
 }
 
 // appendVisible adds what is found in s as it is.
 func (r *Redactor) appendVisible(spans []span, s string, named kinds, c context) []span {
 	if named != 0 || c != noContext {
-		spans = append(spans, scan(s, named, c)...)
+		spans = scan(spans, s, named, c)
 	}
 	for _, e := range r.expressions {
 		spans = appendMatches(spans, e, s)
@@ -112,13 +134,12 @@ func (r *Redactor) appendVisible(spans []span, s string, named kinds, c context)
 func (r *Redactor) appendHidden(spans []span, s string, c context) []span {
 	v := &view{text: s}
 	for range maxViews {
-		if v = v.decoded(); v == nil {
+		if v = v.decoded(false); v == nil {
 			break
 		}
-		for _, found := range r.appendVisible(nil, v.text, mentioned(v.text, r.kinds), c) {
-			start, end := v.place(found.start, found.end)
-			spans = append(spans, span{start, end, found.mark})
-		}
+		from := len(spans)
+		spans = r.appendVisible(spans, v.text, mentioned(v.text, r.kinds), c)
+		v.placeAll(spans[from:])
 	}
 	return spans
 }
@@ -143,22 +164,20 @@ func mentioned(s string, wanted kinds) kinds {
 	if wanted&card != 0 && hasCard(s) {
 		found |= card
 	}
-	if wanted&email != 0 && indexAt(s) >= 0 {
+	if wanted&email != 0 && strings.IndexByte(s, '@') >= 0 {
 		found |= email
 	}
 	return found
 }
 
-// scan finds the given kinds in s, in no order. Each scanner looks at a byte a
-// bounded number of times, whatever s is.
-func scan(s string, named kinds, c context) []span {
-	var spans []span
+// scan adds what is found of the given kinds in s, in no order. Each scanner looks
+// at a byte a bounded number of times, whatever s is.
+func scan(spans []span, s string, named kinds, c context) []span {
 	if named&keyID != 0 {
 		spans = appendKeyIDs(spans, s)
 	}
 	if named&credential != 0 || c == secretContext || c == tokenContext {
 		spans = appendCredentials(spans, s, c)
-		spans = appendRelated(spans, s)
 	}
 	if named&bearer != 0 {
 		spans = appendBearers(spans, s, c)
@@ -179,6 +198,9 @@ func scan(s string, named kinds, c context) []span {
 // first and longest. The user's that touch are joined too: an expression for
 // one character must not blow a text up.
 func merge(spans []span) []span {
+	if len(spans) < 2 {
+		return spans
+	}
 	slices.SortFunc(spans, func(a, b span) int {
 		return cmp.Or(a.start-b.start, b.end-a.end)
 	})
@@ -197,18 +219,11 @@ func merge(spans []span) []span {
 
 // mask returns s with the spans replaced by their marks.
 func mask(s string, spans []span) string {
-	size := len(s)
-	for _, m := range spans {
-		size += len(m.mark) - (m.end - m.start)
-	}
-	var b strings.Builder
-	b.Grow(size)
+	b := make([]byte, 0, len(s)+len(marks[markSecret])*len(spans))
 	from := 0
 	for _, m := range spans {
-		b.WriteString(s[from:m.start])
-		b.WriteString(m.mark)
+		b = append(append(b, s[from:m.start]...), m.mark.String()...)
 		from = m.end
 	}
-	b.WriteString(s[from:])
-	return b.String()
+	return string(append(b, s[from:]...))
 }

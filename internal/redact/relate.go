@@ -27,6 +27,10 @@ type relation struct {
 	s      string
 	object bool // s is a JSON object, whose members are as good as texts
 
+	// Of findAcross: s is what the view shows of a part of a text.
+	view       *view
+	text, from int
+
 	frames [maxNest + 1]frame // the outermost is the text itself
 	depth  int                // may be larger than there are frames
 
@@ -36,6 +40,7 @@ type relation struct {
 	near      context // what the last name outside of brackets says
 	nearUntil int
 
+	direct []span // values right behind their names
 	values []apart
 	loose  [tokenContext + 1]bool // names whose value may be in another text
 }
@@ -127,12 +132,8 @@ func (r *relation) run(i int) (end int) {
 
 // value notes what may be a credential.
 func (r *relation) value(start, end int) {
-	const most = 16 // of the = that are looked at
 	s, n := r.s, end-start
-	after := end
-	for after < len(s) && s[after] == '=' && after-end < most {
-		after++
-	}
+	after := skip(s, end, "=")
 	v := apart{start: start, end: after}
 	switch {
 	case n == secretLength && after == end:
@@ -180,12 +181,21 @@ func isRandom(s string) bool {
 const (
 	quotes = "\"'`\\"
 	blanks = " \t\r\n"
+	words  = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-/&*@"
+
+	// mostSkipped bounds how far is looked, in bytes: what is further away
+	// belongs to something else.
+	mostSkipped = 64
 )
 
 // name notes a credential's name, which is s[start:end]: one whose value is in
 // brackets, or one that is a value itself.
 func (r *relation) name(c context, start, end int) {
 	s := r.s
+	value := assigned(s, end)
+	if after, mark := credentialValue(s, value, c); after > 0 {
+		r.direct = add(r.direct, value, after, mark)
+	}
 	if after := skip(s, end, "_-."); after < len(s) && isAlnum(s[after]) {
 		return // a longer name, such as SecretAccessKeyId
 	}
@@ -200,7 +210,7 @@ func (r *relation) name(c context, start, end int) {
 	switch {
 	case ends:
 	case sign > after && s[after] != '>':
-		if inner = skipWord(s, inner); inner < len(s) && strings.IndexByte("{[(", s[inner]) >= 0 {
+		if inner = skip(s, inner, words); inner < len(s) && strings.IndexByte("{[(", s[inner]) >= 0 {
 			r.opens, r.opensAs = inner, c
 		}
 		return
@@ -218,20 +228,21 @@ func (r *relation) name(c context, start, end int) {
 }
 
 // skip returns where in s, from i on, none of the bytes stands any more.
+//
+//go:noinline
 func skip(s string, i int, bytes string) int {
-	const most = 64 // what is not skipped then belongs to nothing
-	for end := min(len(s), i+most); i < end && strings.IndexByte(bytes, s[i]) >= 0; {
+	for end := min(len(s), i+mostSkipped); i < end && strings.IndexByte(bytes, s[i]) >= 0; {
 		i++
 	}
 	return i
 }
 
-// skipWord returns where the word ends that begins at i, such as the name of a
-// type in front of its members.
-func skipWord(s string, i int) int {
-	const most = 64
-	for end := min(len(s), i+most); i < end && (isAlnum(s[i]) || strings.IndexByte("_.&*@", s[i]) >= 0); {
-		i++
+// skipBack is skip in the other direction, for what stands in front of i.
+//
+//go:noinline
+func skipBack(s string, i int, bytes string) int {
+	for least := max(0, i-mostSkipped); i > least && strings.IndexByte(bytes, s[i-1]) >= 0; {
+		i--
 	}
 	return i
 }
@@ -239,32 +250,13 @@ func skipWord(s string, i int) int {
 // isWhole reports whether the word that ends with a name that begins at i is all
 // of a value, and not a word in a sentence.
 func (r *relation) isWhole(i int) bool {
-	const most = 64
-	least := max(0, i-most)
-	for i > least && (isAlnum(r.s[i-1]) || strings.IndexByte("_.-/", r.s[i-1]) >= 0) {
-		i--
-	}
-	for i > least && strings.IndexByte(blanks, r.s[i-1]) >= 0 {
-		i--
-	}
+	i = skipBack(r.s, skipBack(r.s, i, words), blanks)
 	return i == 0 || strings.IndexByte(quotes+":=>,|[{(", r.s[i-1]) >= 0
 }
 
-// appendRelated adds the values that something in s says to be credentials.
-func appendRelated(spans []span, s string) []span {
-	r := relation{s: s, opens: -1}
-	r.read()
-	for _, v := range r.values {
-		if v.taken {
-			spans = append(spans, v.span())
-		}
-	}
-	return spans
-}
-
-func (a *apart) span() span {
+func (a *apart) mark() mark {
 	if a.as == tokenContext {
-		return span{a.start, a.end, markToken}
+		return markToken
 	}
-	return span{a.start, a.end, markSecret}
+	return markSecret
 }

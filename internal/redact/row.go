@@ -8,8 +8,11 @@ type Text struct {
 	// Parts are parts of S, in order, if not all of it is to be looked at:
 	// texts of their own that are also read as one. What is between them
 	// stays. Parts behind the first may be empty.
-	Parts [3]Part
+	Parts [maxParts]Part
 }
+
+// maxParts is how many parts a text has: a row's message has these.
+const maxParts = 3
 
 // A Part is a part of a text, in bytes.
 type Part struct{ From, To int }
@@ -36,7 +39,7 @@ func (r *Redactor) suspects(texts []Text) bool {
 		if s == "" {
 			continue
 		}
-		if r.kinds != 0 && mentioned(s, r.kinds) != 0 || r.mayHide(s, false) {
+		if mentioned(s, r.kinds) != 0 || r.mayHide(s, false) {
 			return true
 		}
 		for _, e := range r.expressions {
@@ -89,18 +92,20 @@ func (t *Text) end() int {
 	return end
 }
 
-// parts returns the parts of a text that are not empty.
-func (t *Text) parts() []Part {
+// parts returns the n parts of a text that are not empty.
+//
+//go:noinline
+func (t *Text) parts() (all [maxParts]Part, n int) {
 	if t.Parts[0] == (Part{}) {
-		return []Part{{0, len(t.S)}}
+		return [maxParts]Part{{0, len(t.S)}}, 1
 	}
-	all := make([]Part, 0, len(t.Parts))
 	for _, p := range t.Parts {
 		if p.From < p.To {
-			all = append(all, p)
+			all[n] = p
+			n++
 		}
 	}
-	return all
+	return all, n
 }
 
 // findText returns what is to be masked in a text by itself, in order and
@@ -109,68 +114,44 @@ func (r *Redactor) findText(t *Text, whole bool) []span {
 	if t.JSON && valid(t.S) {
 		return r.findJSON(t.S, whole)
 	}
-	parts := t.parts()
-	if len(parts) == 0 {
-		return nil
-	}
-	first, end := parts[0].From, parts[len(parts)-1].To
-	spans := clip(shift(r.find(t.S[first:end], noContext), first), parts)
+	all, n := t.parts()
+	parts := all[:n]
+	var spans []span
 	if len(parts) > 1 {
-		for _, p := range parts {
-			spans = append(spans, shift(r.find(t.S[p.From:p.To], noContext), p.From)...)
-		}
+		spans = r.appendIn(spans, t.S, Part{parts[0].From, parts[len(parts)-1].To}, parts)
 	}
-	if len(spans) == 0 {
-		return nil
-	}
-	spans = merge(spans)
-	if !whole {
-		return spans
-	}
-	var all []span
 	for _, p := range parts {
-		for _, s := range spans {
-			if p.From <= s.start && s.end <= p.To {
-				all = append(all, span{p.From, p.To, markAny})
-				break
+		spans = r.appendIn(spans, t.S, p, parts)
+	}
+	for i := range spans {
+		for _, p := range parts {
+			if s := &spans[i]; whole && p.From <= s.start && s.end <= p.To {
+				*s = span{p.From, p.To, markAny}
 			}
 		}
 	}
-	return all
+	return merge(spans)
 }
 
-// shift moves spans by so many bytes, in place.
-func shift(spans []span, by int) []span {
-	for i := range spans {
-		spans[i].start += by
-		spans[i].end += by
+// appendIn adds what is found in a part of s, cut at the borders of parts.
+func (r *Redactor) appendIn(spans []span, s string, in Part, parts []Part) []span {
+	for _, found := range r.find(s[in.From:in.To], noContext) {
+		for _, p := range parts {
+			if from, to := max(found.start+in.From, p.From), min(found.end+in.From, p.To); from < to {
+				spans = add(spans, from, to, found.mark)
+			}
+		}
 	}
 	return spans
 }
 
-// clip cuts spans at the borders of parts. Both are in order.
-func clip(spans []span, parts []Part) []span {
-	if len(parts) < 2 {
-		return spans
-	}
-	var all []span
-	for _, s := range spans {
-		for _, p := range parts {
-			if from, to := max(s.start, p.From), min(s.end, p.To); from < to {
-				all = append(all, span{from, to, s.mark})
-			}
-		}
-	}
-	return all
-}
-
 // mask replaces the spans by their marks and moves the parts.
 func (t *Text) mask(spans []span) {
-	var parts [len(t.Parts)]Part
+	var parts [maxParts]Part
 	for i, p := range t.Parts {
 		parts[i] = p
 		for _, s := range spans {
-			by := len(s.mark) - (s.end - s.start)
+			by := len(s.mark.String()) - (s.end - s.start)
 			if s.end <= p.From {
 				parts[i].From += by
 			}
@@ -182,51 +163,38 @@ func (t *Text) mask(spans []span) {
 	t.S, t.Parts = mask(t.S, spans), parts
 }
 
-// A piece is a part of a text, with all its escapes decoded.
-type piece struct {
-	text, from int
-	view       *view
-	relation
-}
-
 // findAcross adds the credentials that a name in another text tells of: at the
 // end of a text, or a value among the fields. A credential may be anywhere
 // then, if it looks like one.
 func findAcross(texts []Text, found [][]span) {
-	var pieces []piece
 	var loose [tokenContext + 1]bool
+	var relations []*relation
 	for i := range texts {
 		t := &texts[i]
-		for _, p := range t.parts() {
-			v := &view{text: t.S[p.From:p.To]}
+		parts, n := t.parts()
+		for _, p := range parts[:n] {
+			r := &relation{object: t.JSON, opens: -1, view: &view{text: t.S[p.From:p.To]}, text: i, from: p.From}
 			for range maxViews {
-				next := v.decoded()
-				if next == nil {
-					break
+				if next := r.view.decoded(false); next != nil {
+					r.view = next
 				}
-				v = next
 			}
-			piece := piece{i, p.From, v, relation{s: v.text, object: t.JSON, opens: -1}}
-			piece.read()
-			for c, is := range piece.loose {
-				loose[c] = loose[c] || is
+			r.s = r.view.text
+			r.read()
+			for c := range loose {
+				loose[c] = loose[c] || r.loose[c]
 			}
-			if len(piece.values) > 0 {
-				pieces = append(pieces, piece)
-			}
+			relations = append(relations, r)
 		}
 	}
-	for _, p := range pieces {
-		for _, v := range p.values {
-			if !loose[v.as] {
-				continue
+	for _, r := range relations {
+		spans := found[r.text]
+		for _, v := range r.values {
+			if loose[v.as] {
+				start, end := r.view.place(v.start, v.end)
+				spans = add(spans, start+r.from, end+r.from, v.mark())
 			}
-			s := v.span()
-			s.start, s.end = p.view.place(s.start, s.end)
-			found[p.text] = append(found[p.text], span{s.start + p.from, s.end + p.from, s.mark})
 		}
-		if len(found[p.text]) > 1 {
-			found[p.text] = merge(found[p.text])
-		}
+		found[r.text] = merge(spans)
 	}
 }

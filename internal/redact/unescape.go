@@ -45,6 +45,8 @@ func (v *view) place(start, end int) (int, int) {
 }
 
 // stop returns the index of the last stop that is not behind a place.
+//
+//go:noinline
 func (v *view) stop(place int) int {
 	low, high := 0, len(v.stops)
 	for high-low > 1 {
@@ -57,41 +59,49 @@ func (v *view) stop(place int) int {
 	return low
 }
 
+// placeAll replaces parts of the view's text by those of the printed one.
+func (v *view) placeAll(spans []span) {
+	for i := range spans {
+		spans[i].start, spans[i].end = v.place(spans[i].start, spans[i].end)
+	}
+}
+
 // decoded returns the view of v's text with its escapes decoded, those of JSON
 // (and of the languages that write the same), of URLs, and \x41; nil if there
 // are none. Backslashes before backslashes are layers of JSON: all are taken
 // off at once. A text that only looks escaped loses nothing by it, as nothing
-// but the search goes by the view.
-func (v *view) decoded() *view {
+// but the search goes by the view. With json the text is the contents of a JSON
+// string, and decoded as such.
+func (v *view) decoded(json bool) *view {
 	s := v.text
 	if strings.IndexByte(s, '\\') < 0 && strings.IndexByte(s, '%') < 0 {
 		return nil
 	}
 	next := &view{under: v, stops: []stop{{}}}
 	b := make([]byte, 0, len(s))
-	from := 0 // of what is not copied yet
 	for i := 0; i < len(s); {
-		var unit [utf8.UTFMax]byte
-		n, size := 0, 0
+		from := len(b)
+		size := 0
 		switch s[i] {
 		case '\\':
-			n, size = readBackslashes(&unit, s[i:])
+			b, size = readBackslashes(b, s[i:], json)
 		case '%':
-			n, size = readPercent(&unit, s[i:])
+			if !json {
+				b, size = readPercent(b, s[i:])
+			}
 		}
 		if size == 0 {
+			b = append(b, s[i])
 			i++
 			continue
 		}
-		b = append(append(b, s[from:i]...), unit[:n]...)
-		next.add(stop{len(b) - n, i, true}, stop{len(b), i + size, false})
+		next.add(stop{from, i, true}, stop{len(b), i + size, false})
 		i += size
-		from = i
 	}
-	if from == 0 {
+	if len(next.stops) == 1 {
 		return nil
 	}
-	next.text = string(append(b, s[from:]...))
+	next.text = string(b)
 	return next
 }
 
@@ -103,77 +113,47 @@ func (v *view) add(unit, behind stop) {
 	v.stops = append(v.stops, unit, behind)
 }
 
-// readBackslashes decodes the escape that s begins with into unit, n bytes, and
+// readBackslashes appends what the escape stands for that s begins with, and
 // returns how long it was printed: 0 if it is none.
-func readBackslashes(unit *[utf8.UTFMax]byte, s string) (n, size int) {
+func readBackslashes(b []byte, s string, json bool) ([]byte, int) {
+	const letters, meanings = "ntrbf\"'/\\", "\n\t\r\b\f\"'/\\"
 	run := 1
-	for run < len(s) && s[run] == '\\' {
+	for !json && run < len(s) && s[run] == '\\' {
 		run++
 	}
-	if run < len(s) {
-		switch c := s[run]; c {
-		case 'n', 't', 'r', 'b', 'f':
-			unit[0] = map1(c)
-			return 1, run + 1
-		case '"', '\'', '/':
-			unit[0] = c
-			return 1, run + 1
-		case 'x':
-			if r, ok := hexByte(s[run+1:]); ok {
-				return utf8.EncodeRune(unit[:], rune(r)), run + len("x41")
+	rest := s[run:]
+	if rest != "" {
+		if i := strings.IndexByte(letters, rest[0]); i >= 0 {
+			return append(b, meanings[i]), run + 1
+		}
+		if c, ok := hexByte(rest[1:]); ok && rest[0] == 'x' && !json {
+			return utf8.AppendRune(b, rune(c)), run + len("x41")
+		}
+		if r := hex4(rest); r >= 0 {
+			size := run + len("u0041")
+			if utf16.IsSurrogate(r) {
+				// The other half is printed in as many layers.
+				next := strings.TrimLeft(s[size:], `\`)
+				if both := utf16.DecodeRune(r, hex4(next)); both != utf8.RuneError {
+					r, size = both, len(s)-len(next)+len("u0041")
+				}
 			}
-		case 'u':
-			if r := hex4(s[run-1:]); r >= 0 {
-				return readUnit(unit, r, s, run+len("u0041"))
-			}
+			return utf8.AppendRune(b, r), size // U+FFFD for half a pair
 		}
 	}
 	if run == 1 {
-		return 0, 0
+		return b, 0
 	}
-	unit[0] = '\\'
-	return 1, run
-}
-
-// map1 is the control character that an escape of one letter stands for.
-func map1(c byte) byte {
-	switch c {
-	case 'n':
-		return '\n'
-	case 't':
-		return '\t'
-	case 'r':
-		return '\r'
-	case 'b':
-		return '\b'
-	}
-	return '\f'
-}
-
-// readUnit is readBackslashes for a code unit: half a pair takes the other half
-// with it, which is printed in the same number of layers.
-func readUnit(unit *[utf8.UTFMax]byte, r rune, s string, size int) (int, int) {
-	if utf16.IsSurrogate(r) {
-		next := size
-		for next < len(s) && s[next] == '\\' {
-			next++
-		}
-		if next > size {
-			if both := utf16.DecodeRune(r, hex4(s[next-1:])); both != utf8.RuneError {
-				return utf8.EncodeRune(unit[:], both), next + len("u0041")
-			}
-		}
-	}
-	return utf8.EncodeRune(unit[:], r), size // U+FFFD for half a pair
+	return append(b, '\\'), run
 }
 
 // readPercent is readBackslashes for URLs: %2F, and %252F for one in another.
-func readPercent(unit *[utf8.UTFMax]byte, s string) (n, size int) {
-	i := 1
-	c, ok := hexByte(s[i:])
+func readPercent(b []byte, s string) ([]byte, int) {
+	c, ok := hexByte(s[1:])
 	if !ok {
-		return 0, 0
+		return b, 0
 	}
+	i := 1
 	for c == '%' {
 		inner, ok := hexByte(s[i+2:])
 		if !ok {
@@ -181,11 +161,25 @@ func readPercent(unit *[utf8.UTFMax]byte, s string) (n, size int) {
 		}
 		i, c = i+2, inner
 	}
-	unit[0] = c
-	return 1, i + 2
+	return append(b, c), i + 2
+}
+
+// hex4 returns the code unit that s begins with as uXXXX, -1 if it does not.
+func hex4(s string) rune {
+	if len(s) < 5 || s[0] != 'u' {
+		return -1
+	}
+	high, ok := hexByte(s[1:])
+	low, too := hexByte(s[3:])
+	if !ok || !too {
+		return -1
+	}
+	return rune(high)<<8 | rune(low)
 }
 
 // hexByte reads two hexadecimal digits.
+//
+//go:noinline
 func hexByte(s string) (byte, bool) {
 	if len(s) < 2 || !isHex(s[0]) || !isHex(s[1]) {
 		return 0, false
@@ -205,62 +199,46 @@ func hexDigit(c byte) byte {
 // printed, or is given by a name before it: any escape may then stand in the
 // middle of it.
 func (r *Redactor) mayHide(s string, known bool) bool {
-	if known || len(r.expressions) > 0 {
-		return strings.IndexByte(s, '\\') >= 0 || strings.IndexByte(s, '%') >= 0
+	any := known || len(r.expressions) > 0
+	sign := false
+	for _, escape := range [...]byte{'\\', '%'} {
+		for rest := s; ; {
+			i := strings.IndexByte(rest, escape)
+			if i < 0 {
+				break
+			}
+			if any {
+				return true
+			}
+			rest = rest[i+1:]
+			digits := rest
+			if escape == '\\' {
+				if digits = strings.TrimPrefix(rest, "u00"); len(digits) == len(rest) {
+					digits = strings.TrimPrefix(rest, "x")
+				}
+				if len(digits) == len(rest) {
+					continue
+				}
+			}
+			c, ok := hexByte(digits)
+			if ok && (isAlnum(c) || c == '%' || c == '\\') {
+				return true
+			}
+			sign = sign || ok && c >= ' '
+		}
 	}
-	hides, sign := hidden(s)
 	// No letter is hidden, but perhaps what separates: the words of a name,
 	// the groups of a card's number, the parts of an address.
-	return hides || sign && (r.kinds&(card|email) != 0 || beginsName(s))
-}
-
-// hidden reports whether letters or digits are written as escapes, or other
-// printable ASCII is.
-func hidden(s string) (letter, sign bool) {
-	look := func(high, low byte) {
-		if '2' <= high && high <= '7' && isHex(low) {
-			c := hexDigit(high)<<4 | hexDigit(low)
-			letter = letter || isAlnum(c) || c == '%' || c == '\\'
-			sign = true
-		}
-	}
-	for rest := s; !letter; {
-		i := strings.IndexByte(rest, '\\')
-		if i < 0 {
-			break
-		}
-		rest = rest[i+1:]
-		switch {
-		case len(rest) >= 5 && rest[0] == 'u' && rest[1] == '0' && rest[2] == '0':
-			look(rest[3], rest[4])
-		case len(rest) >= 3 && rest[0] == 'x':
-			look(rest[1], rest[2])
-		}
-	}
-	for rest := s; !letter; {
-		i := strings.IndexByte(rest, '%')
-		if i < 0 {
-			break
-		}
-		if rest = rest[i+1:]; len(rest) >= 2 {
-			look(rest[0], rest[1])
-		}
-	}
-	return letter, sign
+	return sign && (r.kinds&(card|email) != 0 || beginsName(s))
 }
 
 // beginsName reports whether the first word of a credential's name is in s.
 func beginsName(s string) bool {
-	for _, first := range [...]byte{'s', 'S'} {
-		for rest := s; ; {
-			i := strings.IndexByte(rest, first)
-			if i < 0 {
-				break
-			}
-			if foldAt(rest, i, "secret") || foldAt(rest, i, "session") || foldAt(rest, i, "security") {
+	for i := range len(s) {
+		for _, word := range [...]string{"secret", "session", "security"} {
+			if s[i]|0x20 == 's' && foldAt(s, i, word) {
 				return true
 			}
-			rest = rest[i+1:]
 		}
 	}
 	return false
