@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,14 +34,10 @@ func TestNoSecretLeaves(t *testing.T) {
 					t.Errorf("%s of %s: the secret does not show unmasked", p.part, p.mapping)
 				}
 			}
-			at, in := map[string][]string{}, map[string][]string{}
-			var lines []string
+			var lines, names []string
 			for i, p := range places {
 				for _, e := range encodings {
-					line := p.print(e.encode(s.text))
-					place := fmt.Sprintf("place %d, %s", i, p.part)
-					at[place], in[e.name] = append(at[place], line), append(in[e.name], line)
-					lines = append(lines, line)
+					lines, names = append(lines, p.print(e.encode(s.text))), append(names, fmt.Sprintf("place %d, %s|%s", i, p.part, e.name))
 				}
 			}
 			out := leave(t, s.setting, "", lines...)
@@ -48,16 +45,29 @@ func TestNoSecretLeaves(t *testing.T) {
 			if least := 2 * len(lines); len(out.rows) < least || len(out.messages) < len(lines)/2 {
 				t.Errorf("%d rows and %d alerts of %d lines", len(out.rows), len(out.messages), len(lines))
 			}
-			for _, groups := range []map[string][]string{at, in} {
-				for name, lines := range groups {
-					if shown := leave(t, "off", "", lines...); s.betrays(strings.Join(shown.rows, "\n")) == "" {
-						t.Errorf("%s: the secret does not show unmasked", name)
-					}
+			shows := map[string]bool{}
+			for _, row := range leave(t, "off", "", lines...).rows {
+				number := invocation.FindStringSubmatch(row)
+				if number == nil || strings.Contains(row, "platform.timeout") || s.betrays(row) == "" {
+					continue
+				}
+				i, _ := strconv.Atoi(number[1])
+				place, encoding, _ := strings.Cut(names[i], "|")
+				shows[place], shows[encoding] = true, true
+			}
+			for _, name := range names {
+				place, encoding, _ := strings.Cut(name, "|")
+				// A request's ID is the secret itself then, and a key has no blanks.
+				exempt := strings.HasSuffix(place, "RequestID") || strings.HasSuffix(place, "Module") && strings.Contains(s.value, " ")
+				if !shows[encoding] || !shows[place] && !exempt {
+					t.Errorf("%s: the secret does not show unmasked", name)
 				}
 			}
 		})
 	}
 }
+
+var invocation = regexp.MustCompile(`(?m)^request_id: request-(\d+)-`)
 
 func (s secret) mustNotLeave(t *testing.T, out *sink) {
 	t.Helper()
