@@ -16,10 +16,11 @@ const firstLineTime = 50 * time.Millisecond
 // firstLine makes the key that the last-resort lines will be signed with and
 // commits to it in the log. It must be called before the process registers:
 // Lambda starts the function after that, and what the log has before the
-// function could print is what `logtable replay` believes.
-func firstLine(log *diag.Logger, stderr *diag.Async) *signing.Key {
+// function could print is what `logtable replay` believes. It is not masked: an
+// expression of LOGTABLE_REDACT must not undo it.
+func firstLine(stderr *diag.Async) *signing.Key {
 	key := signing.New()
-	log.Say(slog.LevelInfo, "started", "", signing.Commitment, key.Commitment())
+	diag.New(stderr).Say(slog.LevelInfo, "started", "", signing.Commitment, key.Commitment())
 	stderr.Flush(firstLineTime)
 	return key
 }

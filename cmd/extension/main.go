@@ -23,7 +23,6 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
-	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
@@ -89,7 +88,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 	}
 	var key *signing.Key
 	if ok && alone {
-		key = firstLine(log, stderr)
+		key = firstLine(stderr)
 	}
 	// Beside the registration, which waits for Lambda: the port is not needed
 	// before there is an answer.
@@ -128,6 +127,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 // if Logtable must stay a silent guest.
 func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	cfg, problems := config.Load(os.Getenv, os.Environ())
+	log.Mask(cfg.Masking.JSON)
 	ok = true
 	for _, p := range problems {
 		log.Say(slog.LevelWarn, p.Message, p.Advice, "variable", p.Variable)
@@ -225,12 +225,10 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, Mapping: cfg.Fields, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), Flush: flushes[cfg.Flush], FlushTimeout: cfg.FlushTimeout,
 		Concurrent: concurrent, Snapshot: os.Getenv(initializationType) == snapStart, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
+		Redact: cfg.Masking,
 	}
 	if dynamodb != nil && cfg.Alerts.On() {
 		c.Alerts = alerts(cfg, dynamodb, refresh, reg, warn)
-	}
-	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
-		c.Redact = r
 	}
 	if listener == nil {
 		a = agent.New(c) // a silent guest

@@ -21,6 +21,7 @@ import (
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -76,12 +77,6 @@ type Receiver interface {
 	Counts() logsapi.Counts
 }
 
-// A Redactor masks what nobody should read.
-type Redactor interface {
-	String(string) string
-	JSON(object string) string
-}
-
 // A Marker leaves a mark that the next process finds if this one does not end
 // properly.
 type Marker interface {
@@ -103,7 +98,7 @@ type Config struct {
 	Module       string         // of lines that name none
 	MaxLines     int            // 0 for no limit
 	Platform     Platform
-	Redact       Redactor // nil for none
+	Redact       *redact.Redactor // nil masks nothing
 	Flush        Flush
 	FlushTimeout time.Duration
 	// Marker keeps the mark of a process that has not ended properly; nil for
@@ -178,7 +173,7 @@ func New(cfg Config) *Agent {
 	}
 	a := &Agent{
 		cfg:     cfg,
-		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain, Mapping: cfg.Mapping}),
+		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain, Mapping: cfg.Mapping, Head: heads(cfg.Redact)}),
 		tracker: tracker{concurrent: cfg.Concurrent},
 		woken:   make(chan struct{}),
 		jobs:    make(chan job, maxJobs),

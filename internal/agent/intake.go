@@ -150,36 +150,12 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 		a.count(&a.counts.invalid, 1)
 	}
 	a.urgent = a.urgent || line.Level.Error
-	a.redact(&line)
 	var entry store.Entry
 	entry, a.message = a.entryIn(a.message, &line, id, at)
 	a.add(entry)
 	if cap(a.message) > keptMessage {
 		a.message = nil
 	}
-}
-
-// redact masks what nobody should read, in every part, before anything is cut,
-// keyed or stored.
-func (a *Agent) redact(line *parse.Line) {
-	r := a.cfg.Redact
-	if r == nil {
-		return
-	}
-	for _, part := range []*string{&line.Locator, &line.Text, &line.Exception, &line.Module, &line.Raw} {
-		*part = r.String(*part)
-	}
-	line.Fields = r.JSON(line.Fields)
-	for i := range line.Issues {
-		line.Issues[i] = r.String(line.Issues[i])
-	}
-}
-
-func (a *Agent) redacted(s string) string {
-	if a.cfg.Redact == nil {
-		return s
-	}
-	return a.cfg.Redact.String(s)
 }
 
 // entry is the row of a line, without keys.
@@ -190,7 +166,7 @@ func (a *Agent) entry(line *parse.Line, id string, at time.Time) store.Entry {
 
 // entryIn is entry with a buffer, which it returns for the next one. The entry's
 // message is a part of it: an Entry is read by Add only, and a copy for each row
-// was the way's last allocation.
+// was the way's last allocation. What nobody should read is masked in it.
 func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (store.Entry, []byte) {
 	message, exceptionAt := line.AppendMessage(buf[:0])
 	locator := line.Locator
@@ -204,8 +180,10 @@ func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (
 	if module == "" {
 		module = a.cfg.Module
 	}
-	return store.Entry{
+	entry := store.Entry{
 		Time: at, Error: line.Level.Error, Level: line.Level.Name, Locator: locator, Module: module, RequestID: id,
 		Message: unsafe.String(unsafe.SliceData(message), len(message)), ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
-	}, message
+	}
+	a.redact(&entry)
+	return entry, message
 }

@@ -94,7 +94,7 @@ func (a *Agent) ended(r platform, at time.Time, report bool) {
 	if news {
 		a.traffic.ended(r.requestID, at)
 	} else {
-		tail = nil // the next attempt's
+		tail = []string{} // what is printed now is the next attempt's
 	}
 	locator := r.death()
 	if a.complete(attempt.number, r, report) || locator == "" || attempt.told {
@@ -114,7 +114,7 @@ type death struct {
 	locator string
 	record  platform
 	at      time.Time // of the first signal
-	tail    []string  // the last lines that the function printed
+	tail    []string  // the last lines that the function printed, see tail.lines
 	// awaitsReport: only the report tells whether the process ran out of
 	// memory, and Lambda makes it when we have called next.
 	awaitsReport bool
@@ -128,6 +128,9 @@ func (a *Agent) die(d death) {
 		return
 	}
 	a.initTold = a.initTold || d.attempt == 0
+	if d.tail == nil {
+		d.tail = a.tracker.tailOf(d.id)
+	}
 	a.deaths = append(a.deaths, d)
 }
 
@@ -161,7 +164,7 @@ func (a *Agent) dieAtTheEnd(reason string) {
 	}
 	running.told = true
 	a.die(death{
-		id: running.id, attempt: running.number, locator: locator, at: a.cfg.Now(), tail: a.tracker.tailOf(running.id),
+		id: running.id, attempt: running.number, locator: locator, at: a.cfg.Now(),
 	})
 }
 
@@ -219,7 +222,7 @@ func (a *Agent) deathEntry(d death) store.Entry {
 		line.Level = level
 	}
 	if len(d.tail) > 0 {
-		line.Exception = a.redacted("Last lines:\n" + strings.Join(d.tail, "\n"))
+		line.Exception = a.lastLines(d.tail)
 	}
 	return a.entry(&line, d.id, d.at)
 }

@@ -114,9 +114,11 @@ type Config struct {
 	// Platform says which platform events become rows: LOGTABLE_PLATFORM as
 	// errors (default), all or none.
 	Platform string
-	// Redact is LOGTABLE_REDACT, which package redact reads: secrets (default),
-	// all, off, or regular expressions.
-	Redact string
+	// Redact is LOGTABLE_REDACT, which package redact reads: words (secrets by
+	// default, all, off) and regular expressions. Masking is what it says,
+	// never nil.
+	Redact  string
+	Masking *redact.Redactor
 	// Packed has informational lines share items: LOGTABLE_LAYOUT=packed;
 	// the default, line, is an item each.
 	Packed bool
@@ -175,7 +177,7 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	c.SpillBytes = l.bytes(SpillBytes, -1, 0, 1<<40, "64MB")
 	c.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20, "1MB")
 	c.Platform = l.choice(PlatformRows, "errors", "all", "none")
-	c.Redact = l.redact()
+	c.Redact, c.Masking = l.redact()
 	c.Alerts = l.alerts(c.Scale)
 	c.Packed = l.choice(Layout, "line", "packed") == "packed"
 	c.Shards = l.integer(Shards, 1, 1, MaxShards, 2)
@@ -560,13 +562,15 @@ func (l *loader) fields() *parse.Mapping {
 	return m
 }
 
-func (l *loader) redact() string {
+func (l *loader) redact() (setting string, r *redact.Redactor) {
 	v := strings.TrimSpace(l.getenv(Redact))
-	if _, err := redact.New(v); err != nil {
-		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets, all, or regular expressions separated by semicolons")
-		return ""
+	r, err := redact.New(v)
+	if err != nil {
+		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets or all, and regular expressions, separated by semicolons")
+		r, _ = redact.New("") // secrets, which is never refused
+		return "", r
 	}
-	return v
+	return v, r
 }
 
 const maxDefaultBuffer = 64 << 20

@@ -98,7 +98,13 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_PLATFORM", "ALL", true, func(c config.Config) bool { return c.Platform == "all" }},
 		{"LOGTABLE_PLATFORM", "some", false, func(c config.Config) bool { return c.Platform == "errors" }},
 		{"LOGTABLE_REDACT", "all", true, func(c config.Config) bool { return c.Redact == "all" }},
-		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" }},
+		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" && masks(c, true, false) }},
+		{"LOGTABLE_REDACT", "", true, func(c config.Config) bool { return masks(c, true, false) }},
+		{"LOGTABLE_REDACT", " x\\d ", true, func(c config.Config) bool { return masks(c, true, true) }},
+		{"LOGTABLE_REDACT", "secrets; x\\d", true, func(c config.Config) bool { return masks(c, true, true) }},
+		{"LOGTABLE_REDACT", "Off; x\\d", true, func(c config.Config) bool { return masks(c, false, true) }},
+		{"LOGTABLE_REDACT", "off", true, func(c config.Config) bool { return c.Masking.Off() }},
+		{"LOGTABLE_REDACT", "off;all", false, func(c config.Config) bool { return masks(c, true, false) }},
 		{"LOGTABLE_LAYOUT", "Packed", true, func(c config.Config) bool { return c.Packed }},
 		{"LOGTABLE_LAYOUT", "line", true, func(c config.Config) bool { return !c.Packed }},
 		{"LOGTABLE_LAYOUT", "zip", false, func(c config.Config) bool { return !c.Packed }},
@@ -167,6 +173,12 @@ func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
 			t.Errorf("%s MB: buffer of %d bytes, %d alone", memory, c.BufferBytes, c.BufferAlone)
 		}
 	}
+}
+
+// masks reports whether the setting masks secrets, and what is an x and a digit.
+func masks(c config.Config, secret, own bool) bool {
+	const key = "AKIAIOSFODNN7EXAMPLE"
+	return (c.Masking.String(key) != key) == secret && (c.Masking.String("x1") != "x1") == own
 }
 
 func FuzzLoad(f *testing.F) {

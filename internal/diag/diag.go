@@ -42,6 +42,7 @@ type Logger struct {
 	causes  map[string]*cause
 	crowded cause // all that found no room in causes
 	said    int
+	out     output
 }
 
 // A cause is what is known of one key. What was last said of it may differ from
@@ -83,15 +84,41 @@ func (c *cause) idle(now time.Time) bool {
 
 // New returns a Logger that writes to w, usually os.Stderr.
 func New(w io.Writer) *Logger {
-	h := slog.NewJSONHandler(w, &slog.HandlerOptions{
+	l := &Logger{now: time.Now, causes: make(map[string]*cause), out: output{w: w}}
+	l.log = slog.New(slog.NewJSONHandler(&l.out, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.MessageKey {
 				a.Key = "logtable" // marks the line as ours among the function's
 			}
 			return a
 		},
-	})
-	return &Logger{log: slog.New(h), now: time.Now, causes: make(map[string]*cause)}
+	}))
+	return l
+}
+
+// Mask has every line that is written from now on, a JSON object, masked first: an
+// error may repeat what nobody should read, such as a request that was refused.
+// mask is called by one goroutine at a time and must not call the Logger.
+func (l *Logger) Mask(mask func(object string) string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out.mask = mask
+}
+
+// An output writes lines. It is used with the Logger's mu held.
+type output struct {
+	w    io.Writer
+	mask func(string) string // nil for none
+}
+
+func (o *output) Write(line []byte) (int, error) {
+	if o.mask == nil {
+		return o.w.Write(line)
+	}
+	return o.w.Write([]byte(o.mask(string(line))))
 }
 
 // Say writes one line. advice says what to do next; "" leaves it out.

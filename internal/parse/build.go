@@ -16,6 +16,9 @@ import (
 const (
 	maxQuoted = 60  // of a value
 	maxBeside = 500 // of the text beside an object
+
+	// maxSeen is how many more are shown to Options.Head.
+	maxSeen = 64 << 10
 )
 
 // replacement is U+FFFD; it stands for bytes that are no UTF-8.
@@ -96,14 +99,14 @@ func (p *Parser) printed(text []byte) string {
 	return p.view(b.printed(text))
 }
 
-// beside is the issue for text beside a line's object. where says on which
+// issueBeside is the issue for text beside a line's object. where says on which
 // side.
-func beside(where string, text []byte) string {
+func (p *Parser) issueBeside(where string, text []byte) string {
 	size := ""
 	if len(text) > maxBeside {
 		size = fmt.Sprintf(" of %d bytes", len(text))
 	}
-	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, quote(text, maxBeside))
+	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, p.quote(text, maxBeside))
 }
 
 func (b *builder) issue(format string, args ...any) {
@@ -148,9 +151,9 @@ func (b *builder) locator(value jsontext.Value) span {
 		if isInteger(value) {
 			return b.raw(value)
 		}
-		b.issue("locator %s is not an integer: write it as a string", quote(value, maxQuoted))
+		b.issue("locator %s is not an integer: write it as a string", b.p.quote(value, maxQuoted))
 	default:
-		b.issue("locator is %s: %s", describe(value), example)
+		b.issue("locator is %s: %s", b.describe(value), example)
 	}
 	return span{}
 }
@@ -166,11 +169,11 @@ func (b *builder) level(value jsontext.Value) (Level, bool) {
 	case '"':
 		l, ok := find(b.p.scale, bytes.TrimSpace(b.p.memberName(value)))
 		if !ok {
-			b.issue("level %s is not on the scale: write one of %s", quote(value, maxQuoted), b.p.scale)
+			b.issue("level %s is not on the scale: write one of %s", b.p.quote(value, maxQuoted), b.p.scale)
 		}
 		return l, ok
 	}
-	b.issue("level is %s: write one of %s", describe(value), b.p.scale)
+	b.issue("level is %s: write one of %s", b.describe(value), b.p.scale)
 	return Level{}, false
 }
 
@@ -182,7 +185,7 @@ func (b *builder) string(name string, value jsontext.Value) span {
 	case '"':
 		return b.unquote(value)
 	}
-	b.issue("%s is %s: write a string", name, describe(value))
+	b.issue("%s is %s: write a string", name, b.describe(value))
 	return span{}
 }
 
@@ -195,7 +198,7 @@ func (b *builder) exception(value jsontext.Value) span {
 		b.p.arena = b.p.render(b.p.arena, value, 0)
 		return b.clean(from)
 	case 'f', 't', '0':
-		b.issue("exception is %s: write a string or an object", describe(value))
+		b.issue("exception is %s: write a string or an object", b.describe(value))
 		return span{}
 	}
 	return b.string("exception", value)
@@ -303,12 +306,12 @@ func isInteger(number []byte) bool {
 }
 
 // describe names a value of the wrong type.
-func describe(value jsontext.Value) string {
+func (b *builder) describe(value jsontext.Value) string {
 	switch value.Kind() {
 	case 'n':
 		return "null"
 	case '0':
-		return "the number " + quote(value, maxQuoted)
+		return "the number " + b.p.quote(value, maxQuoted)
 	case 't', 'f':
 		return string(value)
 	case '[':
@@ -316,28 +319,23 @@ func describe(value jsontext.Value) string {
 	case '{':
 		return "an object"
 	}
-	return quote(value, maxQuoted)
+	return b.p.quote(value, maxQuoted)
 }
 
 // quote repeats a value in an issue, cut after at most limit bytes.
-func quote(value []byte, limit int) string {
+func (p *Parser) quote(value []byte, limit int) string {
 	value = trimSpace(value)
-	long := len(value) > limit
-	if long {
-		value = value[:limit]
-		for len(value) > limit-utf8.UTFMax && !utf8.Valid(value[len(value)-1:]) {
-			value = value[:len(value)-1]
-		}
+	value = bytes.ReplaceAll(value[:min(len(value), limit+maxSeen)], []byte{0}, []byte("\u2400"))
+	return p.head(string(bytes.ToValidUTF8(value, replacement)), limit)
+}
+
+// head is the Head of a Parser that is given none.
+func head(text string, n int) string {
+	if len(text) <= n {
+		return text
 	}
-	value = bytes.ToValidUTF8(bytes.ReplaceAll(value, []byte{0}, []byte("\u2400")), replacement)
-	if len(value) > limit { // replacements are longer than what they stand for
-		long = true
-		for value = value[:limit]; !utf8.Valid(value); {
-			value = value[:len(value)-1]
-		}
+	for !utf8.RuneStart(text[n]) {
+		n--
 	}
-	if long {
-		return string(value) + "…"
-	}
-	return string(value)
+	return text[:n] + "…"
 }

@@ -172,10 +172,10 @@ func (p *Parser) close(text []byte, at passage, next int, s *search) {
 		return
 	}
 	if len(front) > 0 {
-		line.Issues = append(line.Issues, beside("stands in front of", front))
+		line.Issues = append(line.Issues, p.issueBeside("stands in front of", front))
 	}
 	if tail = trimSpace(tail); len(tail) > 0 {
-		line.Issues = append(line.Issues, beside("follows", tail))
+		line.Issues = append(line.Issues, p.issueBeside("follows", tail))
 	}
 }
 
