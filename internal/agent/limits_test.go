@@ -62,6 +62,7 @@ func TestLimits(t *testing.T) {
 		{"shortGaps", shortGaps, "busy is what had so many short gaps in a row", "TestBusyTrafficIsNotHeld"},
 		{"keptMessage", keptMessage, "a long line's buffer is not kept for life", "TestALongLinesBufferIsNotKept"},
 		{"tailLines", tailLines, "a death tells the last lines", "TestTailIsBounded"},
+		{"tailRoom", tailRoom, "and is kept with so much, to be masked whole", "TestTailIsBounded"},
 		{"tailBytes", tailBytes, "and so much of each", "TestTailIsBounded"},
 	} {
 		if !strings.Contains(sources, "func "+limit.test+"(") {
@@ -127,11 +128,17 @@ func TestTailIsBounded(t *testing.T) {
 	for _, record := range kept.ring {
 		size += cap(record)
 	}
-	if size > 10*2*1024 {
+	if size > 64<<10 {
 		t.Errorf("the tail of one invocation takes %d bytes", size)
 	}
-	lines := kept.lines()
-	if len(lines) != 10 || len(lines[0]) > 512+len("…") {
-		t.Errorf("%d lines of %d bytes are told", len(lines), len(lines[0]))
+	a := New(Config{Store: emptyStore(), Scale: parse.DefaultScale()})
+	told := strings.Split(a.lastLines(kept.lines()), "\n")
+	if len(told) != 11 { // and what they are
+		t.Fatalf("%d lines are told", len(told))
+	}
+	for _, line := range told {
+		if len(line) > 512+len("…") {
+			t.Errorf("a line of %d bytes is told", len(line))
+		}
 	}
 }

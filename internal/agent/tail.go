@@ -25,6 +25,15 @@ type tail struct {
 	next int
 }
 
+// empty forgets the lines and keeps their memory.
+func (t *tail) empty() *tail {
+	for i := range t.ring {
+		t.ring[i] = t.ring[i][:0]
+	}
+	t.next = 0
+	return t
+}
+
 // add copies the head of a record.
 func (t *tail) add(record []byte) {
 	t.ring[t.next] = append(t.ring[t.next][:0], record[:min(len(record), tailRoom)]...)

@@ -43,7 +43,8 @@ type tracker struct {
 	done    []attempt // the last ends, oldest first
 	lastEnd time.Time // the latest of an invocation whose start was seen, by event time
 
-	before tail // what was printed when nothing was open: init, and late lines
+	before tail  // what was printed when nothing was open: init, and late lines
+	spare  *tail // empty, for the next invocation; nil for none
 
 	number int // of attempts so far
 	lines  int // informational lines that belong to no invocation's budget
@@ -72,7 +73,10 @@ func (t *tracker) start(id string, at time.Time) {
 		return
 	}
 	o := t.newAttempt(id, at)
-	o.tail = new(tail)
+	if o.tail = t.spare; o.tail == nil {
+		o.tail = new(tail)
+	}
+	t.spare = nil
 	if t.concurrent {
 		t.forgetLost(at)
 	}
@@ -152,7 +156,10 @@ func (t *tracker) end(id string, at time.Time, trouble, report bool) (e *attempt
 // close moves an attempt from those that are open to those that have ended.
 func (t *tracker) close(e attempt) *attempt {
 	t.open = slices.DeleteFunc(t.open, func(o attempt) bool { return o.number == e.number })
-	e.tail = nil
+	if e.tail != nil {
+		t.spare = e.tail.empty()
+		e.tail = nil
+	}
 	if len(t.done) >= maxDone {
 		t.done = append(t.done[:0], t.done[1:]...)
 	}
