@@ -97,6 +97,11 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 	} else {
 		listening <- nil
 	}
+	threads := make(chan struct{})
+	go func() {
+		defer close(threads)
+		spareThreads()
+	}()
 	reg, concurrent, err := register(ctx, client)
 	if err != nil {
 		log.Say(slog.LevelError, "Lambda refuses the registration: Logtable exits", "check that the file's name in /opt/extensions is the extension's", "error", err.Error())
@@ -113,6 +118,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 	}
 	stderr.Grow(cfg.LastResortBytes)
 	a := wire(cfg, client, listener, reg, concurrent, log, stderr)
+	<-threads
 	if err := a.Run(ctx); errors.Is(err, agent.ErrLost) {
 		return 1
 	}
