@@ -17,7 +17,7 @@ import (
 // one can be made, for which the Go runtime would end the process. It lives to
 // SHUTDOWN, and every line is stored, in the log, or counted.
 func TestNoThreadIsLeft(t *testing.T) {
-	rounds := many(t, "LOGTABLE_TEST_THREADS", 3)
+	rounds := many(t, "LOGTABLE_TEST_THREADS", 2)
 	for _, tc := range []struct {
 		name    string
 		lines   int
@@ -28,7 +28,7 @@ func TestNoThreadIsLeft(t *testing.T) {
 		{name: "a healthy table", lines: 2000},
 		{name: "a table that resets", lines: 2000, before: func(s *table.Server) { s.OnRequest(table.ResetBefore(0.5, 1)) }},
 		{name: "a table that hangs at SHUTDOWN", lines: 200, between: func(s *table.Server) { s.Hang() }},
-		{name: "a table that hangs, and the spill in use", lines: 20_000, before: func(s *table.Server) { s.Hang() },
+		{name: "a table that hangs, and the spill in use", lines: 10_000, before: func(s *table.Server) { s.Hang() },
 			between: func(s *table.Server) { heal(t, s) },
 			config: func(c *lambda.Config) { c.Env["LOGTABLE_BUFFER_BYTES"] = "256KB" }},
 	} {
