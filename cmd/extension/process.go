@@ -26,10 +26,10 @@ func limitMemory(buffer int) { debug.SetMemoryLimit(memoryBase + 2*int64(buffer)
 // GOMEMLIMIT are replaced by what suits us, and tracing that GODEBUG asks for
 // would fill the function's log from here as well.
 //
-// Signals that would end the process are ignored: only Lambda's SHUTDOWN
-// does, and a broken standard error must not.
+// Signals that somebody could end the process with are ignored: only Lambda's
+// SHUTDOWN does, and a broken standard error must not.
 func ownProcess() {
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
 	debug.SetGCPercent(gcPercent(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")))
 	if value, dropped := withoutTracing(os.Getenv("GODEBUG")); dropped {
 		os.Setenv("GODEBUG", value)
