@@ -30,7 +30,7 @@ func TestNoThreadIsLeft(t *testing.T) {
 		{name: "a table that hangs at SHUTDOWN", lines: 200, between: func(s *table.Server) { s.Hang() }},
 		{name: "a table that hangs, and the spill in use", lines: 10_000, before: func(s *table.Server) { s.Hang() },
 			between: func(s *table.Server) { heal(t, s) },
-			config: func(c *lambda.Config) { c.Env["LOGTABLE_BUFFER_BYTES"] = "256KB" }},
+			config:  func(c *lambda.Config) { c.Env["LOGTABLE_BUFFER_BYTES"] = "256KB" }},
 	} {
 		for round := range rounds {
 			t.Run(fmt.Sprintf("%s/%d", tc.name, round), func(t *testing.T) {
