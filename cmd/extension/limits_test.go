@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
@@ -25,7 +24,7 @@ func TestLimits(t *testing.T) {
 		holds            func(*testing.T)
 	}{
 		{"registerTime, nobody answers", "9.5 s", "Lambda gives init 10 s, and the log must still say why", func(t *testing.T) {
-			registration(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }, "nobody answers")
+			registration(t, nobody, "nobody answers")
 		}},
 		{"registerTime, an answer that never comes", "9.5 s", "the same", func(t *testing.T) {
 			registration(t, func(r *http.Request) (*http.Response, error) {
@@ -34,7 +33,7 @@ func TestLimits(t *testing.T) {
 			}, "nobody answers")
 		}},
 		{"registerTime, a refusal", "9.5 s", "the same", func(t *testing.T) {
-			registration(t, answer(403, `{"errorType":"Extension.InvalidExtensionName","errorMessage":"no such file"}`), "Lambda refuses")
+			registration(t, refusal("InvalidExtensionName"), "Lambda refuses")
 		}},
 		{"maxRegisterPause", "0.5 s", "a proxy that opens is found soon, and refusals are no load", registerPauses},
 		{"memoryBase", "12 MiB", "the collector's work would let the heap grow", memoryLimit},
@@ -56,6 +55,13 @@ func answer(status int, body string) api {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 	}
+}
+
+func nobody(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
+
+// refusal is Lambda's answer of a type.
+func refusal(kind string) api {
+	return answer(403, `{"errorType":"Extension.`+kind+`","errorMessage":"m"}`)
 }
 
 func registration(t *testing.T, f api, message string) {
@@ -115,13 +121,12 @@ func TestUnregistered(t *testing.T) {
 		f               api
 		message, advice string
 	}{
-		{"nobody there", func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
-			"nobody answers", "AWS_LAMBDA_RUNTIME_API names 127.0.0.1:9001"},
-		{"wrong name", answer(403, `{"errorType":"Extension.InvalidExtensionName","errorMessage":"m"}`), "Lambda refuses", "file's name"},
-		{"an internal one", answer(403, `{"errorType":"Extension.InvalidEventType","errorMessage":"SHUTDOWN: ShutdownEventNotSupportedForInternalExtension"}`),
+		{"nobody there", nobody, "nobody answers", "AWS_LAMBDA_RUNTIME_API names 127.0.0.1:9001"},
+		{"wrong name", refusal("InvalidExtensionName"), "Lambda refuses", "file's name"},
+		{"an internal one", refusal("InvalidEventType"),
 			"Lambda refuses", "file's name"},
-		{"too many", answer(403, `{"errorType":"Extension.TooManyExtensions","errorMessage":"m"}`), "too many", "remove one"},
-		{"twice", answer(403, `{"errorType":"Extension.InvalidExtensionState","errorMessage":"m"}`), "registered already", "once only"},
+		{"too many", refusal("TooManyExtensions"), "too many", "remove one"},
+		{"twice", refusal("InvalidExtensionState"), "registered already", "once only"},
 		{"a proxy without its goal", answer(502, `<html>`), "fails", "proxy"},
 		{"container error", answer(500, `{"errorType":"x","errorMessage":"m"}`), "fails", "proxy"},
 		{"a web page", answer(200, `<html>`), "something else", "proxy"},
@@ -135,7 +140,7 @@ func TestUnregistered(t *testing.T) {
 				t.Fatal("registered")
 			}
 			if m, a := unregistered(err, "127.0.0.1:9001"); !strings.Contains(m, tc.message) || !strings.Contains(a, tc.advice) {
-				t.Error(fmt.Sprintf("%v: %q, %q", err, m, a))
+				t.Errorf("%v: %q, %q", err, m, a)
 			}
 		})
 	}

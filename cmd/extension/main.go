@@ -212,7 +212,8 @@ func openSpill(cfg config.Config, log *diag.Logger) (*spill.Spill, spill.Found) 
 		return nil, found
 	}
 	if dir := sp.Dir(); dir != filepath.Clean(cfg.SpillDir) {
-		log.Say(slog.LevelInfo, "LOGTABLE_SPILL_DIR is used by others as well: Logtable keeps to a folder of its own in it", "to choose the folder, name one that does not exist yet", "folder", dir)
+		log.Say(slog.LevelInfo, "LOGTABLE_SPILL_DIR is used by others as well: Logtable keeps to a folder of its own in it",
+			"to choose the folder, name one that does not exist yet", "folder", dir)
 	}
 	if found.Damaged+found.Refused > 0 {
 		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "", "damaged records", found.Damaged, "strange files", found.Refused)

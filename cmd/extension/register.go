@@ -60,7 +60,8 @@ func register(ctx context.Context, client *extapi.Client) (reg extapi.Registrati
 // unregistered says why there is no registration, and what to do: addr is what
 // AWS_LAMBDA_RUNTIME_API names.
 func unregistered(err error, addr string) (message, advice string) {
-	proxy := "AWS_LAMBDA_RUNTIME_API names " + addr + ": if another layer or the function has set it to a proxy, that must listen and answer before init ends"
+	proxy := "AWS_LAMBDA_RUNTIME_API names " + addr +
+		": if another layer or the function has set it to a proxy, that must listen and answer before init ends"
 	var refusal *extapi.Error
 	var unreachable *url.Error
 	switch {
@@ -97,7 +98,8 @@ func claims(addr string, ok bool, log *diag.Logger) <-chan claim {
 		c.release = release
 		switch {
 		case !alone:
-			log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
+			log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing",
+				"attach one only, as a layer or in the image")
 		case ok:
 			c.listener = listen(log)
 		}
@@ -108,7 +110,8 @@ func claims(addr string, ok bool, log *diag.Logger) <-chan claim {
 func listen(log *diag.Logger) *logsapi.Listener {
 	l, err := logsapi.Listen()
 	if err != nil {
-		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "", "error", err.Error())
+		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "",
+			"error", err.Error())
 		return nil
 	}
 	return l
@@ -116,15 +119,18 @@ func listen(log *diag.Logger) *logsapi.Listener {
 
 // subscribe asks for telemetry and reports whether any will come. Without it
 // nothing is ever waited for.
-func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *logsapi.Listener, buffering logsapi.Buffering, log *diag.Logger) bool {
+func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *logsapi.Listener,
+	buffering logsapi.Buffering, log *diag.Logger) bool {
 	err := logsapi.Subscribe(ctx, client.HTTP(), addr, id, l.URI(), buffering)
 	switch {
 	case err == nil:
 		return true
 	case errors.Is(err, logsapi.ErrNotDelivering):
-		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(), "to see Logtable work on a laptop, run `logtable demo`")
+		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(),
+			"to see Logtable work on a laptop, run `logtable demo`")
 	default:
-		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "", "error", err.Error())
+		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "",
+			"error", err.Error())
 	}
 	return false
 }

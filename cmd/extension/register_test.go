@@ -119,7 +119,9 @@ func TestAStandardErrorThatNobodyReads(t *testing.T) {
 	}))
 	defer lambda.Close()
 	cmd := exec.Command(extension)
-	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(lambda.URL, "http://"), "LOGTABLE_LEVEL=nonsense", "LOGTABLE_SPILL_BYTES=0"}
+	cmd.Env = []string{
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(lambda.URL, "http://"), "LOGTABLE_LEVEL=nonsense", "LOGTABLE_SPILL_BYTES=0",
+	}
 	for name, value := range raceEnv {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
