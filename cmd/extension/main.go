@@ -81,32 +81,21 @@ func guest(ctx context.Context, client *extapi.Client) int {
 
 func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger, stderr *diag.Async) int {
 	cfg, ok := settings(log)
-	release, alone := only(addr)
-	defer release()
-	if !alone {
-		log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
-	}
-	var key *signing.Key
-	if ok && alone {
-		key = firstLine(stderr)
-	}
-	// Beside the registration, which waits for Lambda: the port is not needed
-	// before there is an answer.
-	listening := make(chan *logsapi.Listener, 1)
-	if ok && alone {
-		go func() {
-			defer log.Guard("listen", func() { listening <- nil })
-			listening <- listen(log)
-		}()
-	} else {
-		listening <- nil
-	}
+	claimed, key := claims(addr, ok, log, stderr)
+	threads := make(chan struct{})
+	go func() {
+		defer close(threads)
+		spareThreads()
+	}()
 	reg, concurrent, err := register(ctx, client)
 	if err != nil {
-		log.Say(slog.LevelError, "Lambda refuses the registration: Logtable exits", "check that the file's name in /opt/extensions is the extension's", "error", err.Error())
+		message, advice := unregistered(err, addr)
+		log.Say(slog.LevelError, message+": Logtable exits", advice, "error", err.Error())
 		return 1
 	}
-	listener := <-listening
+	own := <-claimed
+	defer own.release()
+	listener := own.listener
 	buffering := logsapi.Smallest
 	if concurrent {
 		buffering = logsapi.Relaxed
@@ -117,6 +106,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 	}
 	stderr.Grow(cfg.LastResortBytes)
 	a := wire(cfg, client, listener, reg, concurrent, log, stderr, key)
+	<-threads
 	if err := a.Run(ctx); errors.Is(err, agent.ErrLost) {
 		return 1
 	}
@@ -140,61 +130,6 @@ func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	}
 	limitMemory(cfg.BufferBytes)
 	return cfg, ok
-}
-
-func listen(log *diag.Logger) *logsapi.Listener {
-	l, err := logsapi.Listen()
-	if err != nil {
-		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "", "error", err.Error())
-		return nil
-	}
-	return l
-}
-
-const (
-	registerTries = 7 // 50 ms doubled: about 3 s in all
-	registerPause = 50 * time.Millisecond
-
-	initializationType = "AWS_LAMBDA_INITIALIZATION_TYPE"
-	managed            = "lambda-managed-instances"
-	snapStart          = "snap-start"
-)
-
-// register registers for what the platform offers. concurrent is true on
-// Lambda Managed Instances, which have no INVOKE and refuse to be asked for it.
-func register(ctx context.Context, client *extapi.Client) (reg extapi.Registration, concurrent bool, err error) {
-	concurrent = os.Getenv(initializationType) == managed
-	for try := range registerTries {
-		events := []string{extapi.Invoke, extapi.Shutdown}
-		if concurrent {
-			events = events[1:]
-		}
-		reg, err = client.Register(ctx, events...)
-		switch {
-		case err == nil:
-			return reg, concurrent, nil
-		case !concurrent && extapi.InvalidEventType(err):
-			concurrent = true // asked again at once
-		case try < registerTries-1:
-			time.Sleep(registerPause << try)
-		}
-	}
-	return reg, concurrent, err
-}
-
-// subscribe asks for telemetry and reports whether any will come. Without it
-// nothing is ever waited for.
-func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *logsapi.Listener, buffering logsapi.Buffering, log *diag.Logger) bool {
-	err := logsapi.Subscribe(ctx, client.HTTP(), addr, id, l.URI(), buffering)
-	switch {
-	case err == nil:
-		return true
-	case errors.Is(err, logsapi.ErrNotDelivering):
-		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(), "to see Logtable work on a laptop, run `logtable demo`")
-	default:
-		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "", "error", err.Error())
-	}
-	return false
 }
 
 // wire builds the agent, and starts the listener if there is one.
@@ -276,6 +211,10 @@ func openSpill(cfg config.Config, log *diag.Logger) (*spill.Spill, spill.Found) 
 	if err != nil {
 		log.Say(slog.LevelWarn, "nothing is kept on /tmp: what DynamoDB does not take waits in memory only", "see LOGTABLE_SPILL_DIR", "error", err.Error())
 		return nil, found
+	}
+	if dir := sp.Dir(); dir != filepath.Clean(cfg.SpillDir) {
+		log.Say(slog.LevelInfo, "LOGTABLE_SPILL_DIR is used by others as well: Logtable keeps to a folder of its own in it",
+			"to choose the folder, name one that does not exist yet", "folder", dir)
 	}
 	if found.Damaged+found.Refused > 0 {
 		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "", "damaged records", found.Damaged, "strange files", found.Refused)
