@@ -37,7 +37,7 @@ func newDisk(t *testing.T) *disk {
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(image, 32<<20); err != nil {
+	if err := os.Truncate(image, 256<<20); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(d.path, 0o700); err != nil {
@@ -88,8 +88,17 @@ func (d *disk) goOn() {
 	}
 }
 
-// startOn is start with the spill on d, whose 64 MiB that are left free are more
-// than it has.
+// soakDisk is where a soak has its spill, and what makes that stall and go on;
+// nil where that cannot be done.
+func soakDisk(t *testing.T) (dir string, stall, goOn func()) {
+	if os.Geteuid() != 0 {
+		return t.TempDir(), nil, nil
+	}
+	d := newDisk(t)
+	return d.path, d.stall, d.goOn
+}
+
+// startOn is start with the spill on d.
 func startOn(t *testing.T, d *disk) (*lambda.Environment, *table.Server) {
 	return start(t, func(c *lambda.Config) {
 		c.Env["LOGTABLE_SPILL_DIR"] = filepath.Join(d.path, "spill")

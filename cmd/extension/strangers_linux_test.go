@@ -2,11 +2,9 @@ package main_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -26,35 +24,6 @@ func limitDescriptors(pid int) error {
 		return fmt.Errorf("cannot limit the descriptors of process %d: %w", pid, errno)
 	}
 	return nil
-}
-
-// listenerPort is where telemetry is posted to, by the body of a subscription.
-func listenerPort(t *testing.T, subscription []byte) string {
-	var s struct {
-		Destination struct{ URI string }
-	}
-	if err := json.Unmarshal(subscription, &s); err != nil {
-		t.Error(err)
-		return ""
-	}
-	u, err := url.Parse(s.Destination.URI)
-	if err != nil {
-		t.Error(err)
-		return ""
-	}
-	return u.Port()
-}
-
-// portOf is the port of a running environment's extension.
-func portOf(t *testing.T, env *lambda.Environment) string {
-	t.Helper()
-	for _, r := range env.Requests() {
-		if r.Path == "/2022-07-01/telemetry" {
-			return listenerPort(t, r.Body)
-		}
-	}
-	t.Fatal("the extension has not subscribed")
-	return ""
 }
 
 // stranger connects to the extension's port and writes text; the connection
