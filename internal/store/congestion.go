@@ -42,12 +42,14 @@ type congestion struct {
 	longAt   time.Time // when a flush ended last that took as long as patience
 }
 
-// A hold is one flush, for the judgement of it.
+// A hold is one flush.
 type hold struct {
 	began    time.Time
 	written  int // records, when it began
 	troubles int
-	chance   bool // it is a chance
+	chance   bool             // it is a chance
+	last     bool             // it is the end's
+	over     <-chan time.Time // fires when it may wait no longer; nil for never
 }
 
 // mayWait returns how long a flush that begins now may wait at most: none at

@@ -472,8 +472,7 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.leaveBacklog()
-	h := hold{began: s.cfg.Now(), written: s.written, troubles: s.congestion.troubles}
-	var replayed, over <-chan time.Time // fire when the spill, and when all, has had its share of the hold
+	h := hold{began: s.cfg.Now(), written: s.written, troubles: s.congestion.troubles, last: last}
 	switch most := s.mayWait(h.began); {
 	case last:
 		s.hurry()
@@ -488,11 +487,18 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 		if most > 0 {
 			t := time.NewTimer(most)
 			defer t.Stop()
-			over = t.C
+			h.over = t.C
 		}
 	}
+	return s.writeOut(ctx, h)
+}
+
+// writeOut waits until everything is written, or waiting longer is useless. mu
+// must be held.
+func (s *Store) writeOut(ctx context.Context, h hold) error {
+	var replayed <-chan time.Time // fires when the spill has had its share of the hold
 	for s.waiting() > 0 {
-		if !last && s.backlog && s.fresh() == 0 && replayed == nil {
+		if !h.last && s.backlog && s.fresh() == 0 && replayed == nil {
 			t := time.NewTimer(replayHold)
 			defer t.Stop()
 			replayed = t.C
@@ -501,7 +507,7 @@ func (s *Store) flush(ctx context.Context, last bool) error {
 		if s.writers == 0 || (s.health.open && !s.force) {
 			return ErrResting
 		}
-		switch s.await(ctx, replayed, over) {
+		switch s.await(ctx, replayed, h.over) {
 		case spillsShare:
 			if s.fresh() == 0 {
 				return nil
