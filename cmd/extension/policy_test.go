@@ -76,7 +76,7 @@ func grants(t *testing.T) (list []grant) {
 	}
 	names := tpl.Policies()
 	slices.Sort(names)
-	if want := []string{"AlertPolicy", "ReadPolicy", "SampleAlertPolicy", "WritePolicy"}; !slices.Equal(names, want) {
+	if want := []string{"AlertPolicy", "ReadPolicy", "ReplayPolicy", "SampleAlertPolicy", "WritePolicy"}; !slices.Equal(names, want) {
 		t.Errorf("the template has the policies %q, this test knows %q", names, want)
 	}
 	for _, name := range names {
@@ -110,7 +110,7 @@ func grants(t *testing.T) (list []grant) {
 	}
 	advised := &lock.Table{Client: refusing{}, Name: base + "logtable-info", Function: "shop", Window: time.Minute, Max: 1, Now: time.Now}
 	_, err = advised.Acquire(t.Context(), "g")
-	_, statement, found := strings.Cut(err.Error(), "role ")
+	_, statement, found := strings.Cut(err.Error(), "role: ")
 	p, bad := iam.Parse([]byte("[" + statement + "]"))
 	if !found || bad != nil {
 		t.Fatalf("the lock's advice %q: %v", err, bad)
@@ -138,6 +138,7 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 	own, others := lockKeys(t, "shop"), lockKeys(t, "shop-2")
 	for _, g := range grants(t) {
 		writes := strings.Contains(g.where, "WritePolicy") || g.where == "README, policy 1"
+		replays := strings.Contains(g.where, "ReplayPolicy")
 		alerts := g.function != "" || strings.Contains(g.where, "AlertPolicy")
 		for _, arn := range []string{info, errorsTable} {
 			if g.may("dynamodb:BatchWriteItem", arn, days...) != writes {
@@ -148,7 +149,10 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 					t.Errorf("%s: BatchWriteItem of %q is allowed", g.where, key)
 				}
 			}
-			for _, action := range []string{"PutItem", "DeleteItem", "GetItem", "Scan", "DeleteTable", "PartiQLInsert"} {
+			if g.may("dynamodb:PutItem", arn, days...) != replays || g.may("dynamodb:PutItem", arn, "alert#x") {
+				t.Errorf("%s: PutItem of %q: %v", g.where, days, !replays)
+			}
+			for _, action := range []string{"DeleteItem", "GetItem", "Scan", "DeleteTable", "PartiQLInsert"} {
 				if g.may("dynamodb:"+action, arn, days...) || g.may("dynamodb:"+action, arn) {
 					t.Errorf("%s: %s is allowed", g.where, action)
 				}

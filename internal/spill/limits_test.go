@@ -30,6 +30,8 @@ func TestLimits(t *testing.T) {
 		{"defaultKeepFree", defaultKeepFree, 64 << 20, "/tmp is the function's", "TestRoomIsLeftByDefault"},
 		{"blockSize", blockSize, 4096, "many small files cost more than they hold", "TestMaxBytesBoundsTheFiles"},
 		{"few", few, 16, "looking for vanished files costs each invocation", "TestOnlyFewFilesAreLookedAt"},
+		{"patience", int64(patience), 500e6, "nobody is held for a disk that stalls", "TestAStalledDiskIsWaitedForOnce"},
+		{"lastPatience", int64(lastPatience), 100e6, "SHUTDOWN has two seconds", "TestAtTheEndAStalledDiskIsHardlyWaitedFor"},
 		{"keptBuffer", keptBuffer, 64 << 10, "a burst's memory is not kept for life", "TestABurstsMemoryIsGivenUp"},
 	}
 	files, err := filepath.Glob("*_test.go")

@@ -11,22 +11,25 @@ import (
 var ErrStalled = errors.New("the file system has stopped answering")
 
 const (
-	// patience is how long an operation of a Patient is waited for: far longer
-	// than the page cache needs, and far shorter than anybody may be held.
-	patience = 200 * time.Millisecond
+	// patience is how long an operation of a Patient is waited for: longer than
+	// a starved processor needs for what the page cache takes, and shorter than
+	// anybody may be held. lastPatience is that at the end of the process.
+	patience     = 500 * time.Millisecond
+	lastPatience = 100 * time.Millisecond
 	// frozenFor is by how much that must be overrun before the process is taken
 	// to have been frozen meanwhile.
 	frozenFor = time.Second
 )
 
 // A Patient is a Spill for those who must not wait for a disk that stalls. An
-// operation that takes longer than 200 ms is left behind: it goes on, and until
+// operation that takes longer than 500 ms is left behind: it goes on, and until
 // it is done every other one returns ErrStalled at once. Its methods are the
 // Spill's, and may be called from any goroutine.
 type Patient struct {
 	s        *Spill
 	records  atomic.Int64 // as the last operation left them
 	vanished atomic.Int64 // records that are not reported yet
+	hurried  atomic.Bool  // the end of the process is near
 
 	mu    sync.Mutex // guards what follows; never held during I/O
 	stuck int        // operations that were left behind and are not done
@@ -40,6 +43,10 @@ func NewPatient(s *Spill) *Patient {
 	p.records.Store(int64(s.Records()))
 	return p
 }
+
+// Hurry has operations waited for 100 ms only from now on: the process is about
+// to end.
+func (p *Patient) Hurry() { p.hurried.Store(true) }
 
 // An operation is one call of the Spill.
 type operation struct {
@@ -75,8 +82,12 @@ func (p *Patient) run(op *operation, needed bool) bool {
 
 // wait waits for an operation, and leaves it behind if that takes too long.
 func (p *Patient) wait(op *operation) (done bool) {
-	planned := time.Now().Add(patience)
-	t := time.NewTimer(patience)
+	limit := patience
+	if p.hurried.Load() {
+		limit = lastPatience
+	}
+	planned := time.Now().Add(limit)
+	t := time.NewTimer(limit)
 	defer t.Stop()
 	for {
 		select {
@@ -87,8 +98,8 @@ func (p *Patient) wait(op *operation) (done bool) {
 		if time.Since(planned) <= frozenFor {
 			return !p.leave(op)
 		}
-		planned = time.Now().Add(patience)
-		t.Reset(patience)
+		planned = time.Now().Add(limit)
+		t.Reset(limit)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -109,4 +110,29 @@ func TestAPanicOfTheSpillIsItsCallers(t *testing.T) {
 		}
 	}()
 	p.run(&operation{call: func() { panic("a bug") }}, false)
+}
+
+func TestAtTheEndAStalledDiskIsHardlyWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for hurried, want := range map[bool]time.Duration{false: 500 * time.Millisecond, true: 100 * time.Millisecond} {
+			s, _, err := Open(Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 1 << 20, KeepFree: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := NewPatient(s)
+			if hurried {
+				p.Hurry()
+			}
+			release, began := make(chan struct{}), time.Now()
+			if p.run(&operation{call: func() { <-release }}, false) {
+				t.Error("an operation that stalls was waited for")
+			}
+			if took := time.Since(began); took != want {
+				t.Errorf("hurried %v: waited for %v, want %v", hurried, took, want)
+			}
+			close(release)
+			synctest.Wait()
+			s.Close()
+		}
+	})
 }

@@ -558,6 +558,9 @@ func (s *Store) hurry() {
 		return
 	}
 	s.force = true
+	if s.spill != nil {
+		s.spill.Hurry()
+	}
 	for t := range s.tables {
 		s.tables[t].blockedUntil = time.Time{}
 	}
