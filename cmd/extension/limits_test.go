@@ -108,7 +108,7 @@ func memoryLimit(t *testing.T) {
 
 func spareThreadsCount(t *testing.T) {
 	for processors := 1; processors <= 6; processors++ { // Lambda has up to 6
-		if n := threads(processors); n < 8 || n > 16 {
+		if n := threads(processors); n < 7 || n > 16 {
 			t.Errorf("%d processors: %d threads", processors, n)
 		}
 	}

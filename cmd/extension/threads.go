@@ -16,18 +16,17 @@ import (
 //
 //   - one a processor, running our code or the garbage collector's;
 //   - one in the poller, where nothing runs;
-//   - blocked on a disk or a pipe: the spill (which has one lock), the mark,
-//     standard error, and the files of the resolver, of TLS or of what an event
-//     left behind at its bound: four;
+//   - blocked on a disk or a pipe: the spill (which has one lock, the mark's,
+//     too), standard error, and the files of the resolver or of TLS: three;
 //   - in a call to the network that takes longer than the 20 µs after which
-//     the runtime gives its processor to another thread: three. There are ten
+//     the runtime gives its processor to another thread: two. There are ten
 //     goroutines that make such calls, and none of them waits in one: that is
 //     the poller's part.
 //
 // The runtime's own two (its monitor, and the one that makes threads where a
 // locked one must not) come on top. Without a limit 6 have been seen at the
 // most, with two processors.
-func threads(processors int) int { return processors + 1 + 4 + 3 }
+func threads(processors int) int { return processors + 1 + 3 + 2 }
 
 // spareThreads makes the threads that the process may need and leaves them to
 // the runtime, which keeps a thread that it has once made.

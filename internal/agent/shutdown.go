@@ -132,6 +132,7 @@ func (a *Agent) account(rest store.Rest) {
 		{"below LOGTABLE_LEVEL", c.belowLevel}, {"over LOGTABLE_MAX_LINES", c.overLimit},
 		{"invalid, stored as WARN", c.invalid}, {"unreadable", c.unreadable},
 		{"posts over 4 MiB, cut", int(posts.CutOff)}, {"posts to other paths, refused", int(posts.Refused)},
+		{"connections of strangers, closed", int(posts.Closed)},
 	} {
 		if n.count > 0 {
 			args = append(args, n.name, n.count)
