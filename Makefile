@@ -5,8 +5,9 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   ?= golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 5s
 TAGS        := nethttpomithttp2
-# The layer's own flags; the demo runs the same binary.
-LAYERFLAGS  := -tags $(TAGS) -trimpath -ldflags '-s -w -buildid='
+# The layer's own flags (see layer/pack); the demo runs the same binary.
+SELDOM      := github.com/aws/aws-sdk-go-v2/service/dynamodb/... $(addprefix github.com/logtable/logtable/internal/,alert/... awsenv config)
+LAYERFLAGS  := -tags $(TAGS) -trimpath -ldflags '-s -w -buildid=' $(foreach package,$(SELDOM),-gcflags '$(package)=-l')
 
 # A function's settings would be taken for ours.
 unexport AWS_CA_BUNDLE AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_DYNAMODB AWS_REGION AWS_DEFAULT_REGION

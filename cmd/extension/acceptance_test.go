@@ -39,6 +39,9 @@ func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *
 	for _, f := range change {
 		f(&cfg)
 	}
+	if err := enforce(server, cfg.FunctionName); err != nil {
+		t.Fatal(err)
+	}
 	env, err := lambda.Start(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -154,42 +157,23 @@ func TestLoudInvocationInTextAndJSON(t *testing.T) {
 	}
 }
 
-// TestSamples posts every payload that was collected from real functions,
-// AWS's documentation and other extensions to the listener of the real binary.
+// TestSamples posts a sample of every form of telemetry that is known to the
+// listener of the real binary.
 func TestSamples(t *testing.T) {
-	dir := os.Getenv("LOGTABLE_TEST_SAMPLES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "telemetry-samples")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("no *.json in %s", dir)
-	}
-	testkit.Component(t, "telemetry samples", err)
 	env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_PLAIN"] = "INFO" })
-	function := 0
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	samples, function := testkit.Telemetry(t), 0
+	for _, s := range samples {
+		var events []struct{ Type string }
+		if err := json.Unmarshal(s.Batch, &events); err != nil {
+			t.Fatalf("%s: %v", s.Name, err)
 		}
-		var batches []json.RawMessage
-		if json.Unmarshal(data, &batches) != nil {
-			continue // forms of single lines: internal/parse reads them
+		for _, e := range events {
+			if e.Type == "function" {
+				function++
+			}
 		}
-		for i, batch := range batches {
-			var events []struct{ Type string }
-			if err := json.Unmarshal(batch, &events); err != nil {
-				t.Fatalf("%s, batch %d: %v", file, i, err)
-			}
-			for _, e := range events {
-				if e.Type == "function" {
-					function++
-				}
-			}
-			if status, err := env.Post(context.Background(), "", "POST", batch); err != nil || status != 200 {
-				t.Errorf("%s, batch %d: %d, %v", filepath.Base(file), i, status, err)
-			}
+		if status, err := env.Post(context.Background(), "", "POST", s.Batch); err != nil || status != 200 {
+			t.Errorf("%s: %d, %v", s.Name, status, err)
 		}
 	}
 	shutDown(t, env)
@@ -197,11 +181,10 @@ func TestSamples(t *testing.T) {
 	if log := env.ExtensionOutput(); strings.Contains(log, "unreadable") || strings.Contains(log, "panic") {
 		t.Errorf("log:\n%s", log)
 	}
-	if function == 0 || rows < function*9/10 {
-		// Some batches stand in two files, word for word, and count once.
-		t.Errorf("%d rows of %d function events", rows, function)
+	// What the platform tells of deaths makes rows, too.
+	if function < 80 || rows < function {
+		t.Errorf("%d rows of %d function events in %d samples", rows, function, len(samples))
 	}
-	t.Logf("%d function events in %d files, %d rows", function, len(files), rows)
 }
 
 // TestTheKeyIsMadeFromTheEventsTime posts an event of a known time, and the
@@ -342,7 +325,7 @@ func TestASecondLogtable(t *testing.T) {
 	if n := len(server.Items("logtable-info")); n != 6 {
 		t.Errorf("%d rows of 6 lines", n)
 	}
-	if log := env.ExtensionOutput(); strings.Count(log, "another Logtable runs in this environment") != 1 || strings.Count(log, "\n") != 1 {
+	if log := withoutFirstLines(env.ExtensionOutput()); strings.Count(log, "another Logtable runs in this environment") != 1 || strings.Count(log, "\n") != 1 {
 		t.Errorf("log:\n%s", log)
 	}
 }

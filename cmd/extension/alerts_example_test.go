@@ -23,8 +23,8 @@ import (
 const exampleOutput = `Rows                                             Alerts
 INFO: (2) taking stock
 ERROR: (5) cannot count the pears …              oncall: ERROR shop 5: cannot count the pears
-ALARM: (7) the store is nearly empty             store:  ALARM shop 7: 3 apples left: order some
-                                                 oncall: ALARM shop 7: the store is nearly empty
+ALARM: (7) the store is nearly empty             oncall: ALARM shop 7: the store is nearly empty
+                                                 store:  ALARM shop 7: 3 apples left: order some
 WARN: (7+) an alert asks for the unknown channel "pigeon": the one there is is sns
 `
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,6 +42,7 @@ var moods = []mood{
 	{"table missing", func(s *table.Server) { s.OnRequest(table.MissingTable()) }},
 	{"access denied", func(s *table.Server) { s.OnRequest(table.AccessDenied()) }},
 	{"credentials expired", func(s *table.Server) { s.OnRequest(table.ExpiredToken()) }},
+	{"signature expired", func(s *table.Server) { s.OnRequest(table.SignatureExpired()) }},
 	{"refuses every row", func(s *table.Server) { s.OnRequest(table.Poison("date")) }},
 }
 
@@ -343,54 +346,170 @@ func invokeAny(t *testing.T, env *lambda.Environment, steps ...scriptfn.Step) la
 	return r
 }
 
-// TestSoak invokes for long while DynamoDB and the function have random faults
-// from a seed. Memory stays flat, no invocation is held past its bound, and the
-// reckoning at the end comes out even.
+// A soak invokes for long while everything around has random faults.
+type soak struct {
+	t       *testing.T
+	r       *rand.Rand
+	env     *lambda.Environment
+	server  *table.Server
+	stall   func() // nil where no disk can be made to stall
+	goOn    func()
+	printed []string
+	faults  map[string]int // how often each was played
+}
+
+// lines are steps that print n lines, and what they are to be found by.
+func (s *soak) lines(n int) scriptfn.Step {
+	round := len(s.printed)
+	text := fmt.Sprintf(`{"locator":"1","level":"info","text":"line {n} of %d"}`, round)
+	for k := range n {
+		s.printed = append(s.printed, fmt.Sprintf("INFO: (1) line %d of %d", k+1, round))
+	}
+	return scriptfn.Step{Print: &text, Times: n, Number: true}
+}
+
+// round is one invocation, sometimes with a misfortune.
+func (s *soak) round() {
+	switch s.r.IntN(60) {
+	case 0:
+		moods[s.r.IntN(len(moods))].set(s.server)
+	case 1, 2, 3, 4:
+		heal(s.t, s.server)
+	}
+	steps := []scriptfn.Step{s.lines(1 + s.r.IntN(20))}
+	switch s.r.IntN(400) {
+	case 0, 1:
+		s.faults["crash"]++
+		one := 1
+		steps = append(steps, scriptfn.Step{Exit: &one})
+	case 2, 3:
+		s.faults["trickle"]++
+		for range 8 {
+			steps = append(steps, scriptfn.Step{SleepMs: 300}, s.lines(1))
+		}
+	case 4, 5, 6, 7, 8, 9:
+		s.faults["retry"]++
+		s.retried(steps)
+		return
+	case 10:
+		s.faults["capped table"]++
+		s.server.LimitWrites(20)
+	case 11:
+		if s.stall != nil {
+			s.faults["stalled disk"]++
+			s.stall()
+			defer s.goOn()
+		}
+	case 12:
+		s.faults["neighbours"]++
+		defer s.neighbours()()
+	}
+	s.check(invokeAny(s.t, s.env, steps...))
+}
+
+// retried fails three times under one request ID.
+func (s *soak) retried(steps []scriptfn.Step) {
+	id, failed := "", json.RawMessage(`"ValueError"`)
+	for range 3 {
+		payload, err := json.Marshal(map[string]any{"steps": append(steps, scriptfn.Step{SleepMs: 30}, s.lines(2), scriptfn.Step{Error: failed})})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		r, err := s.env.InvokeAgain(context.Background(), id, payload)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.check(r)
+		id, steps = r.RequestID, nil
+	}
+}
+
+// neighbours open connections to the extension's port and leave half a body
+// there, until they are told to go.
+func (s *soak) neighbours() (leave func()) {
+	var all []net.Conn
+	for range 300 {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+portOf(s.t, s.env)); err == nil {
+			fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[")
+			all = append(all, c)
+		}
+	}
+	return func() {
+		for _, c := range all {
+			c.Close()
+		}
+	}
+}
+
+func (s *soak) check(r lambda.Result) {
+	s.t.Helper()
+	if r.Reset == nil && r.Held > 200*time.Millisecond+slack {
+		s.t.Errorf("an invocation was held for %v", r.Held)
+	}
+}
+
+// listenerPort is where telemetry is posted to, by the body of a subscription.
+func listenerPort(t *testing.T, subscription []byte) string {
+	var s struct {
+		Destination struct{ URI string }
+	}
+	if err := json.Unmarshal(subscription, &s); err != nil {
+		t.Error(err)
+		return ""
+	}
+	u, err := url.Parse(s.Destination.URI)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	return u.Port()
+}
+
+// portOf is the port of the extension's process that runs.
+func portOf(t *testing.T, env *lambda.Environment) (port string) {
+	t.Helper()
+	for _, r := range env.Requests() {
+		if r.Path == "/2022-07-01/telemetry" {
+			port = listenerPort(t, r.Body)
+		}
+	}
+	if port == "" {
+		t.Fatal("the extension has not subscribed")
+	}
+	return port
+}
+
+// TestSoak invokes for long while DynamoDB, the disk, the function and its
+// neighbours have random faults from a seed. Memory stays flat, no invocation is
+// held past its bound, and the reckoning at the end comes out even.
 func TestSoak(t *testing.T) {
 	invocations := many(t, "LOGTABLE_TEST_SOAK", 400)
 	seed := uint64(many(t, "LOGTABLE_TEST_SEED", 1))
 	t.Logf("%d invocations, seed %d", invocations, seed)
-	r := rand.New(rand.NewPCG(seed, 0))
-	env, server := start(t, func(c *lambda.Config) {
+	s := &soak{t: t, r: rand.New(rand.NewPCG(seed, 0)), faults: map[string]int{}}
+	dir, stall, goOn := soakDisk(t)
+	s.stall, s.goOn = stall, goOn
+	s.env, s.server = start(t, func(c *lambda.Config) {
 		c.Env["LOGTABLE_FLUSH_TIMEOUT"] = "200ms"
+		c.Env["LOGTABLE_SPILL_DIR"] = filepath.Join(dir, "spill")
 		c.Timeout = 10 * time.Second
 	})
-	var printed []string
 	peak, calm := 0, 0
 	for i := range invocations {
-		switch r.IntN(60) {
-		case 0:
-			moods[r.IntN(len(moods))].set(server)
-		case 1, 2, 3, 4:
-			heal(t, server)
-		}
-		n := 1 + r.IntN(20)
-		text := fmt.Sprintf(`{"locator":"1","level":"info","text":"line {n} of %d"}`, i)
-		for k := range n {
-			printed = append(printed, fmt.Sprintf("INFO: (1) line %d of %d", k+1, i))
-		}
-		steps := []scriptfn.Step{{Print: &text, Times: n, Number: true}}
-		if r.IntN(200) == 0 {
-			one := 1
-			steps = append(steps, scriptfn.Step{Exit: &one})
-		}
-		res := invokeAny(t, env, steps...)
-		if res.Status == lambda.StatusSuccess && res.Held > 200*time.Millisecond+slack {
-			t.Errorf("invocation %d was held for %v", i, res.Held)
-		}
+		s.round()
 		if i == invocations/10 {
-			calm = peakMemory(env.ExtensionPID())
+			calm = peakMemory(s.env.ExtensionPID())
 		}
 		if i%100 == 0 {
-			peak = max(peak, peakMemory(env.ExtensionPID()))
+			peak = max(peak, peakMemory(s.env.ExtensionPID()))
 		}
 	}
-	heal(t, server)
+	heal(t, s.server)
 	for range 100 {
-		invokeAny(t, env, scriptfn.Step{SleepMs: 5})
+		invokeAny(t, s.env, scriptfn.Step{SleepMs: 5})
 	}
-	audit(t, env, server, printed, shutDown(t, env))
-	t.Logf("%d lines; peak memory %d MiB after a tenth, %d MiB in all", len(printed), calm, peak)
+	audit(t, s.env, s.server, s.printed, shutDown(t, s.env))
+	t.Logf("%d lines; peak memory %d MiB after a tenth, %d MiB in all; faults %v", len(s.printed), calm, peak, s.faults)
 	if len(raceFlag) == 0 && peak > 40 {
 		t.Errorf("peak memory of %d MiB", peak)
 	}

@@ -25,6 +25,7 @@ func TestPackedAndSharded(t *testing.T) {
 	if n := len(server.Items("logtable-info")); n > 50 {
 		t.Errorf("%d items for 200 lines", n)
 	}
+	server.Authorize(nil) // the reader's own permissions are not the function's
 	options := server.Client().Options()
 	options.Retryer = retry.NewStandard()
 	o := read.Options{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour), InfoTable: "logtable-info"}

@@ -23,7 +23,7 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
-	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -81,28 +81,21 @@ func guest(ctx context.Context, client *extapi.Client) int {
 
 func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Logger, stderr *diag.Async) int {
 	cfg, ok := settings(log)
-	release, alone := only(addr)
-	defer release()
-	if !alone {
-		log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing", "attach one only, as a layer or in the image")
-	}
-	// Beside the registration, which waits for Lambda: the port is not needed
-	// before there is an answer.
-	listening := make(chan *logsapi.Listener, 1)
-	if ok && alone {
-		go func() {
-			defer log.Guard("listen", func() { listening <- nil })
-			listening <- listen(log)
-		}()
-	} else {
-		listening <- nil
-	}
+	claimed, key := claims(addr, ok, log, stderr)
+	threads := make(chan struct{})
+	go func() {
+		defer close(threads)
+		spareThreads()
+	}()
 	reg, concurrent, err := register(ctx, client)
 	if err != nil {
-		log.Say(slog.LevelError, "Lambda refuses the registration: Logtable exits", "check that the file's name in /opt/extensions is the extension's", "error", err.Error())
+		message, advice := unregistered(err, addr)
+		log.Say(slog.LevelError, message+": Logtable exits", advice, "error", err.Error())
 		return 1
 	}
-	listener := <-listening
+	own := <-claimed
+	defer own.release()
+	listener := own.listener
 	buffering := logsapi.Smallest
 	if concurrent {
 		buffering = logsapi.Relaxed
@@ -112,7 +105,8 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 		listener = nil
 	}
 	stderr.Grow(cfg.LastResortBytes)
-	a := wire(cfg, client, listener, reg, concurrent, log, stderr)
+	a := wire(cfg, client, listener, reg, concurrent, log, stderr, key)
+	<-threads
 	if err := a.Run(ctx); errors.Is(err, agent.ErrLost) {
 		return 1
 	}
@@ -123,6 +117,7 @@ func live(ctx context.Context, addr string, client *extapi.Client, log *diag.Log
 // if Logtable must stay a silent guest.
 func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	cfg, problems := config.Load(os.Getenv, os.Environ())
+	log.Mask(cfg.Masking.JSON)
 	ok = true
 	for _, p := range problems {
 		log.Say(slog.LevelWarn, p.Message, p.Advice, "variable", p.Variable)
@@ -137,63 +132,9 @@ func settings(log *diag.Logger) (cfg config.Config, ok bool) {
 	return cfg, ok
 }
 
-func listen(log *diag.Logger) *logsapi.Listener {
-	l, err := logsapi.Listen()
-	if err != nil {
-		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "", "error", err.Error())
-		return nil
-	}
-	return l
-}
-
-const (
-	registerTries = 7 // 50 ms doubled: about 3 s in all
-	registerPause = 50 * time.Millisecond
-
-	initializationType = "AWS_LAMBDA_INITIALIZATION_TYPE"
-	managed            = "lambda-managed-instances"
-	snapStart          = "snap-start"
-)
-
-// register registers for what the platform offers. concurrent is true on
-// Lambda Managed Instances, which have no INVOKE and refuse to be asked for it.
-func register(ctx context.Context, client *extapi.Client) (reg extapi.Registration, concurrent bool, err error) {
-	concurrent = os.Getenv(initializationType) == managed
-	for try := range registerTries {
-		events := []string{extapi.Invoke, extapi.Shutdown}
-		if concurrent {
-			events = events[1:]
-		}
-		reg, err = client.Register(ctx, events...)
-		switch {
-		case err == nil:
-			return reg, concurrent, nil
-		case !concurrent && extapi.InvalidEventType(err):
-			concurrent = true // asked again at once
-		case try < registerTries-1:
-			time.Sleep(registerPause << try)
-		}
-	}
-	return reg, concurrent, err
-}
-
-// subscribe asks for telemetry and reports whether any will come. Without it
-// nothing is ever waited for.
-func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *logsapi.Listener, buffering logsapi.Buffering, log *diag.Logger) bool {
-	err := logsapi.Subscribe(ctx, client.HTTP(), addr, id, l.URI(), buffering)
-	switch {
-	case err == nil:
-		return true
-	case errors.Is(err, logsapi.ErrNotDelivering):
-		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(), "to see Logtable work on a laptop, run `logtable demo`")
-	default:
-		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "", "error", err.Error())
-	}
-	return false
-}
-
 // wire builds the agent, and starts the listener if there is one.
-func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool, log *diag.Logger, stderr io.Writer) *agent.Agent {
+func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, reg extapi.Registration, concurrent bool,
+	log *diag.Logger, stderr io.Writer, key *signing.Key) *agent.Agent {
 	warn := func(message, advice string) { log.Say(slog.LevelWarn, message, advice) }
 	dynamodb, refresh, err := store.NewClient(os.Getenv, warn)
 	if err != nil && listener != nil {
@@ -211,19 +152,18 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	rows := store.New(store.Config{
 		Client: dynamodb, InfoTable: cfg.InfoTable, ErrorsTable: cfg.ErrorsTable, TTL: cfg.TTL, Zone: cfg.Zone,
 		MaxBytes: cfg.BufferBytes, Report: log, Refresh: refresh, Owner: owner(cfg), Panicked: silence("writer"),
-		Packed: cfg.Packed, Shards: cfg.Shards,
+		Packed: cfg.Packed, Shards: cfg.Shards, Region: firstOf(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 		Losses: func(lost map[store.Loss]int) store.Entry { return a.Losses(lost) },
 	})
+	rows.SignWith(key)
 	c := agent.Config{
 		Events: client, Store: rows, Diag: log, Scale: cfg.Scale, MinLevel: cfg.MinLevel, Plain: cfg.Plain, Mapping: cfg.Fields, MaxLines: cfg.MaxLines,
 		Platform: platformRows[cfg.Platform], Module: moduleName(cfg.Module, reg.FunctionName), Flush: flushes[cfg.Flush], FlushTimeout: cfg.FlushTimeout,
 		Concurrent: concurrent, Snapshot: os.Getenv(initializationType) == snapStart, Owner: owner(cfg), Log: stderr, LastResort: cfg.LastResortBytes,
+		Redact: cfg.Masking,
 	}
 	if dynamodb != nil && cfg.Alerts.On() {
 		c.Alerts = alerts(cfg, dynamodb, refresh, reg, warn)
-	}
-	if r, err := redact.New(cfg.Redact); err == nil && !r.Off() {
-		c.Redact = r
 	}
 	if listener == nil {
 		a = agent.New(c) // a silent guest
@@ -232,7 +172,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	var mark []byte
 	if sp, found := openSpill(cfg, log); sp != nil {
 		rows.UseSpill(sp)
-		c.Marker, mark = sp, found.Mark
+		c.Marker, mark = spill.NewPatient(sp), found.Mark
 	} else {
 		rows.Bound(cfg.BufferAlone)
 		limitMemory(cfg.BufferAlone)
@@ -271,6 +211,10 @@ func openSpill(cfg config.Config, log *diag.Logger) (*spill.Spill, spill.Found) 
 	if err != nil {
 		log.Say(slog.LevelWarn, "nothing is kept on /tmp: what DynamoDB does not take waits in memory only", "see LOGTABLE_SPILL_DIR", "error", err.Error())
 		return nil, found
+	}
+	if dir := sp.Dir(); dir != filepath.Clean(cfg.SpillDir) {
+		log.Say(slog.LevelInfo, "LOGTABLE_SPILL_DIR is used by others as well: Logtable keeps to a folder of its own in it",
+			"to choose the folder, name one that does not exist yet", "folder", dir)
 	}
 	if found.Damaged+found.Refused > 0 {
 		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "", "damaged records", found.Damaged, "strange files", found.Refused)

@@ -26,10 +26,10 @@ func limitMemory(buffer int) { debug.SetMemoryLimit(memoryBase + 2*int64(buffer)
 // GOMEMLIMIT are replaced by what suits us, and tracing that GODEBUG asks for
 // would fill the function's log from here as well.
 //
-// Signals that would end the process are ignored: only Lambda's SHUTDOWN
-// does, and a broken standard error must not.
+// Signals that somebody could end the process with are ignored: only Lambda's
+// SHUTDOWN does, and a broken standard error must not.
 func ownProcess() {
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
 	debug.SetGCPercent(gcPercent(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")))
 	if value, dropped := withoutTracing(os.Getenv("GODEBUG")); dropped {
 		os.Setenv("GODEBUG", value)
@@ -66,33 +66,36 @@ func withoutTracing(value string) (rest string, dropped bool) {
 }
 
 // only reports whether no other process of this environment has called it and
-// not released it yet. It takes the name of an abstract socket (Linux), which
-// disappears with the process however that ends; addr, the address of the
-// environment's API, makes it unique. Where there are no such sockets everybody
-// is the only one.
-//
-// A name in use is tried again for half a second: it may be that of a process
-// that is just ending, in an environment whose address was reused.
+// not released it yet. A name in use is tried again for half a second: it may
+// be that of a process that is just ending, in an environment whose address was
+// reused.
 func only(addr string) (release func(), ok bool) {
+	for range 10 {
+		time.Sleep(50 * time.Millisecond)
+		if release, ok = takeName(addr); ok {
+			break
+		}
+	}
+	return release, ok
+}
+
+// takeName takes the name of an abstract socket (Linux), which disappears with
+// the process however that ends, and reports whether it was free; addr, the
+// address of the environment's API, makes it unique. Where there are no such
+// sockets everybody is the only one.
+func takeName(addr string) (release func(), ok bool) {
 	if runtime.GOOS != "linux" {
 		return func() {}, true
 	}
-	for range 10 {
-		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-		if err != nil {
-			return func() {}, true
-		}
-		syscall.CloseOnExec(fd)
-		// The name is all that is wanted: nobody connects, so nobody listens.
-		err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: "@logtable-" + addr})
-		if err == nil {
-			return func() { syscall.Close(fd) }, true
-		}
-		syscall.Close(fd)
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return func() {}, true
-		}
-		time.Sleep(50 * time.Millisecond)
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return func() {}, true
 	}
-	return func() {}, false
+	syscall.CloseOnExec(fd)
+	// The name is all that is wanted: nobody connects, so nobody listens.
+	if err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: "@logtable-" + addr}); err == nil {
+		return func() { syscall.Close(fd) }, true
+	}
+	syscall.Close(fd)
+	return func() {}, !errors.Is(err, syscall.EADDRINUSE)
 }

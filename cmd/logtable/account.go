@@ -90,35 +90,48 @@ func (a *account) explain(err error) error {
 	if !errors.As(err, &table) {
 		return err
 	}
-	cannot := fmt.Sprintf("cannot read table %s %s: ", table.Table, a.where())
+	return a.explainTable("read", "dynamodb:Query", table.Table, table.Err)
+}
+
+// explainTable explains what AWS answers to who reads or writes a table, which
+// takes the permission.
+func (a *account) explainTable(verb, permission, table string, err error) error {
+	cannot := fmt.Sprintf("cannot %s table %s %s: ", verb, table, a.where())
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		return errors.New(cannot + explainAPI(api, table.Table))
+		return errors.New(cannot + explainAPI(api, permission, table))
 	}
-	text := oneLine(table.Err.Error())
+	text := oneLine(err.Error())
 	switch {
-	case strings.Contains(text, "failed to refresh cached credentials") || strings.Contains(text, "get identity"):
+	case isCredentials(err):
 		return errors.New(cannot + "no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, " +
 			"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
-		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" + rootCause(table.Err) + ")")
+		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" + rootCause(err) + ")")
 	}
 	return errors.New(cannot + text)
 }
 
-func explainAPI(api smithy.APIError, table string) string {
+// isCredentials reports whether a request was not even sent because there are
+// no credentials.
+func isCredentials(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "failed to refresh cached credentials") || strings.Contains(text, "get identity")
+}
+
+func explainAPI(api smithy.APIError, permission, table string) string {
 	switch code := api.ErrorCode(); code {
 	case "ResourceNotFoundException":
 		return "there is no such table: check --region and --profile, or name it with --info-table and --errors-table " +
-			"(LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE); --info or --errors reads only one"
+			"(LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
 	case "AccessDeniedException":
-		return "access denied: have dynamodb:Query on " + table + " allowed, or choose another --profile (" + oneLine(api.ErrorMessage()) + ")"
+		return "access denied: have " + permission + " on " + table + " allowed, or choose another --profile (" + oneLine(api.ErrorMessage()) + ")"
 	case "ExpiredTokenException", "ExpiredToken":
 		return "the AWS credentials have expired: log in again (aws sso login), or choose another --profile"
 	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
 		return "AWS refuses the credentials: check --profile and the AWS_… variables (" + oneLine(api.ErrorMessage()) + ")"
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
-		return "DynamoDB is throttling reads: try again, or ask for a shorter span (" + code + ")"
+		return "DynamoDB is throttling: try again later, or less at a time (" + code + ")"
 	default:
 		return code + ": " + oneLine(api.ErrorMessage())
 	}

@@ -77,31 +77,38 @@ func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
 		}
 		topics = append(topics, topic)
 	}
-	failed := 0
+	failed, unheard := 0, 0
 	for _, topic := range topics {
-		if err := f.try(ctx, sh, topic); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
+		heard, err := f.try(ctx, sh, topic)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return err
+		case err != nil:
 			failed++
 			fmt.Fprintf(sh.stderr, "%s: %s\n", topic.Name, visible(err.Error()))
+		case !heard:
+			unheard++
 		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d topics did not take the sample", failed, len(topics))
 	}
+	if unheard > 0 {
+		return errSeen
+	}
 	return nil
 }
 
-// try publishes one sample and looks whether anybody gets it.
-func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) error {
+// try publishes one sample and looks whether anybody gets it. heard is false if
+// it is certain that nobody does.
+func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) (heard bool, err error) {
 	zone, err := parseZone(firstOf(f.timezone, sh.getenv("LOGTABLE_TIMEZONE")))
 	if err != nil {
-		return err
+		return false, err
 	}
 	client, err := f.connect(ctx, sh, topic.Region)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m := alert.Sample(topic, sh.now(), zone)
 	in := &sns.PublishInput{
@@ -116,11 +123,12 @@ func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) erro
 	}
 	out, err := client.Publish(ctx, in)
 	if err != nil {
-		return explainPublish(err, topic)
+		return false, explainPublish(err, topic)
 	}
 	fmt.Fprintf(sh.stdout, "%s: published, message ID %s\n", topic.Name, visible(aws.ToString(out.MessageId)))
-	fmt.Fprintf(sh.stdout, "%s: %s\n", topic.Name, visible(subscribers(ctx, client, topic)))
-	return nil
+	text, heard := subscribers(ctx, client, topic)
+	fmt.Fprintf(sh.stdout, "%s: %s\n", topic.Name, visible(text))
+	return heard, nil
 }
 
 func (f *alertFlags) connect(ctx context.Context, sh *shell, region string) (*sns.Client, error) {
@@ -146,22 +154,23 @@ func (f *alertFlags) connect(ctx context.Context, sh *shell, region string) (*sn
 }
 
 // subscribers says who gets what is published: a message to a topic that nobody
-// has subscribed to, or confirmed, is taken and seen by nobody.
-func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) string {
+// has subscribed to, or confirmed, is taken and seen by nobody; then heard is
+// false.
+func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) (text string, heard bool) {
 	out, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic.ARN})
 	if err != nil {
-		return "who has subscribed cannot be seen: that takes sns:GetTopicAttributes, for this check only"
+		return "who has subscribed cannot be seen: that takes sns:GetTopicAttributes, for this check only", true
 	}
 	confirmed, pending := out.Attributes["SubscriptionsConfirmed"], out.Attributes["SubscriptionsPending"]
 	switch {
 	case confirmed == "0" && pending == "0":
-		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " + topic.ARN + " --protocol email --notification-endpoint you@example.com)"
+		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " + topic.ARN + " --protocol email --notification-endpoint you@example.com)", false
 	case confirmed == "0":
-		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, by the link in the mail that SNS has sent"
+		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, by the link in the mail that SNS has sent", false
 	case pending != "0" && pending != "":
-		return confirmed + " subscriptions get it, unless their filter says otherwise; " + pending + " wait for their confirmation"
+		return confirmed + " subscriptions get it, unless their filter says otherwise; " + pending + " wait for their confirmation", true
 	}
-	return confirmed + " subscriptions get it, unless their filter says otherwise"
+	return confirmed + " subscriptions get it, unless their filter says otherwise", true
 }
 
 // explainPublish turns a refusal into what to do next.

@@ -23,6 +23,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/runtimes"
 	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/signing"
 )
 
 // demoFlags are what `logtable demo` can be told.
@@ -208,11 +209,14 @@ func describeEnd(r lambda.Result) string {
 }
 
 // diagnostics shows what the extension has to say of itself, which should be
-// nothing.
+// nothing but its first line.
 func (d *demonstration) diagnostics(name string) io.Writer {
 	r, w := io.Pipe()
 	go func() {
 		for lines := bufio.NewScanner(r); lines.Scan(); {
+			if strings.Contains(lines.Text(), `"`+signing.Commitment+`":"`) {
+				continue
+			}
 			fmt.Fprintf(d.sh.stderr, "  %s: the extension says: %s\n", name, visible(lines.Text()))
 		}
 		io.Copy(io.Discard, r)

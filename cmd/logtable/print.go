@@ -27,6 +27,9 @@ type textStyle struct {
 // is a terminal. color is auto, always or never.
 func styleFor(w io.Writer, color string, getenv func(string) string) textStyle {
 	var style textStyle
+	if o, ok := w.(*output); ok {
+		w = o.Writer
+	}
 	file, ok := w.(*os.File)
 	isTerminal := ok && term.IsTerminal(int(file.Fd()))
 	if isTerminal {

@@ -27,12 +27,13 @@ type queryFlags struct {
 	span                         spanFlags
 	onlyInfo, onlyErrors         bool
 	levels                       []string
+	scale                        string
 	locator, module              string
 	request, grep                string
 	limit, shards                int
 	newest                       bool
 	output, color, timezone      string
-	verbose                      bool
+	verbose, exitCode            bool
 	infoTable, errorsTable       string
 	region, profile, endpointURL string
 }
@@ -54,7 +55,8 @@ Rows from the errors table are marked with "!" in the first column.`,
   logtable query --since 2h --level WARN,ERROR
   logtable query --request 7f3a9c12 -v           one invocation, in full
   logtable query --errors --newest --limit 10    the last ten errors of today
-  logtable query -o jsonl | jq -r .text`,
+  logtable query -o jsonl | jq -r .text
+  logtable query --errors --since 10m --exit-code   after a deployment`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -88,15 +90,34 @@ func noEmptyFilter(cmd *cobra.Command) error {
 }
 
 // levelNames returns the names under which the layer stores levels: it takes
-// the usual aliases for a level of the scale, and so does this.
-func levelNames(levels []string) []string {
-	names := slices.Clone(levels)
-	for i, name := range names {
-		if level, ok := parse.DefaultScale().Find(name); ok {
-			names[i] = level.Name
+// the usual aliases for a level of its scale, and so does this. Where nobody has
+// said which scale that is, a name is looked for as it is, too: the layer may
+// have another than the default one.
+func (f *queryFlags) levelNames(sh *shell) ([]string, error) {
+	name, text := "--levels", f.scale
+	if text == "" {
+		name, text = config.Levels, strings.TrimSpace(sh.getenv(config.Levels))
+	}
+	scale := parse.DefaultScale()
+	if text != "" {
+		first, _, _ := strings.Cut(text, "=") // which levels are errors makes no difference here
+		var err error
+		if scale, err = parse.ParseScale(text, first); err != nil {
+			return nil, usagef("%s %s cannot be read: %w; write it as for the layer, for example DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", name, visible(text), err)
 		}
 	}
-	return names
+	var names []string
+	for _, asked := range f.levels {
+		level, ok := scale.Find(asked)
+		if ok {
+			names = append(names, level.Name)
+		}
+		if !ok || text == "" {
+			names = append(names, strings.ToUpper(asked))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 func (f *queryFlags) register(cmd *cobra.Command) {
@@ -108,6 +129,7 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.onlyErrors, "errors", false, "the errors table only")
 	flags.BoolVar(&f.onlyInfo, "info", false, "the informational table only")
 	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR")
+	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, which --level goes by\n(default LOGTABLE_LEVELS, else the layer's default)")
 	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
 	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
 	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that begin so")
@@ -116,6 +138,7 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
 	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "request ID, key, table and expiry of each row too")
+	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if there are such rows")
 	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour; auto is only on a terminal, and not with NO_COLOR")
 	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n(default LOGTABLE_TIMEZONE, else UTC)")
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n(default LOGTABLE_INFO_TABLE, else "+defaultInfoTable+")")
@@ -160,6 +183,9 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	if n == 0 {
 		fmt.Fprintln(sh.stderr, nothing(options, zone))
 	}
+	if n > 0 && f.exitCode {
+		return errSeen
+	}
 	return nil
 }
 
@@ -172,6 +198,10 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	if f.limit < 0 {
 		return read.Options{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
 	}
+	levels, err := f.levelNames(sh)
+	if err != nil {
+		return read.Options{}, err
+	}
 	shards, err := f.shardCount(sh)
 	if err != nil {
 		return read.Options{}, err
@@ -182,7 +212,7 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	o := read.Options{
 		From:        s.from,
 		To:          s.to,
-		Levels:      levelNames(f.levels),
+		Levels:      levels,
 		Locator:     f.locator,
 		Module:      f.module,
 		RequestID:   f.request,
@@ -212,7 +242,7 @@ func (f *queryFlags) shardCount(sh *shell) (int, error) {
 		}
 	}
 	if n < 0 || n > config.MaxShards {
-		return 0, usagef("%s %s is no number of shards: write 1 to %d, or leave it out to have them looked for", name, visible(value), config.MaxShards)
+		return 0, usagef("%s %s is not a number of shards: write 1 to %d, or leave it out to have them looked for", name, visible(value), config.MaxShards)
 	}
 	return n, nil
 }

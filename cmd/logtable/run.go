@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,10 +16,48 @@ import (
 
 // Exit codes.
 const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitSeen        = 3
+	exitInterrupted = 130 // as of a shell: 128 and the number of SIGINT
+	exitPipe        = 141 // and of SIGPIPE
 )
+
+// exitCodes stands below the help of every command.
+const exitCodes = `
+Exit codes:
+    0  done
+    1  failed: access, network, a table
+    2  wrong usage
+    3  done, and there is something to see: records that replay did not take,
+       rows that query --exit-code found, an alert test that nobody gets
+  130  interrupted
+  141  who read the output has left
+`
+
+var (
+	// errSeen ends a command whose work is done, and which has told of
+	// something that somebody should look at.
+	errSeen = errors.New("there is something to see")
+	// errPipe is that nobody reads what is printed any more.
+	errPipe = errors.New("who read the output has left")
+)
+
+// output is standard output. Once nobody reads it any more, the command is
+// stopped.
+type output struct {
+	io.Writer
+	cancel context.CancelCauseFunc
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		o.cancel(errPipe)
+	}
+	return n, err
+}
 
 // shell is what a command knows of the process it runs in.
 type shell struct {
@@ -40,10 +79,12 @@ func usagef(format string, args ...any) error {
 
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	return execute(ctx, args, &shell{
 		getenv: getenv,
 		stdin:  stdin,
-		stdout: stdout,
+		stdout: &output{stdout, cancel},
 		stderr: stderr,
 		now:    time.Now,
 	})
@@ -53,11 +94,16 @@ func execute(ctx context.Context, args []string, sh *shell) int {
 	root := newRoot(sh)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	switch {
+	case errors.Is(context.Cause(ctx), errPipe):
+		return exitPipe // whoever has left needs no explanation
+	case err == nil:
 		return exitOK
-	}
-	if ctx.Err() != nil { // interrupted: whoever did that needs no explanation
-		return exitError
+	case errors.Is(err, errSeen):
+		return exitSeen
+	case ctx.Err() != nil:
+		fmt.Fprintln(sh.stderr, "logtable: interrupted")
+		return exitInterrupted
 	}
 	// Cobra puts what was meant on lines of its own.
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n\nDid you mean this?\n\t", "; did you mean ")
@@ -91,7 +137,8 @@ reads them back.`,
 	root.SetIn(sh.stdin)
 	root.SetOut(sh.stdout)
 	root.SetErr(sh.stderr)
-	root.Flags().Bool("version", false, "print the version") // without cobra's -v, which is --verbose elsewhere
+	root.Flags().Bool("version", false, "print the version")                              // without cobra's -v, which is --verbose elsewhere
+	root.SetHelpTemplate(strings.TrimRight(root.HelpTemplate(), "\n") + "\n" + exitCodes) // of all commands
 	root.SetVersionTemplate("logtable {{.Version}}\n")
 	root.AddCommand(
 		newQuery(sh),

@@ -33,7 +33,7 @@ func (f spanFlags) resolve(now time.Time, zone *time.Location) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
-	s := span{day, day.AddDate(0, 0, 1)}
+	s := span{day, dayAfter(day)}
 	if f.from != "" {
 		if s.from, err = parseInstant("--from", f.from, day, now); err != nil {
 			return span{}, err
@@ -56,15 +56,43 @@ func parseDay(s string, now time.Time) (time.Time, error) {
 	year, month, day := now.Date()
 	switch s {
 	case "", "today":
-		return time.Date(year, month, day, 0, 0, 0, 0, now.Location()), nil
 	case "yesterday":
-		return time.Date(year, month, day-1, 0, 0, 0, 0, now.Location()), nil
+		day--
+	default:
+		t, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			return time.Time{}, usagef("%q is not a day: write today, yesterday or a date such as %s", s, now.Format(time.DateOnly))
+		}
+		year, month, day = t.Date()
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, now.Location())
-	if err != nil {
-		return time.Time{}, usagef("%q is not a day: write today, yesterday or a date such as %s", s, now.Format(time.DateOnly))
+	return clock(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), now.Location()), nil
+}
+
+// dayAfter returns the first instant of the day after the one that begins at
+// day.
+func dayAfter(day time.Time) time.Time {
+	year, month, d := day.Date()
+	return clock(time.Date(year, month, d+1, 0, 0, 0, 0, time.UTC), day.Location())
+}
+
+// clock returns the first instant at which the clocks of a zone show what UTC's
+// show at wall, or later: in some zones a day begins at 01:00, because the clocks
+// are put forward at midnight, or has an hour twice.
+func clock(wall time.Time, zone *time.Location) time.Time {
+	// No zone is farther from UTC than this.
+	const farthest = 26 * time.Hour
+	for at := wall.Add(-farthest).In(zone); ; {
+		begin, end := at.ZoneBounds()
+		_, offset := at.Zone()
+		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		if t.Before(begin) {
+			t = begin // what the clocks jumped over
+		}
+		if end.IsZero() || t.Before(end) {
+			return t
+		}
+		at = end
 	}
-	return t, nil
 }
 
 // Layouts of a time without a zone, and of one without a date.
@@ -81,14 +109,14 @@ func parseInstant(flag, s string, day, now time.Time) (time.Time, error) {
 	}
 	zone := day.Location()
 	for _, layout := range dateTimes {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, nil
+		if t, err := time.Parse(layout, s); err == nil {
+			return clock(t, zone), nil
 		}
 	}
 	for _, layout := range dayTimes {
 		if t, err := time.Parse(layout, s); err == nil {
 			year, month, d := day.Date()
-			return time.Date(year, month, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone), nil
+			return clock(time.Date(year, month, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC), zone), nil
 		}
 	}
 	if ago, ok := parseAgo(s); ok {

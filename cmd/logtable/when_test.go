@@ -80,3 +80,75 @@ func TestParseZone(t *testing.T) {
 		}
 	}
 }
+
+// In some zones the clocks are put forward at midnight, so that a day begins at
+// 01:00, or back, so that a day has midnight twice.
+func TestDaysWithoutAMidnight(t *testing.T) {
+	for _, tc := range []struct {
+		zone, day, from, to string // in UTC
+	}{
+		{"America/Santiago", "2026-09-05", "2026-09-05 04:00", "2026-09-06 04:00"},
+		{"America/Santiago", "2026-09-06", "2026-09-06 04:00", "2026-09-07 03:00"}, // begins at 01:00
+		{"America/Santiago", "2026-04-04", "2026-04-04 03:00", "2026-04-05 04:00"}, // 23:00 twice
+		{"Africa/Cairo", "2026-04-23", "2026-04-22 22:00", "2026-04-23 22:00"},
+		{"Africa/Cairo", "2026-04-24", "2026-04-23 22:00", "2026-04-24 21:00"},   // begins at 01:00
+		{"Asia/Beirut", "2026-03-29", "2026-03-28 22:00", "2026-03-29 21:00"},    // begins at 01:00
+		{"America/Havana", "2026-03-08", "2026-03-08 05:00", "2026-03-09 04:00"}, // begins at 01:00
+		{"America/Havana", "2026-11-01", "2026-11-01 04:00", "2026-11-02 05:00"}, // midnight twice
+		{"Europe/Berlin", "2026-03-29", "2026-03-28 23:00", "2026-03-29 22:00"},
+		{"UTC", "2026-11-22", "2026-11-22 00:00", "2026-11-23 00:00"},
+	} {
+		zone, err := time.LoadLocation(tc.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := spanFlags{day: tc.day}.resolve(time.Date(2026, 12, 1, 12, 0, 0, 0, zone), zone)
+		const layout = "2006-01-02 15:04"
+		if err != nil || got.from.UTC().Format(layout) != tc.from || got.to.UTC().Format(layout) != tc.to {
+			t.Errorf("%s in %s is %s to %s (%v), want %s to %s", tc.day, tc.zone, got.from.UTC().Format(layout), got.to.UTC().Format(layout), err, tc.from, tc.to)
+		}
+	}
+}
+
+// A day of any zone begins with the first instant that has its date, and the
+// days of a year touch.
+func TestDaysTouchInEveryZone(t *testing.T) {
+	for _, name := range []string{"Africa/Cairo", "America/Asuncion", "America/Havana", "America/Santiago", "America/Scoresbysund", "America/Sao_Paulo",
+		"Antarctica/Troll", "Asia/Beirut", "Asia/Gaza", "Asia/Kathmandu", "Asia/Tehran", "Atlantic/Azores", "Australia/Lord_Howe", "Europe/Berlin", "Pacific/Apia"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, year := range []int{2011, 2018, 2026} {
+			for n := range 366 {
+				date := time.Date(year, 1, 1+n, 0, 0, 0, 0, time.UTC)
+				begin := clock(date, zone)
+				if name == "Pacific/Apia" && date.Format(time.DateOnly) == "2011-12-30" {
+					if got := begin.Format(time.DateOnly); got != "2011-12-31" {
+						t.Errorf("the day that Samoa left out begins on %s", got)
+					}
+					continue
+				}
+				if got := begin.Format(time.DateOnly); got != date.Format(time.DateOnly) {
+					t.Fatalf("%s in %s begins on %s", date.Format(time.DateOnly), name, begin)
+				}
+				if got := begin.Add(-time.Second).Format(time.DateOnly); got >= date.Format(time.DateOnly) {
+					t.Fatalf("%s in %s begins at %s, but a second before it is %s", date.Format(time.DateOnly), name, begin, got)
+				}
+			}
+		}
+	}
+}
+
+func TestTimesThatClocksJumpOver(t *testing.T) {
+	zone, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{"00:30", "2026-09-06 00:30", "2026-09-06"} {
+		got, err := spanFlags{day: "2026-09-06", from: from}.resolve(time.Date(2026, 12, 1, 12, 0, 0, 0, zone), zone)
+		if want := time.Date(2026, 9, 6, 4, 0, 0, 0, time.UTC); err != nil || !got.from.Equal(want) {
+			t.Errorf("--from %q is %s, want %s, %v", from, got.from, want, err)
+		}
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -30,19 +31,15 @@ const (
 	margin = 200 * time.Millisecond
 	// holdSlack is how much later than it promised a hold is broken off.
 	holdSlack = 50 * time.Millisecond
-	// lastChance is how long before that mark what waits starts leaving,
-	// though the function still runs: it is about to time out.
-	lastChance = time.Second
+	// thawed is by how much a timer must be late before the process is taken
+	// to have been frozen meanwhile.
+	thawed = time.Second
 	// troubleHold bounds the hold after an end that a reset follows. SHUTDOWN
 	// is waiting for our next by then, and its 2 s are running.
 	troubleHold = 300 * time.Millisecond
 	// unknownDeadline is the deadline of an invocation that came without:
 	// Lambda's longest.
 	unknownDeadline = longestInvocation
-	// writeEvery is how often what waits is sent while a function runs for
-	// long.
-	writeEvery = time.Second
-
 	// shutdownTime is what Lambda gives an environment with an external
 	// extension, from the start of its shutdown.
 	shutdownTime = 2 * time.Second
@@ -80,12 +77,6 @@ type Receiver interface {
 	Counts() logsapi.Counts
 }
 
-// A Redactor masks what nobody should read.
-type Redactor interface {
-	String(string) string
-	JSON(object string) string
-}
-
 // A Marker leaves a mark that the next process finds if this one does not end
 // properly.
 type Marker interface {
@@ -107,7 +98,7 @@ type Config struct {
 	Module       string         // of lines that name none
 	MaxLines     int            // 0 for no limit
 	Platform     Platform
-	Redact       Redactor // nil for none
+	Redact       *redact.Redactor // nil masks nothing
 	Flush        Flush
 	FlushTimeout time.Duration
 	// Marker keeps the mark of a process that has not ended properly; nil for
@@ -130,36 +121,46 @@ type Config struct {
 	Now    func() time.Time
 }
 
-// An Agent runs in two goroutines: Run in one, Intake in another. Run has a
-// third where Config.Concurrent is set.
+// An Agent has three goroutines: Run waits for events and for the ends of
+// invocations, and does nothing that a disk or the network could delay; work
+// does what events ask for, one thing after the other; Intake, the listener's,
+// takes telemetry. A timer ticks while something waits (see clock), and another
+// ends the look-ahead.
+//
+// Lock order: marking, then the Store's and the alerts' locks; and ahead.mu, then
+// mu. ahead.mu is held while a body is read, and is only tried by all others. mu
+// is held for memory only: never into the Store, the alerts, /tmp or the network.
 type Agent struct {
 	cfg     Config
-	parser  *parse.Parser // Intake's
-	ahead   *lookahead    // Intake's, but for its flush
-	message []byte        // Intake's, for the row's message
-	urgent  bool          // Intake's: an error has been queued, or an invocation is complete
+	parser  *parse.Parser // Intake's, as what follows is: ahead.mu guards it
+	ahead   *lookahead    // but for its flush
+	message []byte        // for the row's message
+	urgent  bool          // an error has been queued, or an invocation is complete
 	silent  atomic.Bool   // after a panic
+	longest time.Time     // Run's: when a hold longer than shortHold ended last
 
 	alerts   *alert.Sender // nil for none
 	refusals atomic.Int64  // issues of the alerting that were stored
 
-	// working holds a token while an event is being handled.
-	working chan struct{}
+	jobs chan job // for work
 
-	marking sync.Mutex // held while a mark is written
-	marked  bool       // the first one is done with; guarded by marking
+	marking  sync.Mutex // guards what follows; held while a mark is written
+	marked   bool       // the first one is done with
+	unmarked bool       // the process ends properly: no more marks
 
-	mu      sync.Mutex // guards what follows; never held during I/O
-	tracker tracker
-	trusted bool // a runtimeDone may be waited for
-	missed  bool // the last one did not come
-	renewed bool // see restored
-	reading bool // a body is being read
-	traffic traffic
-	later   bool          // a timer will start writing
-	deaths  []death       // told of by the body that is being read
-	woken   chan struct{} // closed and replaced when the above may have changed
-	counts  counts
+	mu       sync.Mutex // guards what follows
+	tracker  tracker
+	trust    trust  // in that the end of an invocation will be told
+	doubt    string // what made trust end, until that is said; "" for nothing
+	renewed  bool   // see restored
+	reading  bool   // a body is being read
+	traffic  traffic
+	clock    *time.Timer   // nil before it is armed first
+	armed    bool          // it will tick
+	deaths   []death       // that have not become rows yet
+	initTold bool          // the death of init has become one
+	woken    chan struct{} // closed and replaced when the above may have changed
+	counts   counts
 }
 
 // counts are what was received and deliberately or necessarily not stored as
@@ -175,11 +176,13 @@ func New(cfg Config) *Agent {
 	}
 	a := &Agent{
 		cfg:     cfg,
-		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain, Mapping: cfg.Mapping}),
+		parser:  parse.New(parse.Options{Scale: cfg.Scale, Plain: cfg.Plain, Mapping: cfg.Mapping, Head: heads(cfg.Redact)}),
 		tracker: tracker{concurrent: cfg.Concurrent},
-		trusted: cfg.Receiver != nil && !cfg.Concurrent,
 		woken:   make(chan struct{}),
-		working: make(chan struct{}, 1),
+		jobs:    make(chan job, maxJobs),
+	}
+	if cfg.Receiver == nil || cfg.Concurrent {
+		a.trust = deaf
 	}
 	a.ahead = newLookahead(a)
 	a.newAlerts()
@@ -194,11 +197,9 @@ var ErrLost = errors.New("this environment is lost by Lambda's own word (HTTP 50
 // but ctx.
 func (a *Agent) Run(ctx context.Context) error {
 	refusals := 0
-	if a.cfg.Concurrent {
-		meanwhile, stop := context.WithCancel(ctx)
-		defer stop()
-		go a.guarded("timer", func() { a.writeMeanwhile(meanwhile) })
-	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	go a.work(working)
 	for {
 		ev, err := a.cfg.Events.Next(ctx)
 		switch {
@@ -221,6 +222,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		default:
 			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
 			a.startWriting()
+			a.arm()
 			pause(ctx, min(backoffFirst<<min(refusals, 10), backoffMost))
 			refusals++
 		}
@@ -245,50 +247,15 @@ func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
 		if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
 			deadline = now.Add(unknownDeadline)
 		}
-		a.bounded(deadline.Add(holdSlack-margin), func(ended func(time.Time)) {
-			a.guarded("invoke", func() { a.invoke(ctx, ev.RequestID, deadline.Add(-margin), ended) })
-		})
+		a.guarded("invoke", func() { a.invoke(ctx, ev.RequestID, deadline.Add(-margin)) })
 	case extapi.Shutdown:
 		end := a.shutdownEnd(now, ev.Deadline)
-		a.bounded(end.Add(shutdownMargin/2), func(func(time.Time)) {
-			a.guarded("shutdown", func() { a.shutdown(ctx, end, ev.ShutdownReason) })
-		})
+		if !a.doNow(ctx, end.Add(shutdownMargin/2), func() { a.shutdown(ctx, end, ev.ShutdownReason) }) {
+			a.abandon()
+		}
 		return true
 	}
 	return false
-}
-
-// bounded runs work and returns when it is done, but at limit at the latest,
-// and soon after the time that work says itself. Everything that work does is
-// bounded already; this is for what cannot be: a disk that stalls under a lock.
-// While work is still stuck, nothing further is begun.
-func (a *Agent) bounded(limit time.Time, work func(ended func(until time.Time))) {
-	select {
-	case a.working <- struct{}{}:
-	default:
-		return
-	}
-	done, until := make(chan struct{}), make(chan time.Time, 1)
-	go func() {
-		defer func() {
-			<-a.working
-			close(done)
-		}()
-		work(func(t time.Time) { until <- t })
-	}()
-	t := time.NewTimer(limit.Sub(a.cfg.Now()))
-	defer t.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case at := <-until:
-			t.Reset(min(at.Sub(a.cfg.Now())+holdSlack, limit.Sub(a.cfg.Now())))
-		case <-t.C:
-			a.cfg.Diag.Fail("stuck", "writing or /tmp takes longer than it may: the function is not held for it", "")
-			return
-		}
-	}
 }
 
 // guarded runs f; a panic in it makes a silent guest of the agent.
@@ -319,174 +286,5 @@ func (a *Agent) Arrived() { a.wake() }
 func (a *Agent) count(n *int, by int) {
 	a.mu.Lock()
 	*n += by
-	a.mu.Unlock()
-}
-
-// invoke handles one invocation: what was left over leaves beside the running
-// function, and what the function printed before the environment can freeze.
-func (a *Agent) invoke(ctx context.Context, id string, end time.Time, ended func(until time.Time)) {
-	if a.silent.Load() {
-		return
-	}
-	if a.cfg.Snapshot {
-		a.restored()
-	}
-	now := a.cfg.Now()
-	a.ahead.flush("INVOKE")
-	a.mark(id)
-	a.cfg.Store.CheckSpill()
-	a.cfg.Store.Start()
-	a.startAlerts()
-	a.mu.Lock()
-	a.tracker.invoke(id, now)
-	a.traffic.invoke(id, now)
-	trusted, missed := a.trusted, a.missed
-	a.missed = false
-	a.mu.Unlock()
-	if missed && !trusted {
-		// Said only now: after a time-out SHUTDOWN follows, and all is well.
-		a.cfg.Diag.Fail("runtimeDone", "no platform.runtimeDone came for an invocation; none is waited for until one comes", "")
-	}
-	if !trusted && !a.trustedSoon(ctx, end) {
-		return
-	}
-	if a.overlaps() {
-		a.overlap()
-		return
-	}
-	hold, ok := a.waitForEnd(ctx, id, end)
-	if !ok {
-		if !a.overlaps() {
-			a.cfg.Store.Persist()
-		}
-		return
-	}
-	if hold.Before(end) {
-		end = hold
-	}
-	ended(end)
-	left := end.Sub(a.cfg.Now())
-	ctx, cancel := context.WithTimeout(ctx, left-a.persistTime(left))
-	defer cancel()
-	if a.cfg.Store.Flush(ctx) != nil {
-		// It is kept, and the store has said why. /tmp keeps it longer.
-		a.cfg.Store.Persist()
-	}
-	a.sendAlerts(ctx)
-	a.mark("")
-}
-
-// trustedSoon reports whether a body that has arrived already, but is not read
-// yet, brings the first platform.runtimeDone after one that never came. Without
-// this, whether the invocation is waited for would be chance.
-func (a *Agent) trustedSoon(ctx context.Context, deadline time.Time) bool {
-	if a.cfg.Receiver == nil {
-		return false
-	}
-	for {
-		a.mu.Lock()
-		woken := a.woken
-		a.mu.Unlock()
-		// In this order: a body that no longer waits has been read, and what it
-		// told is known.
-		since, waits := a.cfg.Receiver.DoneWaiting()
-		a.mu.Lock()
-		trusted := a.trusted
-		a.mu.Unlock()
-		left := min(since.Add(a.cfg.FlushTimeout).Sub(a.cfg.Now()), deadline.Sub(a.cfg.Now()))
-		if trusted || !waits || left <= 0 || a.silent.Load() {
-			return trusted
-		}
-		t := time.NewTimer(left)
-		select {
-		case <-woken:
-		case <-t.C:
-		case <-ctx.Done():
-			return false
-		}
-		t.Stop()
-	}
-}
-
-// persistTime is the part of a hold that moving what waits to /tmp would take,
-// at a speed that a slow processor still has.
-func (a *Agent) persistTime(hold time.Duration) time.Duration {
-	if a.cfg.Marker == nil {
-		return 0
-	}
-	const perSecond = 32 << 20 // bytes
-	return min(time.Duration(a.cfg.Store.Bytes())*time.Second/perSecond, hold/4)
-}
-
-// waitForEnd waits until the invocation with the given ID has ended, and says
-// until when it may be held for writing. ok is false if nothing may be held:
-// the end did not come by the deadline, or there is nobody left to tell us.
-func (a *Agent) waitForEnd(ctx context.Context, id string, deadline time.Time) (hold time.Time, ok bool) {
-	tick := time.NewTimer(0)
-	defer tick.Stop()
-	<-tick.C
-	urged := false
-	var ended time.Time // when the end was seen
-	for {
-		now := a.cfg.Now()
-		a.mu.Lock()
-		end, woken, trusted, reading := a.tracker.ended(id), a.woken, a.trusted, a.reading
-		a.mu.Unlock()
-		bound := a.cfg.FlushTimeout
-		if end != nil {
-			if end.trouble {
-				bound = min(bound, troubleHold)
-			}
-			if ended.IsZero() {
-				ended = now
-			}
-			// The body that told of the end may hold more, a death for one.
-			if !reading || !now.Before(ended.Add(bound)) {
-				return ended.Add(bound), true
-			}
-		}
-		if !trusted || a.silent.Load() || ctx.Err() != nil || a.overlaps() {
-			return now, false
-		}
-		until := deadline
-		if end != nil && ended.Add(bound).Before(until) {
-			until = ended.Add(bound)
-		}
-		// The end may lie among bodies that we have no processor time to
-		// read: then the bound counts from its arrival.
-		if since, waits := a.cfg.Receiver.DoneWaiting(); waits && since.Add(a.cfg.FlushTimeout).Before(until) {
-			until = since.Add(a.cfg.FlushTimeout)
-		}
-		if !now.Before(until) {
-			if until.Equal(deadline) && end == nil {
-				a.giveUpWaiting()
-			}
-			return now, false
-		}
-		next := until
-		if urge := deadline.Add(-lastChance); !urged && now.Before(urge) && urge.Before(next) {
-			next = urge
-		}
-		if every := now.Add(writeEvery); a.cfg.Store.Waiting() > 0 && every.Before(next) {
-			next = every
-		}
-		tick.Reset(next.Sub(now))
-		select {
-		case <-woken:
-			tick.Stop()
-		case <-tick.C:
-			urged = urged || !a.cfg.Now().Before(deadline.Add(-lastChance))
-			a.cfg.Store.Start()
-			a.startAlerts()
-		case <-ctx.Done():
-		}
-	}
-}
-
-// giveUpWaiting is called when a deadline came and no runtimeDone.
-func (a *Agent) giveUpWaiting() {
-	a.cfg.Store.Start()
-	a.mu.Lock()
-	a.trusted, a.missed = false, true
 	a.mu.Unlock()
 }

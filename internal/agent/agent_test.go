@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/diag"
@@ -97,7 +98,7 @@ func (c *cloud) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemI
 			c.rows = append(c.rows, string(b))
 		}
 	}
-	return &dynamodb.BatchWriteItemOutput{}, nil
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
 func (c *cloud) stored() int {
@@ -142,6 +143,7 @@ func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan
 		// DynamoDB is well again, so that no writer is left in the bubble.
 		c.set(func() { c.latency, c.broken = 0, nil })
 		_ = cfg.Store.FlushLast(context.Background())
+		time.Sleep(10 * time.Second) // longer than a backoff
 		synctest.Wait()
 	})
 }
@@ -391,7 +393,7 @@ func TestFullBatchesLeaveWhileTheFunctionRuns(t *testing.T) {
 			lines = append(lines, strings.Replace(line(fmt.Sprint("error ", i)), "info", "error", 1))
 		}
 		c.post(lines...)
-		time.Sleep(500 * time.Millisecond) // less than after which everything leaves
+		time.Sleep(400 * time.Millisecond) // less than after which everything leaves
 		if n := c.stored(); n != 125 {
 			t.Errorf("%d rows stored while the function runs, want the five full batches of 133 lines", n)
 		}

@@ -115,7 +115,7 @@ func (a *Agent) AlertsRefused(refused []string) {
 
 // refuse stores an issue of the alerting. It never becomes an alert itself.
 func (a *Agent) refuse(locator, module, id, text string) {
-	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: locator, Module: module, Text: a.redacted(text)}
+	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: locator, Module: module, Text: text}
 	a.cfg.Store.Add(a.entry(&line, id, a.cfg.Now()))
 	a.refusals.Add(1)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
@@ -167,7 +168,7 @@ func TestATableThatHangsLeavesTimeForTheAlert(t *testing.T) {
 type everything struct{}
 
 func (everything) BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
-	return &dynamodb.BatchWriteItemOutput{}, nil
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
 // BenchmarkIntakeWithAlerts is a body of ten informational lines, without

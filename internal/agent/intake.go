@@ -31,12 +31,13 @@ func (a *Agent) Intake(body []byte) {
 		a.cfg.Diag.Fail("telemetry body", "Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
 	a.ahead.settle()
-	a.bury()
+	a.urgent = a.storeDeaths(completed) > 0 || a.urgent
 	a.sendAhead()
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
 		// It would have to be done at the invocation's end, which is billed.
 		a.cfg.Store.Persist()
 	}
+	a.arm()
 }
 
 // read notes whether a body is being read, and makes everybody who waits look
@@ -57,32 +58,24 @@ func (a *Agent) sendAhead() {
 	urgent := a.urgent
 	a.urgent = false
 	a.mu.Lock()
-	trusted, sealed := a.trusted, a.sealed()
+	waits, sealed := a.trust.waits(), a.sealed()
 	a.mu.Unlock()
 	switch {
 	case sealed || a.cfg.Store.Waiting() == 0:
-	case a.cfg.Concurrent && urgent, !a.cfg.Concurrent && !trusted, a.cfg.Flush == FlushBackground:
+	case a.cfg.Concurrent && urgent, !a.cfg.Concurrent && !waits, a.cfg.Flush == FlushBackground:
 		// The environment may freeze at any time, or never.
 		a.cfg.Store.Start()
 		a.startAlerts()
-	case a.cfg.Concurrent || !a.overlaps(): // writeMeanwhile or invoke sends the rest
-		a.cfg.Store.StartFull()
-	case urgent:
+	case urgent && !a.cfg.Concurrent && a.overlaps():
 		a.cfg.Store.Start()
-	default:
+	default: // the end, or the clock, sends the rest
 		a.cfg.Store.StartFull()
-		a.writeLater()
 	}
 }
 
 // event handles one event. A panic over one event costs that event only.
 func (a *Agent) event(e logsapi.Event) {
-	defer func() {
-		if v := recover(); v != nil {
-			a.count(&a.counts.unreadable, 1)
-			a.cfg.Diag.Panic("event", v)
-		}
-	}()
+	defer a.recovered("event")
 	at, ok := eventTime(e.Time)
 	if !ok {
 		at = a.cfg.Now()
@@ -104,6 +97,14 @@ func (a *Agent) event(e logsapi.Event) {
 			a.ahead.release()
 		}
 		a.platform(e.Type, platformRecord(e.Record), at)
+	}
+}
+
+// recovered is for deferring: a panic over one thing costs that thing only.
+func (a *Agent) recovered(where string) {
+	if v := recover(); v != nil {
+		a.count(&a.counts.unreadable, 1)
+		a.cfg.Diag.Panic(where, v)
 	}
 }
 
@@ -151,36 +152,12 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 		a.count(&a.counts.invalid, 1)
 	}
 	a.urgent = a.urgent || line.Level.Error
-	a.redact(&line)
 	var entry store.Entry
 	entry, a.message = a.entryIn(a.message, &line, id, at)
 	a.addLine(entry, !line.NoAlert)
 	if cap(a.message) > keptMessage {
 		a.message = nil
 	}
-}
-
-// redact masks what nobody should read, in every part, before anything is cut,
-// keyed or stored.
-func (a *Agent) redact(line *parse.Line) {
-	r := a.cfg.Redact
-	if r == nil {
-		return
-	}
-	for _, part := range []*string{&line.Locator, &line.Text, &line.Exception, &line.Module, &line.Raw} {
-		*part = r.String(*part)
-	}
-	line.Fields = r.JSON(line.Fields)
-	for i := range line.Issues {
-		line.Issues[i] = r.String(line.Issues[i])
-	}
-}
-
-func (a *Agent) redacted(s string) string {
-	if a.cfg.Redact == nil {
-		return s
-	}
-	return a.cfg.Redact.String(s)
 }
 
 // entry is the row of a line, without keys.
@@ -191,7 +168,7 @@ func (a *Agent) entry(line *parse.Line, id string, at time.Time) store.Entry {
 
 // entryIn is entry with a buffer, which it returns for the next one. The entry's
 // message is a part of it: an Entry is read by Add only, and a copy for each row
-// was the way's last allocation.
+// was the way's last allocation. What nobody should read is masked in it.
 func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (store.Entry, []byte) {
 	message, exceptionAt := line.AppendMessage(buf[:0])
 	locator := line.Locator
@@ -205,8 +182,10 @@ func (a *Agent) entryIn(buf []byte, line *parse.Line, id string, at time.Time) (
 	if module == "" {
 		module = a.cfg.Module
 	}
-	return store.Entry{
+	entry := store.Entry{
 		Time: at, Error: line.Level.Error, Level: line.Level.Name, Locator: locator, Module: module, RequestID: id,
 		Message: unsafe.String(unsafe.SliceData(message), len(message)), ExceptionAt: exceptionAt, Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
-	}, message
+	}
+	a.redact(&entry)
+	return entry, message
 }

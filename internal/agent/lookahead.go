@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logtable/logtable/internal/parse"
@@ -41,6 +42,7 @@ type lookahead struct {
 	what   parse.Tail // what is waited for; Closed for nothing
 	bodies int        // begun since the first record, with its own
 	timer  *time.Timer
+	waits  atomic.Bool // what is not Closed; for everybody to read
 
 	// The records that wait. The first is kept as it came; Traceable: its line
 	// waits, too, which is the index-th of its record.
@@ -107,18 +109,27 @@ func (l *lookahead) flush(reason string) {
 	if !l.mu.TryLock() {
 		return
 	}
-	waited := l.what != parse.Closed
+	if l.flushLocked() {
+		a.arm()
+		a.wake()
+	}
+}
+
+// flushLocked is flush with mu held, which it unlocks, and reports whether
+// something has waited. A panic must not leave mu locked: Intake would stand
+// still, and with it whoever posts.
+func (l *lookahead) flushLocked() (waited bool) {
+	defer l.mu.Unlock()
+	a := l.a
 	a.mu.Lock()
 	l.asked = false
 	a.mu.Unlock()
-	if waited && !a.silent.Load() {
-		l.release()
-		a.sendAhead()
+	if l.what == parse.Closed || a.silent.Load() {
+		return false
 	}
-	l.mu.Unlock()
-	if waited {
-		a.wake()
-	}
+	l.release()
+	a.sendAhead()
+	return true
 }
 
 // record takes one record of the function. It is called while a body is read.
@@ -155,9 +166,16 @@ func (l *lookahead) record(record []byte, at time.Time) {
 	}
 }
 
+// wait notes what is waited for.
+func (l *lookahead) wait(what parse.Tail) {
+	l.what = what
+	l.waits.Store(what != parse.Closed)
+}
+
 // hold begins to wait.
 func (l *lookahead) hold(what parse.Tail, record []byte, id string, at time.Time) {
-	l.what, l.bodies = what, 1
+	l.wait(what)
+	l.bodies = 1
 	l.copied = append(l.copied[:0], bytes.TrimLeft(record, " \t\r\n")...)
 	l.held = append(l.held[:0], heldRecord{l.copied, id, at})
 	l.text, l.trace, l.opening = l.text[:0], parse.Trace{}, parse.Opening{}
@@ -227,15 +245,17 @@ func (l *lookahead) add(separator string, text []byte) {
 }
 
 // release queues what waits: put together, or each record by itself if that
-// makes no sense.
+// makes no sense. A panic over it costs what waits only, and not the event that
+// ended the wait.
 func (l *lookahead) release() {
 	what := l.what
 	if what == parse.Closed {
 		return
 	}
-	l.what = parse.Closed // whatever happens, it is not tried again
+	l.wait(parse.Closed) // whatever happens, it is not tried again
 	held := l.held
 	defer l.forget()
+	defer l.a.recovered("look-ahead")
 	switch {
 	case what == parse.Traceable && l.trace.Sure():
 		if !l.together(&held[0], l.index, 0) {

@@ -65,9 +65,9 @@ func (c *cloud) wants(when string, want ...string) {
 }
 
 const (
-	prefix = "[ERROR]\t2026-11-22T10:52:00.573Z\tID\t"
-	failed = `{"locator":"2","level":"ERROR","text":"cannot ship"}`
-	row    = "ERROR: (2) cannot ship"
+	prefix    = "[ERROR]\t2026-11-22T10:52:00.573Z\tID\t"
+	unshipped = `{"locator":"2","level":"ERROR","text":"cannot ship"}`
+	row       = "ERROR: (2) cannot ship"
 )
 
 var trace = []string{"Traceback (most recent call last):", `  File "/var/task/app.py", line 3, in ship`, "    carrier(order)", "ValueError: no carrier"}
@@ -84,23 +84,23 @@ func TestLookAheadJoins(t *testing.T) {
 		events []string
 		want   []string
 	}{
-		{"a traceback", said(append([]string{prefix + failed}, trace...)...), []string{row + " " + strings.Join(trace, "\n")}},
-		{"a traceback with its cause", said(append(append([]string{prefix + failed}, trace...), append([]string{"", "During handling of the above exception, another exception occurred:", ""}, trace...)...)...),
+		{"a traceback", said(append([]string{prefix + unshipped}, trace...)...), []string{row + " " + strings.Join(trace, "\n")}},
+		{"a traceback with its cause", said(append(append([]string{prefix + unshipped}, trace...), append([]string{"", "During handling of the above exception, another exception occurred:", ""}, trace...)...)...),
 			[]string{row + " " + strings.Join(trace, "\n") + "\n\nDuring handling of the above exception, another exception occurred:\n\n" + strings.Join(trace, "\n")}},
-		{"Java's, head first", said(append([]string{failed}, java...)...), []string{row + " " + strings.Join(java, "\n")}},
-		{"what only looks like a head", said(failed, "Status: ok", `{"locator":"1","level":"INFO","text":"next"}`), []string{row, "INFO: (1) next"}},
-		{"a line behind the trace", said(append(append([]string{failed}, trace...), failed, "done")...), []string{row + " " + strings.Join(trace, "\n"), row}},
-		{"two lines, a trace each", said(append(append(append([]string{failed}, trace...), failed), java...)...), []string{row + " " + strings.Join(trace, "\n"), row + " " + strings.Join(java, "\n")}},
+		{"Java's, head first", said(append([]string{unshipped}, java...)...), []string{row + " " + strings.Join(java, "\n")}},
+		{"what only looks like a head", said(unshipped, "Status: ok", `{"locator":"1","level":"INFO","text":"next"}`), []string{row, "INFO: (1) next"}},
+		{"a line behind the trace", said(append(append([]string{unshipped}, trace...), unshipped, "done")...), []string{row + " " + strings.Join(trace, "\n"), row}},
+		{"two lines, a trace each", said(append(append(append([]string{unshipped}, trace...), unshipped), java...)...), []string{row + " " + strings.Join(trace, "\n"), row + " " + strings.Join(java, "\n")}},
 		{"not behind information", said(append([]string{`{"locator":"1","level":"INFO","text":"x"}`}, trace...)...), []string{"INFO: (1) x"}},
 		{"pretty-printed", said(pretty...), []string{"ERROR: (3) cannot price"}},
 		{"pretty-printed, JSON format", wrapped("r", pretty...), []string{"ERROR: (3) cannot price"}},
 		{"pretty-printed behind a prefix", said(append([]string{prefix + pretty[0]}, pretty[1:]...)...), []string{"ERROR: (3) cannot price"}},
 		{"pretty-printed twice, a comma between", said(append(pretty, append([]string{", {"}, pretty[1:]...)...)...), []string{"ERROR: (3) cannot price", "ERROR: (3) cannot price"}},
 		{"pretty-printed, with a trace behind it", said(append(pretty, trace...)...), []string{"ERROR: (3) cannot price"}},
-		{"others' pretty-printed JSON", said("{", `  "a": 1`, "}", failed), []string{row}},
-		{"pretty-printed, not to its end", said("{", `  "a": 1,`, failed, "}"), []string{row}},
+		{"others' pretty-printed JSON", said("{", `  "a": 1`, "}", unshipped), []string{row}},
+		{"pretty-printed, not to its end", said("{", `  "a": 1,`, unshipped, "}"), []string{row}},
 		{"cut by Lambda", append(said(cut[:cutAt]), said(cut[cutAt:])...), []string{"ERROR: (6) too long"}},
-		{"cut, and something else follows", append(said(`{"locator":"6","level":"ERROR","text":"long","body":"`+long[:cutAt]), said(failed)...), []string{"ERROR: (6) long", row}},
+		{"cut, and something else follows", append(said(`{"locator":"6","level":"ERROR","text":"long","body":"`+long[:cutAt]), said(unshipped)...), []string{"ERROR: (6) long", row}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestLookAheadJoins(t *testing.T) {
 func TestLookAheadEnds(t *testing.T) {
 	play(t, nil, func(c *cloud, _ <-chan error) {
 		c.invoke("a")
-		c.post(said(prefix + failed)...)
+		c.post(said(prefix + unshipped)...)
 		synctest.Wait()
 		c.wants("while it waits")
 		time.Sleep(250*time.Millisecond + time.Second) // the second after which everything leaves
@@ -144,7 +144,7 @@ func TestLookAheadEnds(t *testing.T) {
 		c.invoke("a")
 		c.post(done("a", ""))
 		<-c.asked
-		c.post(said(prefix + failed)...)
+		c.post(said(prefix + unshipped)...)
 		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second)}
 		time.Sleep(time.Second)
 		c.wants("at SHUTDOWN", row)
@@ -152,7 +152,7 @@ func TestLookAheadEnds(t *testing.T) {
 	play(t, nil, func(c *cloud, _ <-chan error) {
 		c.invoke("a")
 		c.post(done("a", ""))
-		c.post(said(prefix + failed)...)
+		c.post(said(prefix + unshipped)...)
 		c.invoke("b")
 		synctest.Wait()
 		c.wants("at INVOKE", row)
@@ -164,7 +164,7 @@ func TestLookAheadGivesBack(t *testing.T) {
 	plain := func(cfg *agent.Config) { cfg.Plain = "INFO" }
 	play(t, plain, func(c *cloud, _ <-chan error) {
 		c.invoke("a")
-		c.post(append(said("{", `  "a": 1`, "}", failed, "Error: no"), done("a", ""))...)
+		c.post(append(said("{", `  "a": 1`, "}", unshipped, "Error: no"), done("a", ""))...)
 		<-c.asked
 		c.wants("with LOGTABLE_PLAIN", row, "INFO: (plain) {", `INFO: (plain)   "a": 1`, "INFO: (plain) }", "INFO: (plain) Error: no")
 	})
@@ -173,7 +173,7 @@ func TestLookAheadGivesBack(t *testing.T) {
 // On managed instances only records of the same request join.
 func TestLookAheadOnManagedInstances(t *testing.T) {
 	play(t, concurrent, func(c *cloud, _ <-chan error) {
-		one, other := wrapped("1", append([]string{failed}, trace...)...), wrapped("2", trace...)
+		one, other := wrapped("1", append([]string{unshipped}, trace...)...), wrapped("2", trace...)
 		c.post(append(one[:1:1], other...)...)
 		c.post(one...)
 		time.Sleep(3 * time.Second)

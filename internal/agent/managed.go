@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"context"
+	"slices"
 	"time"
 )
 
@@ -14,61 +14,30 @@ import (
 // report, none of 500 later than by 1 ms; a loaded machine may take longer.
 const lateLines = 100 * time.Millisecond
 
-// writeMeanwhile sends what waits, rows and alerts that could not be sent before,
-// writeEvery after it began to wait, until ctx ends. While nothing waits nothing wakes it.
-func (a *Agent) writeMeanwhile(ctx context.Context) {
-	for ctx.Err() == nil && !a.silent.Load() {
-		a.mu.Lock()
-		woken := a.woken // before looking, so that nothing is missed
-		a.mu.Unlock()
-		if a.cfg.Store.Waiting() == 0 && (a.alerts == nil || a.alerts.Waiting() == 0) {
-			select {
-			case <-woken:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		pause(ctx, writeEvery)
-		a.cfg.Store.CheckSpill()
-		a.cfg.Store.Start()
-		a.startAlerts()
-		if a.cfg.Store.Resting() {
-			// Nothing ends here that would be a better moment.
-			a.cfg.Store.Persist()
-		}
-	}
-}
-
-// begins is start's part for concurrent invocations. One that has been open for
-// longer than any can last has ended; only its report was lost.
-func (t *tracker) begins(o *invocation) {
-	delete(t.lines, "") // lines without a request share a budget until the next start
-	if o.start.IsZero() {
+// forgetLost forgets the invocations that have been open at a time for longer
+// than any can last: they have ended, and only their reports were lost.
+func (t *tracker) forgetLost(at time.Time) {
+	if at.IsZero() {
 		return
 	}
-	kept := t.open[:0]
-	for _, old := range t.open {
-		if o.start.Sub(old.start) <= longestInvocation+time.Minute || old.start.IsZero() {
-			kept = append(kept, old)
+	t.open = slices.DeleteFunc(t.open, func(o attempt) bool {
+		return !o.start.IsZero() && at.Sub(o.start) > longestInvocation+time.Minute
+	})
+}
+
+// shared reports whether a line of the given time, whose only candidate is the
+// request with the given ID, may as well be a late one of another, or of init.
+// Of an invocation that has ended since, the late lines of others that had
+// ended before count; one that runs must be alone for a while.
+func (t *tracker) shared(id string, ended bool, at time.Time) bool {
+	if !ended {
+		return at.Sub(t.lastEnd) < lateLines || at.Sub(t.initEnd) < lateLines
+	}
+	for i := range t.done {
+		e := &t.done[i]
+		if since := at.Sub(e.end); e.id != id && since >= 0 && since < lateLines {
+			return true
 		}
 	}
-	clear(t.open[len(kept):])
-	t.open = kept
-}
-
-// parts is end's part for concurrent invocations.
-func (t *tracker) parts(id string, at time.Time) {
-	if !t.concurrent || t.find(id) == nil {
-		return
-	}
-	if t.lastEnd.Before(at) {
-		t.lastEnd = at
-	}
-	delete(t.lines, id)
-}
-
-// shared reports whether a line of the given time, while only one invocation is
-// open, may as well be a late one of another, or of init.
-func (t *tracker) shared(at time.Time) bool {
-	return t.concurrent && (at.Sub(t.lastEnd) < lateLines || at.Sub(t.initEnd) < lateLines)
+	return at.Sub(t.initEnd) < lateLines
 }

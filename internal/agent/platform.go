@@ -26,105 +26,184 @@ const (
 
 // platform follows the invocations, and makes rows of what must be known.
 func (a *Agent) platform(kind string, r platform, at time.Time) {
+	if kind == "platform.restoreStart" {
+		a.restored()
+		return
+	}
+	if row, ok := a.follow(kind, r, at); ok {
+		a.add(row)
+	}
+}
+
+// follow brings what is known of the invocations up to date. It returns the
+// row that an event becomes, deaths apart.
+func (a *Agent) follow(kind string, r platform, at time.Time) (row store.Entry, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch kind {
 	case "platform.initRuntimeDone", "platform.initReport":
-		a.initDone(kind, r, at)
+		return a.initDone(kind, r, at)
+	case "platform.restoreRuntimeDone", "platform.restoreReport":
+		if r.failed() {
+			a.die(death{id: initRequest, locator: "platform.restore", record: r, at: at})
+		}
 	case "platform.start":
 		if r.requestID != "" {
+			a.trust = a.trust.started()
 			a.tracker.start(r.requestID, at)
 		}
-	case "platform.restoreStart":
-		a.renew()
 	case "platform.runtimeDone":
-		a.trusted = a.cfg.Receiver != nil && !a.cfg.Concurrent
+		a.trust = a.trust.ended()
 		a.cfg.Diag.Recover("runtimeDone", "platform.runtimeDone comes again")
-		a.ended(r, at)
+		a.ended(r, at, false)
 	case "platform.report":
-		a.ended(r, at)
+		a.ended(r, at, true)
 		if a.cfg.Platform == PlatformAll {
-			a.info(kind, r.requestID, "report: "+r.figures(), at)
+			return a.info(kind, r.requestID, "report: "+r.figures(), at)
 		}
 	case "platform.logsDropped":
 		// The end of the invocation may be among what was dropped: it is not
 		// waited for, or the function would be held to its deadline.
-		a.trusted = false
-		a.logsDropped(r, at)
+		a.trust = a.trust.lost()
+		return a.logsDropped(r, at), true
 	}
+	return row, false
 }
 
 // initDone handles the end of an init phase.
-func (a *Agent) initDone(kind string, r platform, at time.Time) {
-	first := a.tracker.initEnd.IsZero()
-	if first {
+func (a *Agent) initDone(kind string, r platform, at time.Time) (row store.Entry, ok bool) {
+	if a.tracker.initEnd.IsZero() {
 		a.tracker.initEnd = at
 	}
 	switch {
-	case r.status == "error" || r.status == "timeout" || r.status == "failure":
+	case r.failed():
 		a.die(death{id: initRequest, locator: "platform.init", record: r, at: at})
 	case kind == "platform.initReport" && a.cfg.Platform == PlatformAll:
-		a.info("platform.initReport", initRequest, "cold start: "+r.figures(), at)
+		return a.info("platform.initReport", initRequest, "cold start: "+r.figures(), at)
 	}
+	return row, false
 }
 
 // ended handles an end of an invocation: its runtimeDone, or its report.
-func (a *Agent) ended(r platform, at time.Time) {
+func (a *Agent) ended(r platform, at time.Time, report bool) {
 	if r.requestID == "" {
 		return
 	}
-	a.traffic.ended(r.requestID, at)
 	tail := a.tracker.tailOf(r.requestID)
-	a.tracker.parts(r.requestID, at)
-	a.tracker.end(r.requestID, r.trouble())
-	if locator := r.death(); locator != "" {
-		a.die(death{id: r.requestID, locator: locator, record: r, at: at, tail: tail})
+	attempt, news := a.tracker.end(r.requestID, at, r.trouble(), report)
+	if news {
+		a.traffic.ended(r.requestID, at)
+	} else {
+		tail = []string{} // what is printed now is the next attempt's
 	}
+	locator := r.death()
+	if a.complete(attempt.number, r, report) || locator == "" || attempt.told {
+		return
+	}
+	attempt.told = true
+	a.die(death{
+		id: r.requestID, attempt: attempt.number, locator: locator, record: r, at: at, tail: tail,
+		awaitsReport: !report && !a.cfg.Concurrent && locator == "platform.crash",
+	})
 }
 
 // A death is a function's death (or an init's) on its way to becoming a row.
 type death struct {
 	id      string
+	attempt int // see tracker; 0 for init
 	locator string
 	record  platform
 	at      time.Time // of the first signal
-	tail    []string  // the last lines that the function printed
+	tail    []string  // the last lines that the function printed, see tail.lines
+	// awaitsReport: only the report tells whether the process ran out of
+	// memory, and Lambda makes it when we have called next.
+	awaitsReport bool
+	ticks        int // of the clock, meanwhile
 }
 
-// die notes a death. There is one row a request: a second signal that comes
-// with the first one completes it, and a later one changes nothing.
+// die notes a death. There is one row an attempt: a second signal that comes
+// before the row is made completes it, and a later one changes nothing.
 func (a *Agent) die(d death) {
-	if a.cfg.Platform == PlatformNone {
+	if a.cfg.Platform == PlatformNone || a.complete(d.attempt, d.record, true) || d.attempt == 0 && a.initTold {
 		return
 	}
-	for i := range a.deaths {
-		if known := &a.deaths[i]; known.id == d.id {
-			known.record.complete(d.record)
-			if d.locator == "platform.oom" {
-				known.locator = d.locator
-			}
-			return
-		}
-	}
-	if a.tracker.told(d.id) {
-		return
-	}
+	a.initTold = a.initTold || d.attempt == 0
 	if d.tail == nil {
 		d.tail = a.tracker.tailOf(d.id)
 	}
 	a.deaths = append(a.deaths, d)
 }
 
-// bury makes rows of the deaths that a telemetry body told of.
-func (a *Agent) bury() {
+// complete adds what a later event says to a death whose row is not made yet,
+// and reports whether there is one.
+func (a *Agent) complete(attempt int, r platform, last bool) bool {
+	for i := range a.deaths {
+		d := &a.deaths[i]
+		if d.attempt != attempt {
+			continue
+		}
+		d.record.complete(r)
+		if locator := d.record.death(); locator == "platform.oom" && attempt != 0 {
+			d.locator = locator
+		}
+		d.awaitsReport = d.awaitsReport && !last
+		return true
+	}
+	return false
+}
+
+// dieAtTheEnd notes the death of the invocation that SHUTDOWN finds running,
+// where only the reason of SHUTDOWN tells of it.
+func (a *Agent) dieAtTheEnd(reason string) {
 	a.mu.Lock()
-	deaths := a.deaths
-	a.deaths = nil
+	defer a.mu.Unlock()
+	locator := map[string]string{"timeout": "platform.timeout", "failure": "platform.crash"}[reason]
+	running := a.tracker.unfinished()
+	if locator == "" || running == nil || running.told || a.cfg.Concurrent || a.cfg.Receiver == nil {
+		return
+	}
+	running.told = true
+	a.die(death{
+		id: running.id, attempt: running.number, locator: locator, at: a.cfg.Now(),
+	})
+}
+
+// Which deaths become rows.
+type which uint8
+
+const (
+	completed  which = iota // those of which all is known
+	overdue                 // and those that have waited for their report for long
+	everything              // all
+)
+
+// storeDeaths makes rows of deaths, and returns how many.
+func (a *Agent) storeDeaths(which which) int {
+	a.mu.Lock()
+	var now, later []death
+	for _, d := range a.deaths {
+		if which == overdue {
+			d.ticks++
+		}
+		if d.awaitsReport && which != everything && d.ticks < 2 {
+			later = append(later, d)
+		} else {
+			now = append(now, d)
+		}
+	}
+	a.deaths = later
 	a.mu.Unlock()
-	for _, d := range deaths {
-		a.urgent = true
+	for _, d := range now {
 		a.add(a.deathEntry(d))
 	}
+	return len(now)
+}
+
+// deathWaits reports whether a death has not become a row yet.
+func (a *Agent) deathWaits() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.deaths) > 0
 }
 
 // deathEntry is the row of a death. The last lines stand where an exception
@@ -133,7 +212,7 @@ func (a *Agent) deathEntry(d death) store.Entry {
 	what := map[string]string{
 		"platform.timeout": "the invocation timed out", "platform.crash": "the function's process ended",
 		"platform.oom": "the function ran out of memory", "platform.init": "the function's initialisation failed",
-		"platform.error": "the invocation ended with an error",
+		"platform.error": "the invocation ended with an error", "platform.restore": "the restore from the snapshot failed",
 	}[d.locator]
 	if figures := d.record.figures(); figures != "" {
 		what += ": " + figures
@@ -143,22 +222,23 @@ func (a *Agent) deathEntry(d death) store.Entry {
 		line.Level = level
 	}
 	if len(d.tail) > 0 {
-		line.Exception = a.redacted("Last lines:\n" + strings.Join(d.tail, "\n"))
+		line.Exception = a.lastLines(d.tail)
 	}
 	return a.entry(&line, d.id, d.at)
 }
 
-// info stores an informational row about the platform.
-func (a *Agent) info(locator, id, text string, at time.Time) {
+// info is an informational row about the platform.
+func (a *Agent) info(locator, id, text string, at time.Time) (row store.Entry, ok bool) {
 	line := parse.Line{Level: a.cfg.Scale.Info(), Locator: locator, Text: text}
-	if line.Level.Rank >= a.cfg.MinLevel.Rank {
-		a.add(a.entry(&line, id, at))
+	if line.Level.Rank < a.cfg.MinLevel.Rank {
+		return row, false
 	}
+	return a.entry(&line, id, at), true
 }
 
-// logsDropped stores what the platform did not deliver to us, as the only
+// logsDropped is the row of what the platform did not deliver to us, the only
 // trace of those lines.
-func (a *Agent) logsDropped(r platform, at time.Time) {
+func (a *Agent) logsDropped(r platform, at time.Time) store.Entry {
 	level, ok := a.cfg.Scale.Find("ALARM")
 	if !ok {
 		level = a.cfg.Scale.Top()
@@ -169,12 +249,15 @@ func (a *Agent) logsDropped(r platform, at time.Time) {
 		}
 		return s
 	}
-	line := parse.Line{Level: level, Locator: "platform.logsDropped", Text: fmt.Sprintf("Lambda dropped %s lines (%s bytes) before Logtable could receive them",
-		unknown(r.droppedRecords), unknown(r.droppedBytes))}
+	line := parse.Line{
+		Level: level, Locator: "platform.logsDropped",
+		Text: fmt.Sprintf("Lambda dropped %s lines (%s bytes) before Logtable could receive them",
+			unknown(r.droppedRecords), unknown(r.droppedBytes)),
+	}
 	if r.reason != "" {
 		line.Text += ": " + r.reason
 	}
-	a.add(a.entry(&line, a.tracker.requestOf(at), at))
+	return a.entry(&line, a.tracker.requestOf(at), at)
 }
 
 // platform is what we need of a platform event's record. Figures are kept as
@@ -194,6 +277,11 @@ type platform struct {
 func (p *platform) trouble() bool {
 	return p.status == "timeout" || p.status == "failure" ||
 		p.status == "error" && strings.HasPrefix(p.errorType, "Runtime.")
+}
+
+// failed reports whether an init or a restore failed.
+func (p *platform) failed() bool {
+	return p.status == "error" || p.status == "timeout" || p.status == "failure"
 }
 
 // death is the locator of the row that this end of an invocation deserves, ""

@@ -22,7 +22,7 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 		if a.alerts != nil {
 			a.alerts.Hurry()
 		}
-		a.writeLast(ctx, now, end)
+		a.writeLast(ctx, now, end, reason)
 		a.closeAlerts(ctx, end)
 	}
 	kept := reason == "timeout" || reason == "failure"
@@ -46,7 +46,7 @@ func (a *Agent) shutdownEnd(now, deadline time.Time) time.Time {
 
 // writeLast writes to DynamoDB until everything is written or the time for it
 // is over.
-func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
+func (a *Agent) writeLast(ctx context.Context, now, end time.Time, reason string) {
 	reserve := lastResortTime
 	if a.alerts != nil {
 		reserve += lastAlertTime
@@ -69,6 +69,8 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time) {
 		a.waitForQuiet(ctx, now)
 	}
 	a.ahead.flush("SHUTDOWN, and no more telemetry")
+	a.dieAtTheEnd(reason)
+	a.storeDeaths(everything)
 	_ = a.flushLast(ctx)
 }
 
@@ -132,6 +134,7 @@ func (a *Agent) account(rest store.Rest) {
 		{"below LOGTABLE_LEVEL", c.belowLevel}, {"over LOGTABLE_MAX_LINES", c.overLimit},
 		{"invalid, stored as WARN", c.invalid}, {"unreadable", c.unreadable},
 		{"posts over 4 MiB, cut", int(posts.CutOff)}, {"posts to other paths, refused", int(posts.Refused)},
+		{"connections of strangers, closed", int(posts.Closed)},
 	} {
 		if n.count > 0 {
 			args = append(args, n.name, n.count)

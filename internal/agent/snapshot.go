@@ -7,17 +7,13 @@ package agent
 // generator is reseeded when a virtual machine is restored.
 
 // restored is called when the process is known to run in a clone, or never to
-// become one. Only the first call has an effect. mu must not be held.
+// become one. Only the first call has an effect.
 func (a *Agent) restored() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.renew()
-}
-
-// renew is restored with mu held.
-func (a *Agent) renew() {
-	if !a.renewed {
-		a.renewed = true
+	first := !a.renewed
+	a.renewed = true
+	a.mu.Unlock()
+	if first {
 		a.cfg.Store.Renew()
 	}
 }

@@ -2,9 +2,10 @@ package agent
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/redact"
 )
 
 const (
@@ -12,6 +13,9 @@ const (
 	// tailBytes how much of each.
 	tailLines = 10
 	tailBytes = 512
+	// tailRoom is how much is kept of a record: it is escaped text, and what
+	// is to be masked must be seen whole, though only its beginning is shown.
+	tailRoom = 2*tailBytes + 4<<10
 )
 
 // A tail keeps the last lines that a function printed, plain ones too, as the
@@ -21,18 +25,31 @@ type tail struct {
 	next int
 }
 
+// empty forgets the lines and keeps their memory.
+func (t *tail) empty() *tail {
+	for i := range t.ring {
+		t.ring[i] = t.ring[i][:0]
+	}
+	t.next = 0
+	return t
+}
+
 // add copies the head of a record.
 func (t *tail) add(record []byte) {
-	// A record is escaped text: twice the room before it is cut for good.
-	t.ring[t.next] = append(t.ring[t.next][:0], record[:min(len(record), 2*tailBytes)]...)
+	t.ring[t.next] = append(t.ring[t.next][:0], record[:min(len(record), tailRoom)]...)
 	t.next = (t.next + 1) % tailLines
 }
 
-// lines returns what is kept, oldest first, as text.
+// lines returns what is kept, oldest first, as text: unmasked, and longer than
+// is to be shown.
 func (t *tail) lines() (all []string) {
 	for i := range tailLines {
 		if record := t.ring[(t.next+i)%tailLines]; len(record) > 0 {
-			if line := tailText(record); line != "" {
+			line := tailText(record)
+			if len(record) == tailRoom {
+				line = redact.Whole(line) + "…"
+			}
+			if line != "" {
 				all = append(all, line)
 			}
 		}
@@ -59,13 +76,5 @@ func tailText(record []byte) string {
 			}
 		}
 	}
-	text = strings.TrimRight(strings.ToValidUTF8(text, "\uFFFD"), "\r\n\t ")
-	if len(text) <= tailBytes {
-		return text
-	}
-	end := tailBytes
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "…"
+	return strings.TrimRight(strings.ToValidUTF8(text, "\uFFFD"), "\r\n\t ")
 }

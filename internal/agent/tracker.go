@@ -2,7 +2,6 @@ package agent
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -11,71 +10,112 @@ const (
 	// one at a time; managed instances have a few, and forget none here
 	// unless its report was lost.
 	maxOpen = 1000
-	// maxDone bounds the invocations whose end is remembered until the
-	// INVOKE event of the same request is handled.
+	// maxDone bounds the invocations whose end is remembered: until the INVOKE
+	// event of the same request is handled, for the lines that come after it,
+	// and for the report.
 	maxDone = 64
 	// initRequest stands for a request ID before the first invocation.
 	initRequest = "init"
 	// longestInvocation is Lambda's limit. An event that lies further back
-	// than this is no late one but has a clock of its own.
+	// than this is not a late one but has a clock of its own.
 	longestInvocation = 15 * time.Minute
 )
 
 // A tracker knows which invocations are open, from the platform events of
 // the telemetry stream and from INVOKE events. Its zero value is ready. It is
 // not safe for concurrent use.
+//
+// A request ID is not the name of one invocation: Lambda repeats a failed
+// asynchronous one, up to twice, under the same ID and usually in the same
+// environment. So what is known of one attempt ends where the next one begins
+// (attempt.former), and what still comes of it, its report, is kept apart.
 type tracker struct {
 	concurrent bool // managed instances: several invocations at a time
 
-	open    []invocation // in the order of their starts
-	started bool         // a platform.start has been seen
-	initEnd time.Time    // of the platform's init events, if seen
+	open    []attempt // in the order of their starts
+	started bool      // a platform.start has been seen
+	initEnd time.Time // of the platform's init events, if seen
 
 	previous  string    // the request of the last INVOKE event
 	invoked   string    // the request of the last INVOKE event, until its end
 	invokedAt time.Time // when it was received
 
-	done []ended // the last ends, oldest first
+	done    []attempt // the last ends, oldest first
+	lastEnd time.Time // the latest of an invocation whose start was seen, by event time
 
-	before tail // what was printed when nothing was open: init, and late lines
+	before tail  // what was printed when nothing was open: init, and late lines
+	spare  *tail // empty, for the next invocation; nil for none
 
-	lastEnd time.Time // concurrent invocations' latest end, by event time
-
-	lines map[string]int // informational lines by request, for LOGTABLE_MAX_LINES
+	number int // of attempts so far
+	lines  int // informational lines that belong to no invocation's budget
 }
 
-type invocation struct {
-	id    string
-	start time.Time // event time; zero if it had none
-	tail  *tail     // what it printed last
-}
+// An attempt is one invocation for a request.
+type attempt struct {
+	id     string
+	number int       // in this process
+	start  time.Time // event time; zero if it had none
+	tail   *tail     // what it printed last
+	lines  int       // informational lines, for LOGTABLE_MAX_LINES
 
-type ended struct {
-	id      string
-	trouble bool // a reset follows
-	told    bool // its death has become a row
+	end      time.Time // event time; zero while it is open
+	trouble  bool      // a reset follows
+	told     bool      // its death has become a row, or is about to
+	invoked  bool      // its INVOKE event has been handled
+	reported bool      // its platform.report has been seen
+	former   bool      // the next attempt at the request has begun
 }
 
 // start handles platform.start.
 func (t *tracker) start(id string, at time.Time) {
 	t.started = true
-	if t.find(id) != nil {
+	if !t.begin(id, at) {
 		return
 	}
-	o := invocation{id: id, start: at, tail: new(tail)}
+	o := t.newAttempt(id, at)
+	if o.tail = t.spare; o.tail == nil {
+		o.tail = new(tail)
+	}
+	t.spare = nil
 	if t.concurrent {
-		t.begins(&o)
+		t.forgetLost(at)
 	}
 	if len(t.open) >= maxOpen {
 		t.open = append(t.open[:0], t.open[1:]...)
 	}
 	t.open = append(t.open, o)
-	if !t.concurrent {
-		clear(t.lines)
-	}
+	t.lines = 0
 }
 
-func (t *tracker) find(id string) *invocation {
+func (t *tracker) newAttempt(id string, start time.Time) attempt {
+	t.number++
+	return attempt{id: id, number: t.number, start: start}
+}
+
+// begin reports whether a platform.start begins an attempt, and ends what it
+// follows. If it does not, it is one that was delivered before.
+func (t *tracker) begin(id string, at time.Time) bool {
+	if o := t.find(id); o != nil {
+		if !at.After(o.start) || o.start.IsZero() {
+			return false
+		}
+		// Its end was lost, or is its report only, which may come later.
+		e := *o
+		e.former = true
+		t.close(e)
+		return true
+	}
+	e := t.ended(id)
+	if e != nil && !e.start.IsZero() && !at.After(e.start) && t.invoked != id {
+		return false
+	}
+	if e != nil {
+		e.former = true
+	}
+	return true
+}
+
+func (t *tracker) find(id string) *attempt {
 	for i := range t.open {
 		if t.open[i].id == id {
 			return &t.open[i]
@@ -84,33 +124,73 @@ func (t *tracker) find(id string) *invocation {
 	return nil
 }
 
-// end handles platform.runtimeDone, and platform.report where that is the
-// only end there is.
-func (t *tracker) end(id string, trouble bool) {
-	for i := range t.open {
-		if t.open[i].id == id {
-			t.open = append(t.open[:i], t.open[i+1:]...)
-			break
-		}
+// end handles platform.runtimeDone, and platform.report, which is the only end
+// on managed instances. It returns the attempt that has ended, and whether
+// that is news of the invocation that runs, or ran last, under the ID: the
+// report of an earlier attempt comes when the next one has begun.
+func (t *tracker) end(id string, at time.Time, trouble, report bool) (e *attempt, news bool) {
+	if e := t.formerOf(id, at, report); e != nil {
+		e.reported = e.reported || report
+		return e, false
 	}
+	if e := t.ended(id); e != nil {
+		e.reported = e.reported || report
+		return e, true
+	}
+	var ended attempt
+	if o := t.find(id); o != nil {
+		ended = *o
+		if t.lastEnd.Before(at) {
+			t.lastEnd = at
+		}
+	} else {
+		ended = t.newAttempt(id, time.Time{})
+	}
+	ended.end, ended.trouble, ended.reported, ended.invoked = at, trouble, report, t.invoked == id
 	if t.invoked == id {
 		t.invoked = ""
 	}
-	if t.ended(id) != nil {
-		return
+	return t.close(ended), true
+}
+
+// close moves an attempt from those that are open to those that have ended.
+func (t *tracker) close(e attempt) *attempt {
+	t.open = slices.DeleteFunc(t.open, func(o attempt) bool { return o.number == e.number })
+	if e.tail != nil {
+		t.spare = e.tail.empty()
+		e.tail = nil
 	}
 	if len(t.done) >= maxDone {
 		t.done = append(t.done[:0], t.done[1:]...)
 	}
-	t.done = append(t.done, ended{id: id, trouble: trouble})
+	t.done = append(t.done, e)
+	return &t.done[len(t.done)-1]
 }
 
-// ended returns the end of the invocation with the given id, nil if it has
-// not been seen.
-func (t *tracker) ended(id string) *ended {
+// formerOf returns the earlier attempt at a request whose end an event tells
+// of; nil if it is the present one's.
+func (t *tracker) formerOf(id string, at time.Time, report bool) *attempt {
+	i := slices.IndexFunc(t.done, func(e attempt) bool { return e.id == id && e.former && !e.reported })
+	if i < 0 {
+		return nil
+	}
+	o := t.find(id)
+	switch {
+	case o != nil && !o.start.IsZero() && at.Before(o.start):
+	case report && !t.concurrent:
+		// Each attempt has one report, and they come in order.
+	default:
+		return nil
+	}
+	return &t.done[i]
+}
+
+// ended returns the end of the last attempt at a request, nil if it has not
+// been seen.
+func (t *tracker) ended(id string) *attempt {
 	for i := range t.done {
-		if t.done[i].id == id {
-			return &t.done[i]
+		if e := &t.done[i]; e.id == id && !e.former {
+			return e
 		}
 	}
 	return nil
@@ -120,35 +200,34 @@ func (t *tracker) ended(id string) *ended {
 // others have followed it has ended; only its end was lost.
 func (t *tracker) invoke(id string, at time.Time) {
 	if !t.concurrent {
-		t.open = slices.DeleteFunc(t.open, func(o invocation) bool { return o.id != id && o.id != t.previous })
+		t.open = slices.DeleteFunc(t.open, func(o attempt) bool { return o.id != id && o.id != t.previous })
 		t.previous = id
 	}
-	if t.ended(id) == nil {
-		t.invoked, t.invokedAt = id, at
+	if !t.started {
+		t.lines = 0
 	}
+	e := t.ended(id)
+	switch {
+	case e != nil && !e.invoked:
+		e.invoked = true // its end came before
+		return
+	case e != nil:
+		e.former = true // Lambda tries again
+	}
+	t.invoked, t.invokedAt = id, at
 }
 
-// requestOf says which request a line belongs to that carries no request ID:
-// the open invocation if there is exactly one, else none. Before the first
-// invocation it is "init".
+// requestOf returns the request that a line belongs to which carries no
+// request ID: the one invocation that can have printed it, else "". Before the
+// first invocation it is "init".
 //
-// The only use of time stamps is to rule out: a line that the platform stamped
-// before the open invocation's start is a late one of another. A line that
-// arrives ahead of the very first platform.start belongs to the invocation
-// if it was stamped after the end of init.
+// Time stamps serve to rule out only: a line that the platform stamped before
+// an invocation's start, or after its end, is not its. A line that arrives
+// ahead of the very first platform.start belongs to the invocation if it was
+// stamped after the end of init.
 func (t *tracker) requestOf(at time.Time) string {
 	if t.started {
-		if len(t.open) != 1 {
-			return ""
-		}
-		o := &t.open[0]
-		if before := o.start.Sub(at); !o.start.IsZero() && before > 0 && before < longestInvocation {
-			return ""
-		}
-		if t.shared(at) {
-			return ""
-		}
-		return o.id
+		return t.candidate(at)
 	}
 	initEnd := t.initEnd
 	if initEnd.IsZero() {
@@ -160,6 +239,36 @@ func (t *tracker) requestOf(at time.Time) string {
 	default:
 		return t.invoked // "" after its end: late, and nobody's for sure
 	}
+}
+
+// candidate is the request of the only invocation during which a line of the
+// given time can have been printed, "" if there is none or more than one.
+func (t *tracker) candidate(at time.Time) string {
+	found, ended := "", false
+	for i := range t.open {
+		o := &t.open[i]
+		if before := o.start.Sub(at); !o.start.IsZero() && before > 0 && before < longestInvocation {
+			continue
+		}
+		if found != "" && found != o.id {
+			return ""
+		}
+		found = o.id
+	}
+	for i := range t.done {
+		e := &t.done[i]
+		if e.start.IsZero() || at.Before(e.start) || at.After(e.end) || t.concurrent && at.Equal(e.end) {
+			continue
+		}
+		if found != "" && found != e.id {
+			return ""
+		}
+		found, ended = e.id, true
+	}
+	if t.concurrent && t.shared(found, ended, at) {
+		return ""
+	}
+	return found
 }
 
 // remember keeps a line for the story of a death.
@@ -183,35 +292,35 @@ func (t *tracker) tailOf(id string) []string {
 	return nil
 }
 
-// told notes that the death of an invocation becomes a row, and reports whether
-// it was noted before.
-func (t *tracker) told(id string) bool {
-	if t.ended(id) == nil {
-		t.end(id, false)
+// unfinished is the invocation that runs as far as is known, nil for none.
+func (t *tracker) unfinished() *attempt {
+	if n := len(t.open); n > 0 {
+		return &t.open[n-1]
 	}
-	e := t.ended(id)
-	before := e.told
-	e.told = true
-	return before
+	if t.invoked == "" {
+		return nil
+	}
+	a := t.newAttempt(t.invoked, time.Time{})
+	return &a
 }
 
-// allow counts an informational line of the request with the given id and
-// reports whether it is within max. Lines of one request share a budget, known
-// or not: those without a request share one until the next start.
+// allow counts an informational line that was attributed to the request with
+// the given ID, or names it, and reports whether it is within max. The budget
+// is that of an invocation that the platform has told of: a line's own word
+// opens none, or any number of IDs would evade the limit. Lines of none share a
+// budget until the next start.
 func (t *tracker) allow(id string, max int) bool {
-	if len(t.lines) > maxOpen {
-		clear(t.lines)
+	lines := &t.lines
+	if t.concurrent {
+		if o := t.find(id); o != nil {
+			lines = &o.lines
+		} else if e := t.ended(id); e != nil {
+			lines = &e.lines
+		}
 	}
-	if t.lines == nil {
-		t.lines = make(map[string]int)
-	}
-	n, known := t.lines[id]
-	if n >= max {
+	if *lines >= max {
 		return false
 	}
-	if !known {
-		id = strings.Clone(id) // it may be a part of the parser's memory
-	}
-	t.lines[id] = n + 1
+	*lines++
 	return true
 }

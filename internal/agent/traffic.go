@@ -82,6 +82,11 @@ func (t *traffic) busy() bool { return t.short >= shortGaps && t.previous == "" 
 func (a *Agent) overlaps() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.overlapping()
+}
+
+// overlapping is overlaps with mu held.
+func (a *Agent) overlapping() bool {
 	switch a.cfg.Flush {
 	case FlushBackground:
 		return true
@@ -89,29 +94,4 @@ func (a *Agent) overlaps() bool {
 		return a.traffic.busy()
 	}
 	return false
-}
-
-// overlap is what is left of invoke where nothing is waited for.
-func (a *Agent) overlap() {
-	if a.cfg.Store.Resting() {
-		// There will be no better moment.
-		a.cfg.Store.Persist()
-	}
-}
-
-// writeLater has what waits written, writeEvery from now, should no event come
-// before. While nothing waits no timer runs.
-func (a *Agent) writeLater() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.later {
-		return
-	}
-	a.later = true
-	time.AfterFunc(writeEvery, func() {
-		a.mu.Lock()
-		a.later = false
-		a.mu.Unlock()
-		a.guarded("timer", a.startWriting)
-	})
 }

@@ -80,7 +80,7 @@ func TestALongInvocationIsWrittenInBusyTraffic(t *testing.T) {
 		}
 		c.invoke("e")
 		c.post(line("x"))
-		time.Sleep(900 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 		if c.stored() != 0 {
 			t.Error("sent at once")
 		}

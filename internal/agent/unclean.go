@@ -23,7 +23,7 @@ func (a *Agent) mark(request string) {
 
 // writeMark must be called with marking held.
 func (a *Agent) writeMark(request string) {
-	if a.cfg.Marker == nil || a.silent.Load() {
+	if a.cfg.Marker == nil || a.unmarked || a.silent.Load() {
 		return
 	}
 	a.marked = true
@@ -50,7 +50,8 @@ func (a *Agent) Started() {
 func (a *Agent) unmark() {
 	a.marking.Lock()
 	defer a.marking.Unlock()
-	if a.marked = true; a.cfg.Marker != nil {
+	a.unmarked = true
+	if a.cfg.Marker != nil {
 		_ = a.cfg.Marker.Unmark() // a mark that stays says too much, not too little
 	}
 }

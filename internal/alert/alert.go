@@ -1,6 +1,6 @@
 // Package alert tells people of severe records, without a storm: one message
 // for a kind of record and window, whatever the number of environments, and at
-// most so many a window for the function as a whole.
+// most so many publishes a window for the function as a whole.
 //
 // It knows neither Lambda nor the store. Package agent hands it an Alert when
 // the row is safe; a Lock decides, over all environments, whether it is sent
@@ -9,13 +9,13 @@ package alert
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 )
 
-// An Alert is a record that somebody is to be told of.
+// An Alert is a record that somebody is to be told of. Its members are as the
+// function printed them: whatever goes to people is cleaned when the message is
+// made.
 type Alert struct {
 	Time                       time.Time
 	Level, Module, Locator     string
@@ -24,26 +24,6 @@ type Alert struct {
 	Requests                   []Request // what the line asks for by itself
 	ErrorsTable                bool      // which table has the row
 	Date, StampMod             string    // the row's key; set when the row is safe
-
-	key        string // of its group
-	deliveries []delivery
-	ready      bool      // the row is safe
-	retryAt    time.Time // not before: another environment is about to send it
-	slotUntil  time.Time // it has its place in the window that ends then
-	granted    string    // the window in which it has been sent in part; "" for not yet
-	more       Held      // like this one, while it waits
-	full       time.Time // it is the notice that the others are held back until then
-	busySince  time.Time // the lock has been too busy to answer
-	tried      bool      // since the end began
-	why        string    // what kept it from being sent
-}
-
-// A delivery is an alert on its way to one topic.
-type delivery struct {
-	topic   Topic
-	message string // what a line asks to be said; "" for the configured topics
-	own     bool   // asked for by the line
-	done    bool
 }
 
 // Held says how many alerts were held back, and when the first and the last of
@@ -121,14 +101,18 @@ func (r *Refusal) Error() string {
 type Verdict int
 
 const (
+	// Undecided is the zero Verdict and never an answer: an Answer that nobody
+	// has filled in must not read as leave to send.
+	Undecided Verdict = iota
 	// Granted: send it.
-	Granted Verdict = iota
+	Granted
 	// Sent: somebody has sent one in this window, which ends at Answer.Until.
 	Sent
 	// Leased: somebody is about to send one; whether he did shows at
 	// Answer.Until at the latest.
 	Leased
-	// Last: the function's last one in this window has been sent; say so, once.
+	// Last: fewer places than asked for are left in this window, and this is the
+	// first to be told: say so, once.
 	Last
 	// Full: as Last, and somebody has said so.
 	Full
@@ -138,7 +122,12 @@ const (
 type Answer struct {
 	Verdict Verdict
 	Until   time.Time // end of the window or of the lease
-	Held    Held      // what all environments held back in the window before
+	// Places is how many of the places asked for were granted: all of them with
+	// Granted, fewer with Last, maybe none, and none with Full.
+	Places int
+	// Held is what all environments held back in the window before: of the
+	// group (Acquire), or of all groups that are counted together (Places).
+	Held Held
 	// Window names the window, the same for all who send in it.
 	Window string
 }
@@ -146,62 +135,41 @@ type Answer struct {
 // A Lock decides for all environments of a function. Its methods are called
 // from one goroutine. Groups are hashes.
 type Lock interface {
-	// Acquire asks to send for a group. Granted holds for Lease.
+	// Acquire asks to send for a group: Granted, Sent or Leased. Granted holds
+	// for Lease.
 	Acquire(ctx context.Context, group string) (Answer, error)
-	// Slot takes one of the function's places in this window: Granted, Last or
-	// Full.
-	Slot(ctx context.Context) (Answer, error)
+	// Places takes up to n of the function's places in this window, one for each
+	// publish to a topic: Granted, Last or Full.
+	Places(ctx context.Context, n int) (Answer, error)
 	// Sent says that what Acquire granted is done, and what was told of.
 	Sent(ctx context.Context, group string, told Held) error
 	// Release gives back what Acquire granted.
 	Release(ctx context.Context, group string) error
-	// Count adds what this environment held back.
+	// Count adds what this environment held back of a group; with the group
+	// Others, of all that are counted together.
 	Count(ctx context.Context, group string, held Held) error
 }
+
+// Others stands for all groups that have no count of their own: there may be
+// more of them than anybody wants to count one by one.
+const Others = ""
 
 // ErrBusy is what a Lock returns when too many ask at once. That is no reason to
 // decide alone: whoever asks in a storm is one of many.
 var ErrBusy = errors.New("too many environments ask at once")
 
-// Lease is how long Acquire's grant holds: a sender that dies mutes others no
-// longer.
-const Lease = 30 * time.Second
+const (
+	// Lease is how long Acquire's grant holds: a sender that dies mutes others no
+	// longer.
+	Lease = 30 * time.Second
+	// Skew is how far the clocks of a function's environments may be apart. What
+	// lies further ahead is the error of a clock, and muting everybody until
+	// then would be worse than a message too many.
+	Skew = time.Minute
+)
 
-// group is the hash of what alerts of one kind have in common: 128 bits, which
-// forged locators cannot make collide.
-func (a *Alert) group() string {
-	h := sha256.New()
-	for _, part := range []string{a.Module, a.Locator, a.Level} {
-		h.Write([]byte(part))
-		h.Write([]byte{0})
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// plan sets the deliveries: what the line asks for, and the configured topics
-// that it does not ask for.
-func (a *Alert) plan(configured []Topic) {
-	asked := map[string]bool{}
-	for _, r := range a.Requests {
-		for _, t := range r.Topics {
-			if key := t.ARN + " " + r.Message; !asked[key] {
-				asked[key], asked[t.ARN] = true, true
-				a.deliveries = append(a.deliveries, delivery{topic: t, message: r.Message, own: true})
-			}
-		}
-	}
-	for _, t := range configured {
-		if a.Configured && !asked[t.ARN] {
-			a.deliveries = append(a.deliveries, delivery{topic: t})
-		}
-	}
-}
-
-// size is what the alert takes in memory, about.
-func (a *Alert) size() int {
-	n := 512 + len(a.Text) + len(a.Exception)
-	for _, r := range a.Requests {
-		n += len(r.Message) + 128*len(r.Topics)
-	}
-	return n
+// ahead reports whether now is before until, which cannot rightly be more than
+// most away: a clock has jumped then, and until is over.
+func ahead(now, until time.Time, most time.Duration) bool {
+	return now.Before(until) && !until.After(now.Add(most))
 }

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 const (
@@ -22,6 +24,7 @@ const (
 	// stands, or the innermost frame.
 	exceptionLines = 15
 	maxException   = 4 << 10 // bytes
+	maxHead        = 300     // bytes of the text's first line
 )
 
 // A Source says what everybody who reads an alert wants to know first.
@@ -37,8 +40,11 @@ const (
 	defaultErrorsTable = "logtable-errors"
 )
 
+// An account says what was held back: of the alert's own kind, and of others.
+type account struct{ same, others Held }
+
 // message renders an alert for one of its topics, cut to what fits.
-func (s *Source) message(a *Alert, d delivery, held Held, fits func(Message) bool) Message {
+func (s *Source) message(a *Alert, d delivery, held account, fits func(Message) bool) Message {
 	for limit := maxText; ; limit /= 2 {
 		if m := s.render(a, d, held, limit); limit < 1000 || fits(m) {
 			return m
@@ -46,25 +52,26 @@ func (s *Source) message(a *Alert, d delivery, held Held, fits func(Message) boo
 	}
 }
 
-func (s *Source) render(a *Alert, d delivery, held Held, limit int) Message {
-	said, exception := printable(a.Text), lastLines(printable(a.Exception))
+func (s *Source) render(printed *Alert, d delivery, held account, limit int) Message {
+	a := printed.cleaned()
+	said, exception := a.Text, lastLines(a.Exception)
 	if d.message != "" {
-		said = printable(d.message)
+		said = clean(d.message)
 	}
 	said = cut(said, limit)
-	head := oneLine(printable(a.Level + " " + a.Module + " " + a.Locator))
+	head := line(a.Level + " " + a.Module + " " + a.Locator)
 	if first := firstLine(said, exception); first != "" {
-		head += ": " + first
+		head = line(head + ": " + first)
 	}
 	m := Message{
-		Topic: d.topic, Subject: subject(head), Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
+		Topic: d.topic, Subject: head, Short: head, Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
 	}
-	m.Short = m.Subject
+	command := s.command(a, printed)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", cut(oneLine(head), 300))
+	fmt.Fprintf(&b, "%s\n\n", cut(head, maxHead))
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "%-9s %s\n", name, oneLine(value))
+			fmt.Fprintf(&b, "%-9s %s\n", name, line(value))
 		}
 	}
 	row("function", s.Function)
@@ -78,56 +85,62 @@ func (s *Source) render(a *Alert, d delivery, held Held, limit int) Message {
 		}
 	}
 	paragraph(said)
-	if original := printable(a.Text); d.message != "" && original != said {
-		paragraph(cut(original, limit/4))
+	if d.message != "" && a.Text != said {
+		paragraph(cut(a.Text, limit/4))
 	}
 	paragraph(exception)
-	paragraph(s.told(held))
-	paragraph(s.command(a))
+	paragraph(s.told(held.same, "more like this"))
+	paragraph(s.told(held.others, "of other kinds"))
+	paragraph(command)
 	paragraph(s.link(a))
 	m.Text = b.String()
-	m.Data = s.data(a, said, exception, held)
-	return m
+	m.Data = s.data(a, said, exception, command, held)
+	return m.seal()
 }
 
 // told says what was held back.
-func (s *Source) told(h Held) string {
+func (s *Source) told(h Held, what string) string {
 	switch {
 	case h.Count <= 0:
 		return ""
 	case h.First.IsZero() || h.Last.IsZero():
-		return fmt.Sprintf("About %d more like this were held back before.", h.Count)
+		return fmt.Sprintf("About %d %s were held back before.", h.Count, what)
 	}
 	const layout = "2006-01-02 15:04:05"
-	return fmt.Sprintf("About %d more like this were held back, the first at %s, the last at %s.",
-		h.Count, h.First.In(s.Zone).Format(layout), h.Last.In(s.Zone).Format(layout))
+	return fmt.Sprintf("About %d %s were held back, the first at %s, the last at %s.",
+		h.Count, what, h.First.In(s.Zone).Format(layout), h.Last.In(s.Zone).Format(layout))
 }
 
 // notice says that from now on alerts are held back, whatever they are about.
-func (s *Source) notice(a *Alert, d delivery, most int, window time.Duration, until time.Time) Message {
+func (s *Source) notice(printed *Alert, d delivery, most int, window time.Duration, until time.Time) Message {
+	a := printed.cleaned()
 	end := until.In(s.Zone).Format("15:04 MST")
 	head := fmt.Sprintf("%s: more alerts are held back until %s", s.Function, end)
 	m := Message{
-		Topic: d.topic, Subject: subject(head), Short: subject(head), Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
+		Topic: d.topic, Subject: head, Short: head, Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
 	}
-	m.Text = fmt.Sprintf("%s\n\nThe function has sent %d alerts within %v, which is LOGTABLE_ALERT_MAX. More were held back, "+
-		"of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
-		head, most, window, a.Level, a.Module, oneLine(printable(a.Locator)), s.listing(a))
+	m.Text = fmt.Sprintf("%s\n\nThe function has sent %d messages within %v, which is LOGTABLE_ALERT_MAX. More were held "+
+		"back, of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
+		head, most, window, a.Level, a.Module, a.Locator, s.listing(a))
 	m.Data = object("kind", "held back", "function", s.Function, "version", s.Version, "region", s.Region,
 		"until", until.UTC().Format(time.RFC3339), "max", strconv.Itoa(most), "command", s.listing(a))
-	return m
+	return m.seal()
 }
 
 // data is the alert for programs, all values strings.
-func (s *Source) data(a *Alert, said, exception string, h Held) string {
-	held := []string{"", "", ""}
-	if h.Count > 0 {
-		held = []string{strconv.Itoa(h.Count), stamp(h.First), stamp(h.Last)}
+func (s *Source) data(a *Alert, said, exception, command string, h account) string {
+	number := func(n int) string {
+		if n <= 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
 	}
-	return object("kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator, "text", said, "exception", exception,
+	return object("kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator,
+		"text", said, "exception", exception,
 		"function", s.Function, "version", s.Version, "region", s.Region, "time", stamp(a.Time), "request_id", a.RequestID,
-		"held_back", held[0], "held_back_first", held[1], "held_back_last", held[2],
-		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", s.command(a), "console", s.link(a))
+		"held_back", number(h.same.Count), "held_back_first", stamp(h.same.First), "held_back_last", stamp(h.same.Last),
+		"held_back_others", number(h.others.Count),
+		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", command, "console", s.link(a))
 }
 
 func stamp(t time.Time) string {
@@ -137,8 +150,8 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
-// object is a JSON object of strings, given as name, value, name, value; empty
-// ones are left out.
+// object is a JSON object of strings, given as name, value, name, value, each
+// cleaned; empty ones are left out.
 func object(pairs ...string) string {
 	b := []byte{'{'}
 	for i := 0; i < len(pairs); i += 2 {
@@ -150,7 +163,7 @@ func object(pairs ...string) string {
 		}
 		b, _ = jsontext.AppendQuote(b, pairs[i]) // invalid UTF-8 is replaced
 		b = append(b, ':')
-		b, _ = jsontext.AppendQuote(b, pairs[i+1])
+		b, _ = jsontext.AppendQuote(b, clean(pairs[i+1]))
 	}
 	return string(append(b, '}'))
 }
@@ -164,11 +177,20 @@ func (s *Source) table(a *Alert) string {
 }
 
 // command is what shows the invocation: whole, ready to be pasted into a shell.
-func (s *Source) command(a *Alert) string {
-	if a.RequestID == "" || a.RequestID == "init" {
-		return s.query(a.Date, "--module", a.Module, "--locator", a.Locator, "-v")
+// A member that cannot be shown as it was printed would find nothing, and is
+// left out.
+func (s *Source) command(a, printed *Alert) string {
+	if a.RequestID != "" && a.RequestID != "init" && a.RequestID == printed.RequestID {
+		return s.query(a.Date, "--request", a.RequestID, "-v")
 	}
-	return s.query(a.Date, "--request", a.RequestID, "-v")
+	args := []string{a.Date}
+	if a.Module != "" && a.Module == printed.Module {
+		args = append(args, "--module", a.Module)
+	}
+	if a.Locator != "" && a.Locator == printed.Locator {
+		args = append(args, "--locator", a.Locator)
+	}
+	return s.query(append(args, "-v")...)
 }
 
 // listing is what shows everything severe of the day.
@@ -199,7 +221,7 @@ func (s *Source) query(args ...string) string {
 // quoted makes an argument harmless for a shell: what a function printed, its
 // locator and request ID, is not to be run by whoever pastes the command.
 func quoted(arg string) string {
-	arg = oneLine(printable(arg))
+	arg = line(arg)
 	plain := strings.IndexFunc(arg, func(r rune) bool {
 		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+", r))
 	}) < 0
@@ -225,7 +247,7 @@ func console(partition string) string {
 
 // link leads to the row in DynamoDB's console; "" where there is none.
 func (s *Source) link(a *Alert) string {
-	host := console(partitionOf(s.Region))
+	host := console(awsenv.Partition(s.Region))
 	if host == "" || s.Region == "" || a.Date == "" {
 		return ""
 	}
@@ -239,13 +261,13 @@ func (s *Source) link(a *Alert) string {
 }
 
 // subject makes a line of printable ASCII out of anything.
-func subject(line string) string {
+func subject(text string) string {
 	ascii := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
-	}, oneLine(line))
+	}, line(text))
 	if ascii == "" || ascii[0] == ' ' {
 		ascii = "alert"
 	}
@@ -255,29 +277,12 @@ func subject(line string) string {
 	return ascii
 }
 
-// printable takes out what a terminal or a mail program could be misled by:
-// control characters, except line ends and tabs, and those that turn the
-// direction of writing.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfffe, r == 0xffff:
-			return ' '
-		}
-		return r
-	}, strings.ReplaceAll(s, "\r\n", "\n"))
-}
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
 // firstLine is the first line with something in it, of the texts given; of an
 // exception alone, the last.
 func firstLine(text, exception string) string {
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			return line
+	for first := range strings.Lines(text) {
+		if first = strings.TrimSpace(first); first != "" {
+			return first
 		}
 	}
 	lines := strings.Split(strings.TrimSpace(exception), "\n")
@@ -304,11 +309,8 @@ func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	kept := n
-	for kept > 0 && !utf8.RuneStart(s[kept]) {
-		kept--
-	}
-	return fmt.Sprintf("%s… (%d bytes more are in the row)", s[:kept], len(s)-kept)
+	kept := whole(s, n)
+	return fmt.Sprintf("%s… (%d bytes more are in the row)", kept, len(s)-len(kept))
 }
 
 // Sample is an alert as a function would send it to the topic, that says what it
@@ -319,7 +321,7 @@ func Sample(topic Topic, at time.Time, zone *time.Location) Message {
 		Time: at, Level: "INFO", Module: "logtable", Locator: "test", Text: "this is a test: alerts reach you",
 		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,
 	}
-	m := s.render(a, delivery{topic: topic}, Held{}, maxText)
+	m := s.render(a, delivery{topic: topic}, account{}, maxText)
 	m.Once = once("test", at.String())
 	return m
 }

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ https://eu-central-1.console.aws.amazon.com/dynamodbv2/home?region=eu-central-1#
 
 func TestTheMessage(t *testing.T) {
 	held := Held{12, time.Date(2026, 11, 22, 14, 20, 0, 0, time.UTC), time.Date(2026, 11, 22, 14, 24, 59, 0, time.UTC)}
-	m := source().message(example(), delivery{}, held, func(Message) bool { return true })
+	m := source().message(example(), delivery{}, account{same: held}, func(Message) bool { return true })
 	if diff := cmp.Diff(exampleText, m.Text); diff != "" {
 		t.Error(diff)
 	}
@@ -68,7 +69,7 @@ func TestTheMessage(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, data[name], want)
 		}
 	}
-	asked := source().message(example(), delivery{message: "call Ada", own: true}, Held{}, func(Message) bool { return true })
+	asked := source().message(example(), delivery{message: "call Ada", own: true}, account{}, func(Message) bool { return true })
 	if asked.Subject != "ERROR orders 12: call Ada" || !strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") || strings.Contains(asked.Text, "held back") {
 		t.Errorf("%s", asked.Text)
 	}
@@ -78,21 +79,26 @@ func TestTheMessage(t *testing.T) {
 // terminal, or pastes the command into a shell.
 func TestOddLines(t *testing.T) {
 	a := example()
-	a.Module, a.Locator = "größe", "7'; rm -rf / #\x1b[2J\n$(x)"
+	a.Module, a.Locator = "größe", "7'; rm -rf / #$(x)"
 	a.Text, a.Exception, a.RequestID = strings.Repeat("é", 200), "", ""
-	m := source().message(a, delivery{}, Held{}, func(Message) bool { return true })
+	m := source().message(a, delivery{}, account{}, func(Message) bool { return true })
 	if len(m.Subject) > 99 || strings.IndexFunc(m.Subject, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 || !strings.HasPrefix(m.Subject, "ERROR gr??e 7'; rm -rf / #") {
 		t.Errorf("subject %q", m.Subject)
 	}
-	if !strings.Contains(m.Text, `--locator '7'\''; rm -rf / # [2J $(x)' -v`) || strings.ContainsRune(m.Text, '\x1b') {
+	if !strings.Contains(m.Text, `--locator '7'\''; rm -rf / #$(x)' -v`) {
+		t.Errorf("%s", m.Text)
+	}
+	a.Locator += "\x1b[2J" // as it was printed it cannot be shown, and otherwise would find nothing
+	if m := source().message(a, delivery{}, account{}, func(Message) bool { return true }); strings.Contains(m.Text, "--locator") ||
+		!strings.Contains(m.Text, "--module 'größe' -v") || strings.ContainsRune(m.Text, '\x1b') {
 		t.Errorf("%s", m.Text)
 	}
 	for _, empty := range []Alert{{}, {Exception: "a\nb\n"}, {Text: "\n \n", RequestID: "init"}} {
-		if m := source().message(&empty, delivery{}, Held{}, func(Message) bool { return true }); m.Subject == "" || m.Subject[0] == ' ' {
+		if m := source().message(&empty, delivery{}, account{}, func(Message) bool { return true }); m.Subject == "" || m.Subject[0] == ' ' {
 			t.Errorf("%+v", m)
 		}
 	}
-	if m := source().message(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, Held{}, func(Message) bool { return true }); m.Subject != "ERROR: b" {
+	if m := source().message(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, account{}, func(Message) bool { return true }); m.Subject != "ERROR: b" {
 		t.Errorf("%q", m.Subject)
 	}
 }
@@ -102,7 +108,7 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 		a := example()
 		a.Text, a.Exception = text, strings.Repeat("frame\n", 100_000)
 		limit := 250_000
-		m := source().message(a, delivery{}, Held{}, func(m Message) bool { return 2*len(m.Text)+2*len(m.Data) < limit })
+		m := source().message(a, delivery{}, account{}, func(m Message) bool { return 2*len(m.Text)+2*len(m.Data) < limit })
 		if n := 2*len(m.Text) + 2*len(m.Data); n >= limit || n < limit/8 || !strings.Contains(m.Text, "bytes more are in the row") || !json.Valid([]byte(m.Data)) {
 			t.Errorf("%d bytes", n)
 		}
@@ -112,12 +118,49 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 	}
 }
 
-func TestWindowsAreForgottenWithinABound(t *testing.T) {
-	s := New(Config{Window: time.Minute})
-	for i := range 10 * maxGroups {
-		s.window(string(rune(i))).until = time.Now().Add(time.Hour)
+// TestMemoryIsBounded: what is remembered by groups and topics does not grow with
+// what strangers have a function print, nor does that displace what is known of
+// a group that was sent.
+func TestMemoryIsBounded(t *testing.T) {
+	s := New(Config{Window: time.Minute, Max: 1})
+	g := s.gate
+	for i := range 2560 {
+		g.window(fmt.Sprint(i)).until = time.Now().Add(time.Minute)
 	}
-	if len(s.windows) > maxGroups {
-		t.Errorf("%d windows", len(s.windows))
+	if len(g.windows) > 256 {
+		t.Errorf("%d windows", len(g.windows))
+	}
+	g.windows = map[string]*window{}
+	g.hold("sent", Held{}, time.Now().Add(time.Minute), time.Now().Add(time.Minute))
+	total := 0
+	for i := range 2560 {
+		g.hold(fmt.Sprint("forged ", i), Held{Count: 1}, time.Time{}, time.Time{})
+	}
+	for _, w := range g.windows {
+		total += w.held.Count
+	}
+	if !g.muted("sent", true) || len(g.windows) > 65 || total+g.others.Count != 2560 {
+		t.Errorf("%d windows, %d and %d counted", len(g.windows), total, g.others.Count)
+	}
+	for i := range 1000 {
+		d := &delivery{topic: Topic{ARN: fmt.Sprint(i)}}
+		s.failed(&pending{Alert: &Alert{}}, d)
+	}
+	if len(s.troubled) > 64 {
+		t.Errorf("%d topics", len(s.troubled))
+	}
+}
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"größe, 日本, हिन्दी, שלום":           "größe, 日本, हिन्दी, שלום",
+		"👩\u200d🚀 🏳\ufe0f\u200d🌈 👩🏽\u200d🚀": "👩\u200d🚀 🏳\ufe0f\u200d🌈 👩🏽\u200d🚀",
+		"pass\u200dword\u200c":              "pass word ", "a\u200d🚀": "a 🚀", "🚀\u200d": "🚀 ",
+		"a\r\nb\tc\rd": "a\nb\tc d", "a\xffb": "a\ufffdb",
+		"\u200e\u200f\u061c\u202e\u2066\ufeff\u00ad\U000e0041\u2028\u0085\x1b[2J": strings.Repeat(" ", 11) + "[2J",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }

@@ -21,28 +21,38 @@ func TestTopics(t *testing.T) {
 		"arn:aws-iso-b:sns:us-isob-east-1:123456789012:x":                          "",
 		"arn:aws-eusc:sns:eusc-de-east-1:123456789012:x":                           "",
 		"arn:aws:sns:ap-southeast-2:123456789012:" + strings.Repeat("x", 256):      "",
-		"arn:aws:sns:ap-southeast-2:123456789012:" + strings.Repeat("x", 257):      "no topic's name",
-		"arn:aws:sns:eu-west-1:123456789012:" + strings.Repeat("x", 252) + ".fifo": "no topic's name",
-		"":       "no ARN",
-		"oncall": "no ARN",
+		"arn:aws:sns:ap-southeast-2:123456789012:" + strings.Repeat("x", 257):      "not a topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:" + strings.Repeat("x", 252) + ".fifo": "not a topic's name",
+		"":       "not an ARN",
+		"oncall": "not an ARN",
 		"arn:aws:sqs:eu-west-1:123456789012:oncall":             "not of sns",
 		oncall + ":0f3a4b5c-0000-0000-0000-000000000000":        "subscription",
-		"arn:aws:sns:eu-west-1:12345678901:oncall":              "no account",
-		"arn:aws:sns::123456789012:oncall":                      "no region",
-		"arn:aws:sns:mars:123456789012:oncall":                  "no region",
+		"arn:aws:sns:eu-west-1:12345678901:oncall":              "not an account",
+		"arn:aws:sns::123456789012:oncall":                      "not a region",
+		"arn:aws:sns:mars:123456789012:oncall":                  "not a region",
 		"arn:aws:sns:cn-north-1:123456789012:oncall":            "not in partition",
 		"arn:aws-cn:sns:eu-west-1:123456789012:oncall":          "not in partition",
 		"arn:azure:sns:eu-west-1:123456789012:oncall":           "not in partition",
-		"arn:aws:sns:eu-west-1:123456789012:":                   "no topic's name",
-		"arn:aws:sns:eu-west-1:123456789012:endpoint/GCM/app/x": "no topic's name",
-		"arn:aws:sns:eu-west-1:123456789012:a.b":                "no topic's name",
-		"arn:aws:sns:eu-west-1:123456789012:.fifo":              "no topic's name",
-		"arn:aws:sns:eu-west-1:123456789012:on*":                "no topic's name",
-		"arn:aws:sns:eu-west-1:123456789012:oncall\n":           "no topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:":                   "not a topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:endpoint/GCM/app/x": "not a topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:a.b":                "not a topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:.fifo":              "not a topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:on*":                "not a topic's name",
+		"arn:aws:sns:eu-west-1:123456789012:oncall\n":           "not a topic's name",
 	} {
 		topic, err := alert.ParseTopic(arn)
 		if want == "" && (err != nil || topic.ARN != arn || topic.FIFO != strings.HasSuffix(arn, ".fifo")) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %+v, %v; want %q", arn, topic, err, want)
+		}
+	}
+}
+
+// TestErrorsAreShort: they quote what strangers wrote, and become rows.
+func TestErrorsAreShort(t *testing.T) {
+	long := strings.Repeat("x", 10_000)
+	for _, arn := range []string{long, "arn:" + long, oncall + long, "arn:aws:" + long + ":a:b:c", "arn:aws:sns:" + long + ":b:c", "arn:" + long + ":sns:eu-west-1:1:c"} {
+		if _, err := alert.ParseTopic(arn); err == nil || len(err.Error()) > 400 {
+			t.Errorf("%.500v", err)
 		}
 	}
 }

@@ -3,24 +3,13 @@ package alert
 import (
 	"fmt"
 	"strings"
+
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 // maxTopicName is the longest name of a topic, in characters, the ending .fifo of
 // a FIFO topic included (SNS, CreateTopic).
 const maxTopicName = 256
-
-// partitions are AWS's partitions with what their regions begin with. Regions
-// of the first, which is last here, may begin with anything else.
-var partitions = []struct{ name, regions string }{
-	{"aws-cn", "cn-"},
-	{"aws-us-gov", "us-gov-"},
-	{"aws-iso", "us-iso-"},
-	{"aws-iso-b", "us-isob-"},
-	{"aws-iso-e", "eu-isoe-"},
-	{"aws-iso-f", "us-isof-"},
-	{"aws-eusc", "eusc-"},
-	{"aws", ""},
-}
 
 // A Topic is an SNS topic's ARN, taken apart.
 type Topic struct {
@@ -38,7 +27,8 @@ func ParseTopic(arn string) (Topic, error) {
 		return Topic{}, err
 	}
 	if !isName(strings.TrimSuffix(t.Name, ".fifo"), "_-") || len(t.Name) > maxTopicName {
-		return Topic{}, fmt.Errorf("%q is no topic's name: it has 1 to 256 characters out of A-Z a-z 0-9 _ -, and .fifo at the end for a FIFO topic", short(t.Name))
+		return Topic{}, fmt.Errorf("%q is not a topic's name: it has 1 to 256 characters out of A-Z a-z 0-9 _ -, and "+
+			".fifo at the end for a FIFO topic", short(t.Name))
 	}
 	t.FIFO = strings.HasSuffix(t.Name, ".fifo")
 	return t, nil
@@ -49,20 +39,21 @@ func split(arn string) (Topic, error) {
 	parts := strings.Split(arn, ":")
 	switch {
 	case len(parts) < 6 || parts[0] != "arn":
-		return Topic{}, fmt.Errorf("%q is no ARN: write arn:aws:sns:REGION:ACCOUNT:NAME", short(arn))
+		return Topic{}, fmt.Errorf("%q is not an ARN: write arn:aws:sns:REGION:ACCOUNT:NAME", short(arn))
 	case parts[2] != "sns":
 		return Topic{}, fmt.Errorf("%q is an ARN of %q, not of sns", short(arn), short(parts[2]))
 	case len(parts) > 6:
-		return Topic{}, fmt.Errorf("%q has too many parts for a topic: a subscription's ARN is no topic's", short(arn))
+		return Topic{}, fmt.Errorf("%q has too many parts for a topic: a subscription's ARN is not a topic's", short(arn))
 	}
 	t := Topic{ARN: arn, Partition: parts[1], Region: parts[3], Account: parts[4], Name: parts[5]}
 	switch {
-	case !isRegion(t.Region):
-		return Topic{}, fmt.Errorf("%q is no region", short(t.Region))
-	case partitionOf(t.Region) != t.Partition:
-		return Topic{}, fmt.Errorf("region %s is not in partition %q but in %s", t.Region, short(t.Partition), partitionOf(t.Region))
-	case !isAccount(t.Account):
-		return Topic{}, fmt.Errorf("%q is no account: it has 12 digits", short(t.Account))
+	case !awsenv.IsRegion(t.Region):
+		return Topic{}, fmt.Errorf("%q is not a region", short(t.Region))
+	case awsenv.Partition(t.Region) != t.Partition:
+		return Topic{}, fmt.Errorf("region %s is not in partition %q but in %s", t.Region, short(t.Partition),
+			awsenv.Partition(t.Region))
+	case !awsenv.IsAccount(t.Account):
+		return Topic{}, fmt.Errorf("%q is not an account: it has 12 digits", short(t.Account))
 	}
 	return t, nil
 }
@@ -80,49 +71,8 @@ func isName(s, others string) bool {
 	return s != ""
 }
 
-// isRegion reports whether s has the form of a region: eu-central-1.
-func isRegion(s string) bool {
-	parts := strings.Split(s, "-")
-	if len(parts) < 3 || len(parts) > 5 || len(s) > 32 {
-		return false
-	}
-	for _, word := range parts[:len(parts)-1] {
-		for i := range len(word) {
-			if !isLetter(word[i]) {
-				return false
-			}
-		}
-		if len(word) < 2 {
-			return false
-		}
-	}
-	number := parts[len(parts)-1]
-	return len(number) > 0 && len(number) <= 2 && isNumber(number)
-}
-
-func isAccount(s string) bool { return len(s) == 12 && isNumber(s) }
-
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' }
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
-
-// partitionOf returns the partition that a region belongs to.
-func partitionOf(region string) string {
-	for _, p := range partitions {
-		if strings.HasPrefix(region, p.regions) {
-			return p.name
-		}
-	}
-	return "aws"
-}
 
 // short keeps what somebody else wrote from filling a message.
 func short(s string) string {
@@ -145,7 +95,7 @@ func ParseAllowed(entry string) (Topic, error) {
 	}
 	// The dot is that of .fifo, which may be behind a *.
 	if base, dotted := strings.CutSuffix(t.Name, ".fifo"); !isName(base, "_-*") && (dotted || !isName(strings.TrimSuffix(base, ".*"), "_-*")) || len(t.Name) > maxTopicName {
-		return Topic{}, fmt.Errorf("%q is no topic's name, nor one with * in it", short(t.Name))
+		return Topic{}, fmt.Errorf("%q is not a topic's name, nor one with * in it", short(t.Name))
 	}
 	return t, nil
 }

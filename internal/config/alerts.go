@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/parse"
 )
 
@@ -40,12 +41,13 @@ const (
 )
 
 func (l *loader) alerts(scale *parse.Scale) Alerts {
-	a := Alerts{From: alarm(scale), Window: l.alertWindow(), Max: l.integer(AlertMax, defaultAlertMax, 1, 1000)}
+	a := Alerts{From: alarm(scale), Window: l.alertWindow(), Max: l.integer(AlertMax, defaultAlertMax, 1, 1000, 20)}
 	for _, entry := range list(l.getenv(AlertTopics)) {
 		topic, err := alert.ParseTopic(entry)
 		if err != nil {
-			a.Refused = append(a.Refused, AlertTopics+" names what is no SNS topic: "+shorten(err.Error(), 400))
-			l.refuse(AlertTopics, entry, "is refused: "+err.Error(), "the other topics", "write ARNs such as arn:aws:sns:eu-central-1:123456789012:oncall, separated by commas")
+			a.Refused = append(a.Refused, AlertTopics+" names what is not an SNS topic: "+shorten(err.Error(), 400))
+			l.refuse(AlertTopics, entry, "is refused: "+err.Error(), "the other topics", "write ARNs such as "+
+				l.exampleTopic()+", separated by commas")
 			continue
 		}
 		a.Topics = append(a.Topics, topic)
@@ -61,12 +63,21 @@ func (l *loader) alerts(scale *parse.Scale) Alerts {
 	if v := strings.TrimSpace(l.getenv(AlertFrom)); v != "" {
 		level, ok := scale.Find(v)
 		if !ok {
-			l.refuse(AlertFrom, v, "is no level of the scale", a.From.Name, "write the name of a level, for example "+AlertFrom+"=ERROR")
+			l.refuse(AlertFrom, v, "is not a level of the scale", a.From.Name, "write the name of a level: "+scale.String())
 		} else {
 			a.From = level
 		}
 	}
 	return a
+}
+
+// exampleTopic is an ARN as the function's region has them.
+func (l *loader) exampleTopic() string {
+	region := l.region()
+	if !awsenv.IsRegion(region) {
+		region = "eu-central-1"
+	}
+	return "arn:" + awsenv.Partition(region) + ":sns:" + region + ":123456789012:oncall"
 }
 
 // alarm is the level ALARM, or on a scale without it the lowest that is an
@@ -91,7 +102,7 @@ func (l *loader) alertWindow() time.Duration {
 	if d, ok := duration(v); ok && d >= minAlertWindow && d <= maxAlertWindow {
 		return d
 	}
-	l.refuse(AlertWindow, v, "is no time from 10s to 24h", "5m", "write for example "+AlertWindow+"=5m or 1h")
+	l.refuse(AlertWindow, v, "is not a time from 10s to 24h", "5m", "write for example "+AlertWindow+"=5m or 1h")
 	return defaultAlertWindow
 }
 

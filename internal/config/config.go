@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
 )
@@ -113,9 +114,11 @@ type Config struct {
 	// Platform says which platform events become rows: LOGTABLE_PLATFORM as
 	// errors (default), all or none.
 	Platform string
-	// Redact is LOGTABLE_REDACT, which package redact reads: secrets (default),
-	// all, off, or regular expressions.
-	Redact string
+	// Redact is LOGTABLE_REDACT, which package redact reads: words (secrets by
+	// default, all, off) and regular expressions. Masking is what it says,
+	// never nil.
+	Redact  string
+	Masking *redact.Redactor
 	// Packed has informational lines share items: LOGTABLE_LAYOUT=packed;
 	// the default, line, is an item each.
 	Packed bool
@@ -153,7 +156,7 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 		Zone:        l.zone(),
 		Module:      strings.TrimSpace(getenv(Module)),
 		Scale:       l.scale(),
-		MaxLines:    l.integer(MaxLines, 0, 1, 1<<31-1),
+		MaxLines:    l.integer(MaxLines, 0, 1, 1<<31-1, 1000),
 		Strict:      l.boolean(Strict),
 	}
 	c.MinLevel, _ = l.level(Level, "all", c.Scale)
@@ -165,19 +168,19 @@ func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	c.FlushTimeout = l.flushTimeout()
 	buffer := defaultBuffer(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	problems := len(l.problems)
-	c.BufferBytes = l.bytes(BufferBytes, buffer, 64<<10, 1<<30)
+	c.BufferBytes = l.bytes(BufferBytes, buffer, 64<<10, 1<<30, "4MB")
 	c.BufferAlone = c.BufferBytes
 	if strings.TrimSpace(getenv(BufferBytes)) == "" || len(l.problems) > problems {
 		c.BufferAlone = min(4*buffer, maxDefaultBuffer)
 	}
 	c.SpillDir = l.directory(SpillDir, "/tmp/logtable")
-	c.SpillBytes = l.bytes(SpillBytes, -1, 0, 1<<40)
-	c.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20)
+	c.SpillBytes = l.bytes(SpillBytes, -1, 0, 1<<40, "64MB")
+	c.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20, "1MB")
 	c.Platform = l.choice(PlatformRows, "errors", "all", "none")
-	c.Redact = l.redact()
+	c.Redact, c.Masking = l.redact()
 	c.Alerts = l.alerts(c.Scale)
 	c.Packed = l.choice(Layout, "line", "packed") == "packed"
-	c.Shards = l.integer(Shards, 1, 1, MaxShards)
+	c.Shards = l.integer(Shards, 1, 1, MaxShards, 2)
 	l.misspelt(environ)
 	return c, l.problems
 }
@@ -203,8 +206,6 @@ func shorten(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-var tableARN = lazily(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$`)
-
 // lazily compiles an expression when it is needed first: a few of these take a
 // millisecond of every cold start, for settings that few functions have.
 func lazily(expression string) func() *regexp.Regexp {
@@ -218,15 +219,53 @@ func (l *loader) table(variable, fallback string) string {
 	switch {
 	case v == "":
 		return fallback
-	case isTableName(v), tableARN().MatchString(v):
+	case isTableName(v):
 		return v
 	}
-	l.refuse(variable, v, "is no table name that DynamoDB accepts", fallback,
+	if arn, ok := awsenv.SplitARN(v); ok && arn.Service == "dynamodb" {
+		if name, isTable := strings.CutPrefix(arn.Resource, "table/"); isTable && isTableName(name) {
+			l.elsewhere(variable, arn)
+			return v
+		}
+	}
+	l.refuse(variable, v, "is not a table name that DynamoDB accepts", fallback,
 		"write 3 to 255 characters out of a-z A-Z 0-9 _ . - or the table's ARN, for example "+variable+"="+fallback)
 	return fallback
 }
 
-// isTableName is no regular expression: most functions name their tables.
+// elsewhere says of a table's ARN that no request of ours can reach it: the
+// request goes to the function's region, and DynamoDB does not pass it on.
+// Another account is no obstacle. The ARN is kept all the same, because rows
+// must not go to a table that nobody named.
+func (l *loader) elsewhere(variable string, table awsenv.ARN) {
+	region := l.region()
+	p := Problem{Variable: variable}
+	switch {
+	case !awsenv.InPartition(table.Region, table.Partition):
+		p.Message = fmt.Sprintf("%s names region %s in partition %s, but it is in %s; DynamoDB will refuse every row",
+			variable, table.Region, table.Partition, awsenv.Partition(table.Region))
+		p.Advice = "write the ARN as DynamoDB shows it, " +
+			"arn:" + awsenv.Partition(table.Region) + ":dynamodb:" + table.Region + ":…"
+	case region != "" && table.Region != region:
+		p.Message = fmt.Sprintf("%s names a table in region %s, but the function runs in %s, and DynamoDB writes to "+
+			"its own region only: it will refuse every row",
+			variable, table.Region, region)
+		p.Advice = "name a table in " + region + "; of a global table, that is the replica there"
+	default:
+		return
+	}
+	l.problems = append(l.problems, p)
+}
+
+// region is where the function runs; "" if that is not said.
+func (l *loader) region() string {
+	if region := l.getenv("AWS_REGION"); region != "" {
+		return region
+	}
+	return l.getenv("AWS_DEFAULT_REGION")
+}
+
+// isTableName is not a regular expression: most functions name their tables.
 func isTableName(v string) bool {
 	for _, c := range []byte(v) {
 		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
@@ -250,7 +289,7 @@ func (l *loader) ttl() time.Duration {
 	why := ""
 	switch {
 	case !ok:
-		why = "is no duration"
+		why = "is not a duration"
 	case d < time.Second:
 		why = "is not above zero"
 	case d > maxTTL:
@@ -304,7 +343,7 @@ func (l *loader) zone() *time.Location {
 		if zone, ok := parseZone(name); ok {
 			return zone
 		}
-		l.refuse(Timezone, name, "is no time zone", "UTC",
+		l.refuse(Timezone, name, "is not a time zone", "UTC",
 			"write an IANA name such as Europe/Berlin, or an offset such as +05:30")
 		return time.UTC
 	}
@@ -315,7 +354,7 @@ func (l *loader) zone() *time.Location {
 	// world need -14 to 12.
 	hours, err := strconv.Atoi(behind)
 	if err != nil || hours < -14 || hours > 14 {
-		l.refuse(TZOffset, behind, "is no number of whole hours behind UTC (-14 to 14)", "UTC",
+		l.refuse(TZOffset, behind, "is not a whole number of hours behind UTC (-14 to 14)", "UTC",
 			"write 6 for US Central in winter, or better "+Timezone+"=America/Chicago")
 		return time.UTC
 	}
@@ -367,11 +406,13 @@ func (l *loader) scale() *parse.Scale {
 	// A scale that is refused must not take a good LOGTABLE_ERRORS_FROM
 	// along, nor the other way round.
 	if scale, lerr := parse.ParseScale(levels, ""); lerr == nil {
-		l.refuse(ErrorsFrom, from, err.Error(), "the scale's own", "write the name of a level, for example "+ErrorsFrom+"=ALARM")
+		l.refuse(ErrorsFrom, from, "is not a level of the scale", "the scale's own", "write the name of a level: "+
+			scale.String())
 		return scale
 	}
-	l.refuse(Levels, levels, err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
-		"write "+Levels+"=NAME=number,… in rising order, for example DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7")
+	l.refuse(Levels, levels, "is refused: "+err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
+		"write NAME=number,… in rising order, for example "+Levels+"=DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7; a scale "+
+			"without ALARM and ERROR needs "+ErrorsFrom+", too")
 	if scale, err := parse.ParseScale("", from); err == nil {
 		return scale
 	}
@@ -390,12 +431,15 @@ func (l *loader) level(variable, neutral string, scale *parse.Scale) (parse.Leve
 		if variable == Plain {
 			instead = "none (plain lines are left to CloudWatch)"
 		}
-		l.refuse(variable, v, "is no level of the scale", instead, "write the name of a level, for example "+variable+"=INFO")
+		l.refuse(variable, v, "is not a level of the scale", instead, "write "+neutral+" or the name of a level: "+
+			scale.String())
 	}
 	return level, ok
 }
 
-func (l *loader) integer(variable string, fallback, least, most int) int {
+// integer reads a whole number. The example is one that most who set the
+// variable may want.
+func (l *loader) integer(variable string, fallback, least, most, example int) int {
 	v := strings.TrimSpace(l.getenv(variable))
 	if v == "" {
 		return fallback
@@ -408,8 +452,8 @@ func (l *loader) integer(variable string, fallback, least, most int) int {
 	if fallback == 0 {
 		instead = "no limit"
 	}
-	l.refuse(variable, v, fmt.Sprintf("is no whole number from %d to %d", least, most), instead,
-		fmt.Sprintf("write a whole number, for example %s=%d", variable, min(max(fallback, 1000), most)))
+	l.refuse(variable, v, fmt.Sprintf("is not a whole number from %d to %d", least, most), instead,
+		fmt.Sprintf("write a whole number, for example %s=%d", variable, example))
 	return fallback
 }
 
@@ -427,7 +471,8 @@ func (l *loader) flushTimeout() time.Duration {
 	if err == nil && d >= 10*time.Millisecond && d <= maxFlushTimeout {
 		return d
 	}
-	l.refuse(FlushTimeout, v, "is no time with a unit, from 10ms to 15m", "2s", "write for example "+FlushTimeout+"=2s or 500ms")
+	l.refuse(FlushTimeout, v, "is not a time with a unit, from 10ms to 15m", "2s", "write for example "+
+		FlushTimeout+"=2s or 500ms")
 	return defaultFlushTimeout
 }
 
@@ -444,7 +489,7 @@ func (l *loader) boolean(variable string) bool {
 }
 
 // bytes reads a number of bytes, or of KB, MB or GB (of 1,024), as 16MB.
-func (l *loader) bytes(variable string, fallback, least, most int) int {
+func (l *loader) bytes(variable string, fallback, least, most int, example string) int {
 	v := strings.TrimSpace(l.getenv(variable))
 	if v == "" {
 		return fallback
@@ -460,12 +505,24 @@ func (l *loader) bytes(variable string, fallback, least, most int) int {
 	if err == nil && n >= 0 && n <= most>>shift && n<<shift >= least {
 		return n << shift
 	}
-	instead := fmt.Sprintf("%d bytes", fallback)
+	instead := size(fallback)
 	if fallback < 0 {
-		instead = "the smaller of 64 MB and a quarter of what is free"
+		instead = "the smaller of 64MB and a quarter of what is free"
 	}
-	l.refuse(variable, v, fmt.Sprintf("is no number of bytes from %d to %d", least, most), instead, "write for example "+variable+"=16MB")
+	l.refuse(variable, v, "is not a size from "+size(least)+" to "+size(most), instead, "write for example "+
+		variable+"="+example)
 	return fallback
+}
+
+// size is a number of bytes as people write it.
+func size(n int) string {
+	for _, unit := range []string{"", "KB", "MB"} {
+		if n == 0 || n%1024 != 0 {
+			return strconv.Itoa(n) + unit
+		}
+		n /= 1024
+	}
+	return strconv.Itoa(n) + "GB"
 }
 
 // directory reads an absolute path.
@@ -477,7 +534,7 @@ func (l *loader) directory(variable, fallback string) string {
 	case strings.HasPrefix(v, "/") && filepath.Clean(v) != "/" && !strings.ContainsRune(v, 0):
 		return filepath.Clean(v)
 	}
-	l.refuse(variable, v, "is no absolute path of a directory", fallback, "write for example "+variable+"="+fallback)
+	l.refuse(variable, v, "is not the absolute path of a directory", fallback, "write for example "+variable+"="+fallback)
 	return fallback
 }
 
@@ -488,7 +545,8 @@ func (l *loader) choice(variable string, words ...string) string {
 		return words[0]
 	}
 	if !slices.Contains(words, v) {
-		l.refuse(variable, v, "is none of "+strings.Join(words, ", "), words[0], "write one of these words")
+		l.refuse(variable, v, "is not one of "+strings.Join(words, ", "), words[0], "write one of these words, for "+
+			"example "+variable+"="+words[0])
 		return words[0]
 	}
 	return v
@@ -504,13 +562,15 @@ func (l *loader) fields() *parse.Mapping {
 	return m
 }
 
-func (l *loader) redact() string {
+func (l *loader) redact() (setting string, r *redact.Redactor) {
 	v := strings.TrimSpace(l.getenv(Redact))
-	if _, err := redact.New(v); err != nil {
-		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets, all, or regular expressions separated by semicolons")
-		return ""
+	r, err := redact.New(v)
+	if err != nil {
+		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets or all, and regular expressions, separated by semicolons")
+		r, _ = redact.New("") // secrets, which is never refused
+		return "", r
 	}
-	return v
+	return v, r
 }
 
 const maxDefaultBuffer = 64 << 20

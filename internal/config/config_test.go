@@ -98,7 +98,13 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_PLATFORM", "ALL", true, func(c config.Config) bool { return c.Platform == "all" }},
 		{"LOGTABLE_PLATFORM", "some", false, func(c config.Config) bool { return c.Platform == "errors" }},
 		{"LOGTABLE_REDACT", "all", true, func(c config.Config) bool { return c.Redact == "all" }},
-		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" }},
+		{"LOGTABLE_REDACT", "(unclosed", false, func(c config.Config) bool { return c.Redact == "" && masks(c, true, false) }},
+		{"LOGTABLE_REDACT", "", true, func(c config.Config) bool { return masks(c, true, false) }},
+		{"LOGTABLE_REDACT", " x\\d ", true, func(c config.Config) bool { return masks(c, true, true) }},
+		{"LOGTABLE_REDACT", "secrets; x\\d", true, func(c config.Config) bool { return masks(c, true, true) }},
+		{"LOGTABLE_REDACT", "Off; x\\d", true, func(c config.Config) bool { return masks(c, false, true) }},
+		{"LOGTABLE_REDACT", "off", true, func(c config.Config) bool { return c.Masking.Off() }},
+		{"LOGTABLE_REDACT", "off;all", false, func(c config.Config) bool { return masks(c, true, false) }},
 		{"LOGTABLE_LAYOUT", "Packed", true, func(c config.Config) bool { return c.Packed }},
 		{"LOGTABLE_LAYOUT", "line", true, func(c config.Config) bool { return !c.Packed }},
 		{"LOGTABLE_LAYOUT", "zip", false, func(c config.Config) bool { return !c.Packed }},
@@ -110,7 +116,8 @@ func TestSettings(t *testing.T) {
 			return len(c.Alerts.Topics) == 2 && c.Alerts.Topics[1].FIFO && c.Alerts.On()
 		}},
 		{"LOGTABLE_ALERT_TOPIC_ARNS", "arn:aws:sns:eu-west-1:123456789012:a,b", false, func(c config.Config) bool {
-			return len(c.Alerts.Topics) == 1 && len(c.Alerts.Refused) == 1 && strings.Contains(c.Alerts.Refused[0], `"b" is no ARN`)
+			return len(c.Alerts.Topics) == 1 && len(c.Alerts.Refused) == 1 && strings.Contains(c.Alerts.Refused[0],
+				`"b" is not an ARN`)
 		}},
 		{"LOGTABLE_ALERT_FROM", "warning", true, func(c config.Config) bool { return c.Alerts.From.Name == "WARN" && !c.Alerts.On() }},
 		{"LOGTABLE_ALERT_FROM", "loud", false, func(c config.Config) bool { return c.Alerts.From.Name == "ALARM" }},
@@ -168,6 +175,12 @@ func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
 	}
 }
 
+// masks reports whether the setting masks secrets, and what is an x and a digit.
+func masks(c config.Config, secret, own bool) bool {
+	const key = "AKIAIOSFODNN7EXAMPLE"
+	return (c.Masking.String(key) != key) == secret && (c.Masking.String("x1") != "x1") == own
+}
+
 func FuzzLoad(f *testing.F) {
 	names := []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_TTL", "LOGTABLE_TIMEZONE", "LOGTABLE_TZ_OFFSET", "LOGTABLE_LEVELS", "LOGTABLE_ERRORS_FROM",
 		"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_MAX_LINES", "LOGTABLE_FLUSH_TIMEOUT", "LOGTABLE_BUFFER_BYTES", "LOGTABLE_SPILL_DIR",
@@ -191,4 +204,110 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An example that is advised is one that is accepted, and whose effect nobody
+// has to fear.
+func TestExamplesThatAreAdvisedAreGood(t *testing.T) {
+	examples := 0
+	for name, value := range map[string]string{
+		"LOGTABLE_INFO_TABLE": "a", "LOGTABLE_ERRORS_TABLE": "a b", "LOGTABLE_TTL": "x", "LOGTABLE_TIMEZONE": "x",
+		"LOGTABLE_TZ_OFFSET": "x",
+		"LOGTABLE_LEVELS":    "x", "LOGTABLE_ERRORS_FROM": "x", "LOGTABLE_LEVEL": "x", "LOGTABLE_PLAIN": "x",
+		"LOGTABLE_FIELDS": "x", "LOGTABLE_MAX_LINES": "x",
+		"LOGTABLE_FLUSH": "x", "LOGTABLE_FLUSH_TIMEOUT": "x", "LOGTABLE_BUFFER_BYTES": "x", "LOGTABLE_SPILL_DIR": "x",
+		"LOGTABLE_SPILL_BYTES":       "x",
+		"LOGTABLE_LAST_RESORT_BYTES": "x", "LOGTABLE_PLATFORM": "x", "LOGTABLE_LAYOUT": "x",
+		"LOGTABLE_SHARDS": "1000", "LOGTABLE_STRICT": "x",
+		"LOGTABLE_ALERT_FROM": "x", "LOGTABLE_ALERT_WINDOW": "x", "LOGTABLE_ALERT_MAX": "x", "LOGTABLE_ALERT_TOPIC_ARNS": "x",
+	} {
+		_, problems := load(t, map[string]string{name: value})
+		if len(problems) != 1 {
+			t.Errorf("%s=%s: %v", name, value, problems)
+			continue
+		}
+		for word := range strings.FieldsSeq(problems[0].Advice) {
+			variable, example, found := strings.Cut(strings.TrimRight(word, ".,;"), "=")
+			if !found || !strings.HasPrefix(variable, "LOGTABLE_") {
+				continue
+			}
+			examples++
+			c, problems := load(t, map[string]string{variable: example})
+			if len(problems) > 0 || c.Shards > 2 || c.BufferBytes > 4<<20 {
+				t.Errorf("%s=%s advises %s: %v", name, value, word, problems)
+			}
+		}
+	}
+	if examples < 15 {
+		t.Errorf("only %d examples were found", examples)
+	}
+	for _, name := range []string{"LOGTABLE_LEVEL", "LOGTABLE_PLAIN", "LOGTABLE_ALERT_FROM", "LOGTABLE_ERRORS_FROM"} {
+		env := map[string]string{"LOGTABLE_LEVELS": "ROUTINE=1,ALARM=5", name: "loud"}
+		_, problems := load(t, env)
+		if len(problems) != 1 || !strings.Contains(problems[0].Advice, "ROUTINE") ||
+			strings.Contains(problems[0].Advice, "INFO") {
+			t.Errorf("%v: %v", env, problems)
+		}
+	}
+}
+
+func TestSizesAreSaidAsPeopleWriteThem(t *testing.T) {
+	_, problems := load(t, map[string]string{"LOGTABLE_BUFFER_BYTES": "1"})
+	const want = `LOGTABLE_BUFFER_BYTES="1" is not a size from 64KB to 1GB; using 2MB`
+	if len(problems) != 1 || problems[0].Message != want {
+		t.Errorf("%v, want %s", problems, want)
+	}
+}
+
+// DynamoDB does not pass a request on to another region. It does so to another
+// account.
+func TestATableThatCannotBeReachedIsSaid(t *testing.T) {
+	for _, c := range []struct{ region, arn, says, advises string }{
+		{"eu-central-1", "arn:aws:dynamodb:eu-central-1:210987654321:table/logs", "", ""},
+		{"us-gov-west-1", "arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/logs", "", ""},
+		{"xx-new-1", "arn:aws-new:dynamodb:xx-new-1:210987654321:table/logs", "", ""},
+		{"", "arn:aws:dynamodb:us-east-1:123456789012:table/logs", "", ""},
+		{"eu-central-1", "arn:aws:dynamodb:us-east-1:123456789012:table/logs", "in region us-east-1, but the function " +
+			"runs in eu-central-1", "name a table in eu-central-1"},
+		{"cn-north-1", "arn:aws:dynamodb:cn-north-1:123456789012:table/logs", "names region cn-north-1 in partition " +
+			"aws, but it is in aws-cn", "arn:aws-cn:dynamodb:cn-north-1:"},
+		{"", "arn:aws-cn:dynamodb:us-east-1:123456789012:table/logs", "partition aws-cn, but it is in aws;",
+			"arn:aws:dynamodb:us-east-1:"},
+	} {
+		for _, name := range []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_ERRORS_TABLE"} {
+			for _, region := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+				cfg, problems := load(t, map[string]string{region: c.region, name: c.arn})
+				if cfg.InfoTable != c.arn && cfg.ErrorsTable != c.arn {
+					t.Errorf("%s in %s: rows would go to %s and %s", c.arn, c.region, cfg.InfoTable, cfg.ErrorsTable)
+				}
+				if c.says == "" && len(problems) == 0 {
+					continue
+				}
+				if len(problems) != 1 || problems[0].Harmless || problems[0].Variable != name || c.says == "" ||
+					!strings.Contains(problems[0].Message, c.says) || !strings.Contains(problems[0].Advice, c.advises) {
+					t.Errorf("%s in %s: %+v", c.arn, c.region, problems)
+				}
+			}
+		}
+	}
+	for _, bad := range []string{
+		"arn:aws:sns:eu-central-1:123456789012:table/logs", "arn:aws:dynamodb:eu-central-1:123456789012:logs",
+		"arn:aws:dynamodb:eu-central-1:123456789012:table/a",
+		"arn:aws:dynamodb:eu-central-1:12345:table/logs", "arn:aws:dynamodb:eu-central-1:123456789012:table/logs/index/x",
+	} {
+		c, problems := load(t, map[string]string{"LOGTABLE_INFO_TABLE": bad})
+		if len(problems) != 1 || c.InfoTable != "logtable-info" {
+			t.Errorf("%s: %v, table %s", bad, problems, c.InfoTable)
+		}
+	}
+}
+
+func TestTheAdvisedTopicIsInTheFunctionsPartition(t *testing.T) {
+	for region, want := range map[string]string{"cn-north-1": "arn:aws-cn:sns:cn-north-1:",
+		"us-gov-east-1": "arn:aws-us-gov:sns:us-gov-east-1:", "": "arn:aws:sns:eu-central-1:"} {
+		_, problems := load(t, map[string]string{"AWS_REGION": region, "LOGTABLE_ALERT_TOPIC_ARNS": "oncall"})
+		if len(problems) != 1 || !strings.Contains(problems[0].Advice, want) {
+			t.Errorf("%s: %v", region, problems)
+		}
+	}
 }

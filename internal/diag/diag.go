@@ -3,7 +3,8 @@
 //
 // They are for the people who attached the layer, they cost money by the
 // byte, and they must never carry what a function printed. So a failure that
-// repeats is said once, when it begins, and once more when it ends.
+// repeats is said once, when it begins, and once more when it ends. One that
+// comes and goes is said three times a minute, and what was left out is counted.
 package diag
 
 import (
@@ -17,9 +18,15 @@ import (
 	"time"
 )
 
-// maxKeys bounds the memory of failures; past it the oldest knowledge is
-// forgotten, which at worst repeats a line.
+// maxKeys bounds the memory of failures. Causes beyond it share one entry, and
+// its lines a minute, until others have been quiet for a while.
 const maxKeys = 256
+
+// maxLines bounds the lines of one cause in any perTime.
+const (
+	maxLines = 3
+	perTime  = time.Minute
+)
 
 // maxSays bounds the lines of one process that are no failures beginning or
 // ending, so that nothing can turn our stderr into a bill.
@@ -32,26 +39,86 @@ type Logger struct {
 	now func() time.Time
 
 	mu      sync.Mutex // held for map work and one write of a line
-	failing map[string]*failure
+	causes  map[string]*cause
+	crowded cause // all that found no room in causes
 	said    int
+	out     output
 }
 
-type failure struct {
-	since time.Time
-	count int
+// A cause is what is known of one key. What was last said of it may differ from
+// what is: lines are left out when too many have been written.
+type cause struct {
+	failing bool
+	told    bool // that it fails, was the last word
+	since   time.Time
+	count   int                 // failures since then
+	unsaid  int                 // lines left out since the last one
+	pending bool                // a line of what is has still to be written
+	lines   [maxLines]time.Time // when the last ones were written, in a ring
+	next    int                 // the oldest of lines
+}
+
+// turn notes that the cause begins or ceases to fail. If the last word said so
+// already, because the line between was left out, there is nothing to say.
+func (c *cause) turn(failing bool) {
+	if c.pending {
+		c.unsaid++
+	}
+	c.failing, c.pending = failing, failing != c.told
+	if !c.pending {
+		c.unsaid++
+	}
+}
+
+// room reports whether a line may be written of the cause now.
+func (c *cause) room(now time.Time) bool {
+	oldest := c.lines[c.next]
+	return oldest.IsZero() || now.Sub(oldest) >= perTime
+}
+
+// idle reports whether forgetting the cause would lose nothing.
+func (c *cause) idle(now time.Time) bool {
+	newest := c.lines[(c.next+maxLines-1)%maxLines]
+	return !c.failing && !c.told && now.Sub(newest) >= perTime
 }
 
 // New returns a Logger that writes to w, usually os.Stderr.
 func New(w io.Writer) *Logger {
-	h := slog.NewJSONHandler(w, &slog.HandlerOptions{
+	l := &Logger{now: time.Now, causes: make(map[string]*cause), out: output{w: w}}
+	l.log = slog.New(slog.NewJSONHandler(&l.out, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.MessageKey {
 				a.Key = "logtable" // marks the line as ours among the function's
 			}
 			return a
 		},
-	})
-	return &Logger{log: slog.New(h), now: time.Now, failing: make(map[string]*failure)}
+	}))
+	return l
+}
+
+// Mask has every line that is written from now on, a JSON object, masked first: an
+// error may repeat what nobody should read, such as a request that was refused.
+// mask is called by one goroutine at a time and must not call the Logger.
+func (l *Logger) Mask(mask func(object string) string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out.mask = mask
+}
+
+// An output writes lines. It is used with the Logger's mu held.
+type output struct {
+	w    io.Writer
+	mask func(string) string // nil for none
+}
+
+func (o *output) Write(line []byte) (int, error) {
+	if o.mask == nil {
+		return o.w.Write(line)
+	}
+	return o.w.Write([]byte(o.mask(string(line))))
 }
 
 // Say writes one line. advice says what to do next; "" leaves it out.
@@ -68,22 +135,27 @@ func (l *Logger) Say(level slog.Level, message, advice string, args ...any) {
 }
 
 // Fail says that what key names fails, the first time; repetitions are only
-// counted until Recover. It reports whether a line was written.
+// counted until Recover. Of one key at most 3 lines are written in any minute, by
+// Fail and Recover together; the next one says how many were left out ("unsaid").
+// It reports whether a line was written.
 func (l *Logger) Fail(key, message, advice string, args ...any) bool {
 	if l == nil {
 		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f, ok := l.failing[key]; ok {
-		f.count++
+	now := l.now()
+	c := l.cause(key, now)
+	if !c.failing {
+		c.since, c.count = now, 0
+		c.turn(true)
+	}
+	c.count++
+	if c.told || !c.room(now) {
 		return false
 	}
-	if len(l.failing) >= maxKeys {
-		clear(l.failing)
-	}
-	l.failing[key] = &failure{since: l.now(), count: 1}
-	l.write(slog.LevelWarn, message, advice, args)
+	l.writeOf(c, now, slog.LevelWarn, message, advice, args)
+	c.told = true
 	return true
 }
 
@@ -95,13 +167,54 @@ func (l *Logger) Recover(key, message string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f, ok := l.failing[key]
-	if !ok {
+	c := l.causes[key]
+	if c == nil {
 		return
 	}
-	delete(l.failing, key)
-	l.write(slog.LevelInfo, message, "", []any{
-		"failures", f.count, "after", l.now().Sub(f.since).Round(time.Millisecond).String()})
+	now := l.now()
+	if c.failing {
+		c.turn(false)
+	}
+	if !c.told || !c.room(now) {
+		return
+	}
+	l.writeOf(c, now, slog.LevelInfo, message, "", []any{
+		"failures", c.count, "after", now.Sub(c.since).Round(time.Millisecond).String()})
+	c.told = false
+}
+
+// cause is what is known of a key; mu must be held.
+func (l *Logger) cause(key string, now time.Time) *cause {
+	if c := l.causes[key]; c != nil {
+		return c
+	}
+	if len(l.causes) >= maxKeys {
+		for key, c := range l.causes {
+			if c.idle(now) {
+				delete(l.causes, key)
+			}
+		}
+	}
+	if len(l.causes) >= maxKeys {
+		l.crowded.failing, l.crowded.told = false, false // whose it was is not known
+		return &l.crowded
+	}
+	c := new(cause)
+	l.causes[key] = c
+	return c
+}
+
+// writeOf writes a line of a cause, which must have room for it. mu must be
+// held.
+func (l *Logger) writeOf(c *cause, now time.Time, level slog.Level, message, advice string, args []any) {
+	if c.unsaid > 0 {
+		args = append(args[:len(args):len(args)], "unsaid", c.unsaid)
+		c.unsaid = 0
+	}
+	c.pending = false
+	c.lines[c.next] = now
+	c.next = (c.next + 1) % maxLines
+	l.write(level, message, advice, args)
 }
 
 // write must be called with mu held.

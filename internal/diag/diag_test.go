@@ -27,6 +27,22 @@ func lines(t *testing.T, b *bytes.Buffer) []map[string]any {
 	return out
 }
 
+// TestLinesAreMasked in all that they hold, and stay lines.
+func TestLinesAreMasked(t *testing.T) {
+	var b bytes.Buffer
+	l := diag.New(&b)
+	l.Say(slog.LevelInfo, "before, secret", "")
+	l.Mask(func(object string) string { return strings.ReplaceAll(object, "secret", "***") })
+	l.Say(slog.LevelInfo, "a secret", "a secret", "text", "secret", "error", fmt.Errorf("secret"), "secret", 1)
+	l.Fail("secret", "a secret", "")
+	l.Recover("secret", "no secret")
+	if got := b.String(); strings.Count(got, "secret") != 1 || strings.Count(got, "***") != 7 || len(lines(t, &b)) != 4 {
+		t.Error(got)
+	}
+	var none *diag.Logger
+	none.Mask(nil)
+}
+
 func TestFailureIsSaidOnceAndItsEndOnce(t *testing.T) {
 	var b bytes.Buffer
 	l := diag.New(&b)
@@ -115,6 +131,9 @@ func TestAStuckStandardErrorHoldsNobody(t *testing.T) {
 		l.Say(slog.LevelInfo, "nobody reads this", "")
 	}
 	a.Flush(time.Millisecond)
+	if n := diag.Held(a); n > 1000 {
+		t.Errorf("%d bytes wait, 1,000 are allowed", n)
+	}
 	close(s.release)
 	a.Flush(time.Minute)
 }

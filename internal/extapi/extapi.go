@@ -26,9 +26,14 @@ const (
 	Shutdown = "SHUTDOWN"
 )
 
-// maxAnswer bounds what is read of any answer, in bytes. An INVOKE event
-// carries no payload and stays far below.
-const maxAnswer = 1 << 20
+const (
+	// maxAnswer bounds what is read of any answer, in bytes. An INVOKE event
+	// carries no payload and stays far below.
+	maxAnswer = 1 << 20
+	// dialTimeout bounds one attempt to connect: the next may succeed. The
+	// kernel's own bound is minutes.
+	dialTimeout = 2 * time.Second
+)
 
 // An Error is an answer other than 200. Lambda uses 403 for everything that
 // it refuses and 500 for "container error, the extension should exit
@@ -112,7 +117,7 @@ func (c *Client) HTTP() *http.Client { return c.http }
 func localClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:               nil,
-		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		MaxIdleConnsPerHost: 2,
 	}}
 }

@@ -1,9 +1,9 @@
 package logsapi
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -17,24 +17,29 @@ import (
 )
 
 const (
-	// maxBody is the most that is read of one post, in bytes. Lambda sends up
-	// to 2 × maxBytes plus metadata, and one long line of its own.
+	// maxBody is the most that is read of one post of Lambda's, in bytes. It
+	// sends up to 2 × maxBytes plus metadata, and one long line of its own.
 	maxBody = 4 << 20
-	// maxReading is how many posts are read at once; Lambda sends one after
-	// another, so more are somebody else's and wait.
-	maxReading = 4
-	// readTimeout bounds the reading of one post.
-	readTimeout = 5 * time.Second
+	// maxUnproven is maxBody for a post without the token: an emulator's lines
+	// are short.
+	maxUnproven = 1 << 20
+	// maxReading is how many posts with the token are read at once, and
+	// maxStrangers how many without. Lambda sends one after another, so that
+	// more are somebody else's: the former wait, the latter are refused.
+	maxReading, maxStrangers = 2, 2
+	// headerTimeout and readTimeout bound how long a request's header, and then
+	// its body, may take. maxHeader bounds the header in bytes (net/http adds
+	// 4 KiB).
+	headerTimeout, readTimeout = 5 * time.Second, 5 * time.Second
+	maxHeader                  = 8 << 10
 	// maxSpares and maxSpare (in bytes: what Lambda sends at once, by the
 	// subscription) bound the memory that waits for the next bodies.
 	maxSpares, maxSpare = 2, 300 << 10
 	// remembered is how many bodies are remembered to recognise a repeat.
 	remembered = 64
+	// maxPending is MaxPending unless it is set.
+	maxPending = 2 << 20
 )
-
-// runtimeDone is how the end of an invocation looks in a body. Inside a
-// string of somebody's text its quotes would be escaped.
-var runtimeDone = []byte(`"platform.runtimeDone"`)
 
 // A Listener is the HTTP server that Lambda posts telemetry to. It answers
 // 200 as soon as a body has been read, whatever is in it, and hands the
@@ -43,7 +48,7 @@ type Listener struct {
 	// Handle is called with each body, from one goroutine. The body may not
 	// be kept. Must be set before Serve.
 	Handle func(body []byte)
-	// Arrived is called when a body that seems to hold a platform.runtimeDone
+	// Arrived is called when a body that holds a platform.runtimeDone
 	// has arrived behind others, and when it has been handled; may be nil.
 	Arrived func()
 	// Panicked is called with the value of a panic in Handle, after which
@@ -54,15 +59,21 @@ type Listener struct {
 	// better than we do.
 	MaxPending int
 
-	ln      net.Listener
-	srv     *http.Server
-	token   string
-	locked  atomic.Bool  // a post has carried the token
-	refused atomic.Int64 // posts with another path after that
-	repeats atomic.Int64 // bodies dropped as repeats
-	cutOff  atomic.Int64 // bodies longer than maxBody
-	reading chan struct{}
-	dead    atomic.Bool // Handle has panicked
+	port      *port
+	srv       *http.Server
+	token     string
+	locked    atomic.Bool   // a post has carried the token
+	refused   atomic.Int64  // posts that are not Lambda's
+	repeats   atomic.Int64  // bodies dropped as repeats
+	cutOff    atomic.Int64  // bodies longer than they may be
+	reading   chan struct{} // holds a token per post of Lambda's that is read
+	strangers chan struct{} // the same for posts that may be anybody's
+	dead      atomic.Bool   // Handle has panicked
+
+	// Of the worker alone:
+	seed    maphash.Seed
+	digests [remembered]digest
+	next    int // in digests
 
 	mu      sync.Mutex // guards what follows
 	cond    *sync.Cond // signalled when it changes
@@ -72,16 +83,14 @@ type Listener struct {
 	current post      // while busy
 	last    time.Time // when the last post was read
 	closed  bool
-	seed    maphash.Seed
-	digests [remembered]digest
-	next    int      // in digests
 	spares  [][]byte // of bodies that have been handled, to be used again
 }
 
+// A post is a body that waits to be handled.
 type post struct {
 	body []byte
 	at   time.Time
-	done bool // seems to hold a platform.runtimeDone
+	done bool // holds a platform.runtimeDone
 }
 
 type digest struct {
@@ -99,29 +108,38 @@ func Listen() (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for telemetry: %w", err)
 	}
+	return newListener(ln), nil
+}
+
+func newListener(ln net.Listener) *Listener {
 	l := &Listener{
-		MaxPending: 2 << 20,
-		ln:         ln, token: rand.Text(), reading: make(chan struct{}, maxReading), seed: maphash.MakeSeed(),
+		MaxPending: maxPending,
+		port:       &port{Listener: ln}, token: rand.Text(), seed: maphash.MakeSeed(),
+		reading: make(chan struct{}, maxReading), strangers: make(chan struct{}, maxStrangers),
 	}
 	l.cond = sync.NewCond(&l.mu)
 	l.srv = &http.Server{
 		Handler:           l,
-		ReadHeaderTimeout: readTimeout,
-		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ConnContext:       withConn,
 		ErrorLog:          log.New(io.Discard, "", 0),
+		// Else net/http answers OPTIONS * in our place, and keeps the
+		// connection.
+		DisableGeneralOptionsHandler: true,
 	}
-	return l, nil
+	return l
 }
 
 // URI is the destination for the subscription. Its path holds a random token.
 func (l *Listener) URI() string {
-	return fmt.Sprintf("http://sandbox.localdomain:%d/%s", l.ln.Addr().(*net.TCPAddr).Port, l.token)
+	return fmt.Sprintf("http://sandbox.localdomain:%d/%s", l.port.Addr().(*net.TCPAddr).Port, l.token)
 }
 
 // Serve answers posts and calls Handle, until Close.
 func (l *Listener) Serve() {
 	go l.work()
-	if err := l.srv.Serve(l.ln); err != nil && !errors.Is(err, http.ErrServerClosed) && l.Panicked != nil {
+	if err := l.srv.Serve(l.port); err != nil && !errors.Is(err, http.ErrServerClosed) && l.Panicked != nil {
 		l.Panicked(err)
 	}
 }
@@ -129,7 +147,7 @@ func (l *Listener) Serve() {
 // Close stops listening; what was answered is still handled.
 func (l *Listener) Close() {
 	l.srv.Close()
-	l.ln.Close() // where Serve was never called
+	l.port.Listener.Close() // where Serve was never called
 	l.mu.Lock()
 	l.closed = true
 	l.cond.Broadcast()
@@ -143,60 +161,109 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			l.Panicked(v)
 		}
 	}()
+	rc := http.NewResponseController(w)
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		w.Header().Set("Allow", "POST, PUT")
-		http.Error(w, "telemetry is posted here", http.StatusMethodNotAllowed)
+		refuse(w, rc, http.StatusMethodNotAllowed, "telemetry is posted here")
 		return
 	}
-	if !l.admit(r.URL.Path) {
-		http.Error(w, "this is not the path that Lambda was told", http.StatusForbidden)
+	limit := maxBody
+	switch l.origin(r) {
+	case lambdas:
+		l.reading <- struct{}{}
+		defer func() { <-l.reading }()
+	case anybodys:
+		limit = maxUnproven
+		// A connection is proven by the token, or closed: an idle one would
+		// take another's place.
+		w.Header().Set("Connection", "close")
+		select {
+		case l.strangers <- struct{}{}:
+			defer func() { <-l.strangers }()
+		default:
+			l.refused.Add(1)
+			refuse(w, rc, http.StatusServiceUnavailable, "others are posting here")
+			return
+		}
+	default:
+		l.refused.Add(1)
+		refuse(w, rc, http.StatusForbidden, "this is not the path that Lambda was told")
 		return
 	}
-	l.reading <- struct{}{}
-	defer func() { <-l.reading }()
-	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(readTimeout))
-	body, err := readBody(r, l.spare(r.ContentLength))
+	body, err := readBody(r.Body, l.spare(min(r.ContentLength, int64(limit))), limit)
 	if err != nil {
 		// The platform posts again what broke off.
-		http.Error(w, "the body broke off", http.StatusBadRequest)
+		refuse(w, rc, http.StatusBadRequest, "the body broke off")
 		return
 	}
-	_ = rc.SetReadDeadline(time.Time{})
-	if len(body) > maxBody {
-		body = body[:maxBody]
+	if len(body) > limit {
+		body = body[:limit]
 		l.cutOff.Add(1)
+		abandon(w, rc)
+	} else {
+		_ = rc.SetReadDeadline(time.Time{})
 	}
 	l.enqueue(body)
 	w.WriteHeader(http.StatusOK)
 }
 
-// admit decides by the path. AWS's emulator posts to / whatever the path of
-// the subscription, so any path is taken until the token has been seen once.
-func (l *Listener) admit(path string) bool {
-	if path == "/"+l.token {
-		l.locked.Store(true)
-		return true
-	}
-	if l.locked.Load() {
-		l.refused.Add(1)
-		return false
-	}
-	return true
+// refuse answers without reading the body, and ends the connection.
+func refuse(w http.ResponseWriter, rc *http.ResponseController, status int, why string) {
+	abandon(w, rc)
+	http.Error(w, why, status)
 }
 
-// spare returns memory for a body of n bytes: that of an earlier one where it
-// is large enough.
+// abandon has the connection closed after the answer, and what is left of the
+// body not read: net/http would read 256 KiB of it, however slowly they come.
+func abandon(w http.ResponseWriter, rc *http.ResponseController) {
+	w.Header().Set("Connection", "close")
+	_ = rc.SetReadDeadline(time.Now())
+}
+
+// An origin is whose post a post is.
+type origin int
+
+const (
+	strangers origin = iota
+	anybodys         // may be Lambda's, or not
+	lambdas
+)
+
+// origin decides by the path. AWS's emulator posts to / whatever the path of the
+// subscription, from the same machine: so until the token has been seen once,
+// what comes so may be Lambda's. Lambda itself posts as soon as the subscription
+// is made, long before the function has its first invocation.
+func (l *Listener) origin(r *http.Request) origin {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	switch {
+	case c == nil:
+		return strangers
+	case subtle.ConstantTimeCompare([]byte(r.URL.Path), []byte("/"+l.token)) == 1:
+		l.locked.Store(true)
+		c.prove()
+		return lambdas
+	case !l.locked.Load() && r.URL.Path == "/" && c.local():
+		return anybodys
+	}
+	return strangers
+}
+
+// spare returns memory for a body that says to have n bytes: that of an earlier
+// one where it is large enough.
 func (l *Listener) spare(n int64) []byte {
+	if n <= 0 {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, b := range l.spares {
-		if n > 0 && int64(cap(b)) >= n+bytes.MinRead {
+		if int64(cap(b)) > n {
 			l.spares = append(l.spares[:i], l.spares[i+1:]...)
 			return b[:0]
 		}
 	}
-	return nil
+	return make([]byte, 0, n+1) // with room to see the end
 }
 
 // handled takes a body's memory back. Of more than there is room for the
@@ -217,157 +284,34 @@ func (l *Listener) handled(body []byte) {
 	}
 }
 
-// readBody reads at most maxBody and one byte, into spare if it is not nil.
-func readBody(r *http.Request, spare []byte) ([]byte, error) {
-	b := bytes.NewBuffer(spare)
-	if n := r.ContentLength; n > 0 && n <= maxBody {
-		b.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(io.LimitReader(r.Body, maxBody+1))
-	return b.Bytes(), err
-}
-
-// enqueue hands the body to the worker. It waits only where MaxPending bytes
-// already do.
-func (l *Listener) enqueue(body []byte) {
-	if l.dead.Load() {
-		return
-	}
-	p := post{body: body, at: time.Now(), done: bytes.Contains(body, runtimeDone)}
-	l.mu.Lock()
-	for l.pending > 0 && l.pending+len(body) > l.MaxPending && !l.closed && !l.dead.Load() {
-		l.cond.Wait()
-	}
-	behind := l.busy || len(l.queue) > 0
-	l.queue = append(l.queue, p)
-	l.pending += len(body)
-	l.last = p.at
-	l.cond.Broadcast()
-	l.mu.Unlock()
-	if p.done && behind && l.Arrived != nil {
-		l.Arrived()
-	}
-}
-
-// work handles the bodies in order.
-func (l *Listener) work() {
-	defer func() {
-		if v := recover(); v != nil {
-			l.dead.Store(true)
-			l.mu.Lock()
-			l.queue, l.pending, l.busy, l.current = nil, 0, false, post{}
-			l.cond.Broadcast()
-			l.mu.Unlock()
-			if l.Panicked != nil {
-				l.Panicked(v)
-			}
+// readBody appends what r has to b, one byte more than limit at the most. b
+// never grows beyond that, either.
+func readBody(r io.Reader, b []byte, limit int) ([]byte, error) {
+	for len(b) <= limit {
+		if len(b) == cap(b) {
+			b = append(make([]byte, 0, min(max(2*cap(b), 16<<10), limit+1)), b...)
 		}
-	}()
-	l.mu.Lock()
-	for {
-		for len(l.queue) == 0 {
-			if l.closed {
-				l.mu.Unlock()
-				return
-			}
-			l.cond.Wait()
+		n, err := r.Read(b[len(b):min(cap(b), limit+1)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
 		}
-		p := l.queue[0]
-		l.queue[0] = post{}
-		l.queue = l.queue[1:]
-		if len(l.queue) == 0 {
-			l.queue = nil
-		}
-		l.busy, l.current = true, p
-		repeat := l.repeat(p.body)
-		l.mu.Unlock()
-		if !repeat {
-			l.Handle(p.body)
-		}
-		l.mu.Lock()
-		l.busy, l.current = false, post{}
-		l.pending -= len(p.body)
-		l.handled(p.body)
-		l.cond.Broadcast()
-		if p.done && l.Arrived != nil {
-			l.mu.Unlock()
-			l.Arrived()
-			l.mu.Lock()
+		if err != nil {
+			return b, err
 		}
 	}
-}
-
-// repeat reports whether body is one of the last bodies once more, and
-// remembers it. mu must be held.
-func (l *Listener) repeat(body []byte) bool {
-	if len(body) >= Smallest.MaxBytes/2 && oneInstant(body) {
-		// A tight loop that prints one line can fill two bodies within one
-		// millisecond, and they are equal. Better twice than never.
-		return false
-	}
-	d := digest{maphash.Bytes(l.seed, body), len(body)}
-	for _, known := range l.digests {
-		if known == d {
-			l.repeats.Add(1)
-			return true
-		}
-	}
-	l.digests[l.next] = d
-	l.next = (l.next + 1) % remembered
-	return false
-}
-
-// oneInstant reports whether the first and the last event of body carry the
-// same time.
-func oneInstant(body []byte) bool {
-	key := []byte(`"time":"`)
-	first, last := bytes.Index(body, key), bytes.LastIndex(body, key)
-	if first < 0 {
-		return true
-	}
-	return bytes.Equal(quotedAt(body, first+len(key)), quotedAt(body, last+len(key)))
-}
-
-func quotedAt(body []byte, i int) []byte {
-	end := bytes.IndexByte(body[i:], '"')
-	if end < 0 {
-		return nil
-	}
-	return body[i : i+end]
-}
-
-// Idle reports that nothing waits to be handled, and since when nothing has
-// arrived. The time is zero if nothing ever has.
-func (l *Listener) Idle() (idle bool, last time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.busy && len(l.queue) == 0, l.last
-}
-
-// DoneWaiting returns when the first body arrived that seems to hold a
-// platform.runtimeDone and is not handled to its end yet.
-func (l *Listener) DoneWaiting() (since time.Time, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.current.done {
-		return l.current.at, true
-	}
-	for _, p := range l.queue {
-		if p.done {
-			return p.at, true
-		}
-	}
-	return time.Time{}, false
+	return b, nil
 }
 
 // Counts says what the Listener did not hand on.
 type Counts struct {
 	Refused int64 // posts to another path than the subscription's
 	Repeats int64 // bodies that were a redelivery
-	CutOff  int64 // bodies longer than 4 MiB, of which the rest is gone
+	CutOff  int64 // bodies longer than 4 MiB (without the token: 1 MiB), of which the rest is gone
+	Closed  int64 // connections of others that were closed to make room for new ones
 }
 
 // Counts returns the counts so far.
 func (l *Listener) Counts() Counts {
-	return Counts{l.refused.Load(), l.repeats.Load(), l.cutOff.Load()}
+	return Counts{l.refused.Load(), l.repeats.Load(), l.cutOff.Load(), l.port.count()}
 }

@@ -121,6 +121,23 @@ func TestAFullBodyOfOneMillisecondIsNoRepeat(t *testing.T) {
 	}
 }
 
+func TestATimeOfTheFunctionsOwnIsNotTheEvents(t *testing.T) {
+	// In the JSON log format a line is an object, and its `time` (zerolog's, in
+	// seconds) may differ though all was printed within one millisecond.
+	line := func(time string) string {
+		return `{"time":"2026-11-22T10:00:00.000Z","type":"function","record":{"time":"` + time + `","level":"info","message":"again"}}`
+	}
+	body := "[" + line("2026-11-22T09:59:59Z") + strings.Repeat(","+line("2026-11-22T10:00:00Z"), 2000) + "]"
+	l, to, bodies := listen(t)
+	post(t, "POST", to, body)
+	post(t, "POST", to, body)
+	post(t, "POST", to, "[]")
+	<-bodies
+	if got := <-bodies; got != body || l.Counts().Repeats != 0 {
+		t.Errorf("the second body was taken for a repeat of the first: %.40q, %+v", got, l.Counts())
+	}
+}
+
 func TestOtherPathsAreRefusedOnceTheSecretOneIsKnown(t *testing.T) {
 	l, to, bodies := listen(t)
 	other := to[:strings.LastIndex(to, "/")] + "/"
@@ -209,13 +226,18 @@ func TestTheEndBehindABacklogIsAnnounced(t *testing.T) {
 		l.Arrived = func() { arrived <- struct{}{} }
 	})
 	post(t, "POST", to, `["first"]`)
+	// The second as in the JSON log format.
 	post(t, "POST", to, `[{"type":"function","record":"\"platform.runtimeDone\""}]`)
+	post(t, "POST", to, `[{"type":"function","record":{"type":"platform.runtimeDone"}},{"record":["platform.runtimeDone"],"type":"function"}]`)
 	if _, ok := l.DoneWaiting(); ok {
 		t.Error("a function's text was taken for the end of an invocation")
 	}
 	before := time.Now()
 	post(t, "POST", to, `[{"type":"platform.runtimeDone"}]`)
 	<-arrived
+	if len(arrived) > 0 {
+		t.Error("announced twice")
+	}
 	if since, ok := l.DoneWaiting(); !ok || since.Before(before) {
 		t.Errorf("waits since %v: %v", since, ok)
 	}

@@ -53,14 +53,14 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, be
 		return alone, behind
 	}
 	if len(front) > 0 && !p.repeats(front, line) {
-		line.Issues = append(line.Issues, beside("stands in front of", front))
+		line.Issues = append(line.Issues, p.issueBeside("stands in front of", front))
 	}
 	if k := traceIn(tail); k >= 0 && line.Kind == Ours {
 		p.addException(line, p.appendTrace(tail[k:]))
 		tail = trimSpace(tail[:k])
 	}
 	if len(tail) > 0 {
-		line.Issues = append(line.Issues, beside("follows", tail))
+		line.Issues = append(line.Issues, p.issueBeside("follows", tail))
 	}
 	return alone, behind
 }
@@ -84,14 +84,14 @@ func (p *Parser) beside(lead []byte) []byte {
 	return trimSpace(skipFiller(lead))
 }
 
-// beside is the issue for text beside a line's object. where says on which
+// issueBeside is the issue for text beside a line's object. where says on which
 // side.
-func beside(where string, text []byte) string {
+func (p *Parser) issueBeside(where string, text []byte) string {
 	size := ""
 	if len(text) > maxBeside {
 		size = fmt.Sprintf(" of %d bytes", len(text))
 	}
-	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, quote(text, maxBeside))
+	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, p.quote(text, maxBeside))
 }
 
 // untold adds a line that tells of lines that may be in a text and were not

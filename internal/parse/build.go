@@ -17,6 +17,9 @@ import (
 const (
 	maxQuoted = 60  // of a value
 	maxBeside = 500 // of the text beside an object
+
+	// maxSeen is how many more are shown to Options.Head.
+	maxSeen = 64 << 10
 )
 
 // replacement is U+FFFD; it stands for bytes that are no UTF-8.
@@ -164,11 +167,11 @@ func (b *builder) locator(value jsontext.Value) span {
 		b.issue("locator is empty: %s", example)
 	case '0':
 		if !isInteger(value) {
-			b.issue("locator %s is not an integer: write it as a string", quote(value, maxQuoted))
+			b.issue("locator %s is not an integer: write it as a string", b.p.quote(value, maxQuoted))
 		}
 		return b.raw(value)
 	default:
-		b.issue("locator is %s: %s", describe(value), example)
+		b.issue("locator is %s: %s", b.describe(value), example)
 		b.leave(`"locator"`, value)
 	}
 	return b.raw(unknown)
@@ -189,9 +192,9 @@ func (b *builder) level(value jsontext.Value, around *told) Level {
 		if ok {
 			return l
 		}
-		b.issue("level %s is not on the scale: write one of %s", quote(value, maxQuoted), b.p.scale)
+		b.issue("level %s is not on the scale: write one of %s", b.p.quote(value, maxQuoted), b.p.scale)
 	default:
-		b.issue("level is %s: write one of %s", describe(value), b.p.scale)
+		b.issue("level is %s: write one of %s", b.describe(value), b.p.scale)
 	}
 	l := b.p.levelAround(around)
 	if l.Rank <= b.p.warn.Rank {
@@ -212,7 +215,7 @@ func (b *builder) text(value jsontext.Value) span {
 	case '"':
 		return b.unquote(value)
 	}
-	b.issue("text is %s: write a string", describe(value))
+	b.issue("text is %s: write a string", b.describe(value))
 	return b.compact(value)
 }
 
@@ -224,7 +227,7 @@ func (b *builder) module(value jsontext.Value) span {
 	case '"':
 		return b.unquote(value)
 	}
-	b.issue("module is %s: write a string", describe(value))
+	b.issue("module is %s: write a string", b.describe(value))
 	b.leave(`"module"`, value)
 	return span{}
 }
@@ -256,7 +259,7 @@ func (b *builder) exception(value jsontext.Value) span {
 	case '"':
 		return b.unquote(value)
 	case 'f', 't', '0':
-		b.issue("exception is %s: write a string or an object", describe(value))
+		b.issue("exception is %s: write a string or an object", b.describe(value))
 	}
 	return span{}
 }
@@ -368,12 +371,12 @@ func isInteger(number []byte) bool {
 }
 
 // describe names a value of the wrong type.
-func describe(value jsontext.Value) string {
+func (b *builder) describe(value jsontext.Value) string {
 	switch kind(value) {
 	case 'n':
 		return "null"
 	case '0':
-		return "the number " + quote(value, maxQuoted)
+		return "the number " + b.p.quote(value, maxQuoted)
 	case 't', 'f':
 		return string(value)
 	case '[':
@@ -381,28 +384,23 @@ func describe(value jsontext.Value) string {
 	case '{':
 		return "an object"
 	}
-	return quote(value, maxQuoted)
+	return b.p.quote(value, maxQuoted)
 }
 
 // quote repeats a value in an issue, cut after at most limit bytes.
-func quote(value []byte, limit int) string {
+func (p *Parser) quote(value []byte, limit int) string {
 	value = trimSpace(value)
-	long := len(value) > limit
-	if long {
-		value = value[:limit]
-		for len(value) > limit-utf8.UTFMax && !utf8.Valid(value[len(value)-1:]) {
-			value = value[:len(value)-1]
-		}
+	value = bytes.ReplaceAll(value[:min(len(value), limit+maxSeen)], []byte{0}, []byte("\u2400"))
+	return p.head(string(bytes.ToValidUTF8(value, replacement)), limit)
+}
+
+// head is the Head of a Parser that is given none.
+func head(text string, n int) string {
+	if len(text) <= n {
+		return text
 	}
-	value = bytes.ToValidUTF8(bytes.ReplaceAll(value, []byte{0}, []byte("\u2400")), replacement)
-	if len(value) > limit { // replacements are longer than what they stand for
-		long = true
-		for value = value[:limit]; !utf8.Valid(value); {
-			value = value[:len(value)-1]
-		}
+	for !utf8.RuneStart(text[n]) {
+		n--
 	}
-	if long {
-		return string(value) + "…"
-	}
-	return string(value)
+	return text[:n] + "…"
 }

@@ -50,6 +50,10 @@ type Options struct {
 	Plain string
 	// Mapping adds other loggers' names to ours; nil is none.
 	Mapping *Mapping
+	// Head returns the first n bytes of a text and a sign if that is not all,
+	// for an Issue to repeat: what is to be masked must be before it is cut.
+	// Nil cuts only.
+	Head func(text string, n int) string
 }
 
 // Parser reads log lines. It reuses its buffers and is not safe for concurrent
@@ -60,6 +64,7 @@ type Parser struct {
 	warn    Level
 	plain   Level
 	plainOn bool
+	head    func(text string, n int) string
 
 	repairer jsonscan.Repairer
 	name     []byte           // an escaped member name, decoded
@@ -91,10 +96,13 @@ type layer struct {
 
 // New returns a parser.
 func New(o Options) *Parser {
-	p := &Parser{scale: o.Scale, mapping: o.Mapping}
+	p := &Parser{scale: o.Scale, mapping: o.Mapping, head: o.Head}
 	p.repairer = jsonscan.Repairer{MaxDepth: maxDepth, NewLine: p.beginsLine}
 	if p.scale == nil {
 		p.scale = DefaultScale()
+	}
+	if p.head == nil {
+		p.head = head
 	}
 	p.warn = p.scale.Warn()
 	if o.Plain != "" {

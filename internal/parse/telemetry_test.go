@@ -2,8 +2,6 @@ package parse_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,43 +12,16 @@ import (
 	"github.com/logtable/logtable/internal/testkit"
 )
 
-// telemetrySamples returns the directory of real and documented telemetry
-// payloads, which is not part of the repository: LOGTABLE_TEST_SAMPLES, or
-// shared/telemetry-samples beside it.
-func telemetrySamples(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("LOGTABLE_TEST_SAMPLES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "telemetry-samples")
-	}
-	_, err := os.Stat(dir)
-	testkit.Component(t, "telemetry samples (LOGTABLE_TEST_SAMPLES)", err)
-	return dir
-}
-
-// emitted names the one file that holds what runtimes write, and no batches.
-const emitted = "runtime-emitted-forms-node-python.json"
-
 // Every event of every sample is read, with its record as it is, and none of
 // its function lines is lost or taken for one of ours.
 func TestTelemetrySamples(t *testing.T) {
-	dir := telemetrySamples(t)
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no samples in %s: %v", dir, err)
-	}
 	parser := parse.New(parse.Options{Plain: "INFO"})
-	for _, file := range files {
-		if filepath.Base(file) == emitted {
-			continue
-		}
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			var batches []json.RawMessage
-			readJSON(t, file, &batches)
-			for _, body := range batches {
-				checkBatch(t, parser, body)
-			}
-		})
+	samples := testkit.Telemetry(t)
+	if len(samples) < 60 {
+		t.Errorf("only %d samples", len(samples))
+	}
+	for _, s := range samples {
+		t.Run(s.Name, func(t *testing.T) { checkBatch(t, parser, s.Batch) })
 	}
 }
 
@@ -60,7 +31,7 @@ func checkBatch(t *testing.T, parser *parse.Parser, body []byte) {
 		Time, Type string
 		Record     any
 	}
-	var want, got []event
+	want, got := []event{}, []event{}
 	if err := json.Unmarshal(body, &want); err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +69,16 @@ func checkForeign(t *testing.T, parser *parse.Parser, raw []byte, record any) {
 	checkLine(t, parser, raw, line)
 	switch record := record.(type) {
 	case string:
-		if want := strings.TrimRight(record, "\r\n"); line.Raw != want {
+		// NUL is the one character that a line never holds.
+		if want := strings.ReplaceAll(strings.TrimRight(record, "\r\n"), "\x00", "␀"); line.Raw != want {
 			t.Errorf("%s: raw %q, want %q", raw, line.Raw, want)
 		}
 	case map[string]any:
-		if want, _ := record["requestId"].(string); line.RequestID != want {
+		want, found := record["requestId"].(string)
+		if !found {
+			want, _ = record["AWSRequestId"].(string) // Java's
+		}
+		if line.RequestID != want {
 			t.Errorf("%s: request id %q, want %q", raw, line.RequestID, want)
 		}
 	}
@@ -111,11 +87,10 @@ func checkForeign(t *testing.T, parser *parse.Parser, raw []byte, record any) {
 // The runtimes' own output, with the sample object in it replaced by a line of
 // ours: wherever it is still JSON on its way out, it is found.
 func TestEmittedForms(t *testing.T) {
-	var forms map[string]struct {
-		Stdout, Stderr string
-		Frames         []struct{ Message string }
+	forms := testkit.EmittedForms(t)
+	if len(forms) < 16 {
+		t.Errorf("only %d forms", len(forms))
 	}
-	readJSON(t, filepath.Join(telemetrySamples(t), emitted), &forms)
 	ours := strings.NewReplacer(`"msg":"hi"`, `"locator":"12","level":"INFO","text":"hi"`, `"msg": "hi"`, `"locator": "12", "level": "INFO", "text": "hi"`,
 		`\"msg\":\"hi\"`, `\"locator\":\"12\",\"level\":\"INFO\",\"text\":\"hi\"`, `\"msg\": \"hi\"`, `\"locator\": \"12\", \"level\": \"INFO\", \"text\": \"hi\"`)
 	parser := parse.New(parse.Options{})
@@ -168,15 +143,4 @@ func checkEmitted(t *testing.T, parser *parse.Parser, text string, ours bool) bo
 		}
 	}
 	return ours
-}
-
-func readJSON(t *testing.T, file string, v any) {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
 }

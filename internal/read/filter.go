@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -112,9 +113,13 @@ func (e *expression) locator(locator string) string {
 // queryInput asks one table for one partition's rows.
 func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
 	e := newExpression()
+	from, to := o.From, o.To
+	if o.packs(table) {
+		from, to = from.Add(-store.PackSpan), to.Add(packDisorder)
+	}
 	key := fmt.Sprintf("%s = %s AND %s BETWEEN %s AND %s",
 		e.name(store.AttrDate), e.text(date),
-		e.name(store.AttrStampMod), e.text(stampBound(o.From.Add(-store.PackSpan))), e.text(stampBound(o.To)))
+		e.name(store.AttrStampMod), e.text(stampBound(from)), e.text(stampBound(to)))
 	filter := e.filter(o)
 	forward := !o.NewestFirst
 	in := &dynamodb.QueryInput{
@@ -132,6 +137,30 @@ func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
 		in.Limit = &limit
 	}
 	return in
+}
+
+// packDisorder is how much later than its earliest line a pack's key may be:
+// layers before that of today packed lines of one second in the order in which
+// they came.
+const packDisorder = time.Second
+
+// packs reports whether a table can hold packs: errors have an item each.
+func (o *Options) packs(table string) bool { return table != o.ErrorsTable || table == o.InfoTable }
+
+// grow makes the next page larger: a page may have held nothing that is certain
+// to come first, and what a caller wants at most says nothing of how many more
+// it takes.
+func grow(in *dynamodb.QueryInput) {
+	const factor, most = 8, 1000
+	if in.Limit == nil {
+		return
+	}
+	if *in.Limit > most/factor {
+		in.Limit = nil // as much as DynamoDB gives: 1 MB
+		return
+	}
+	limit := *in.Limit * factor
+	in.Limit = &limit
 }
 
 // selective says whether more than expired rows is filtered out.

@@ -74,6 +74,7 @@ func (s *source) fill(ctx context.Context) error {
 			s.take(item)
 		}
 		s.input.ExclusiveStartKey = out.LastEvaluatedKey
+		grow(s.input)
 		if s.more = len(out.LastEvaluatedKey) > 0; !s.more {
 			s.rows, s.ahead = append(s.rows, s.ahead...), nil
 		}
@@ -109,7 +110,7 @@ func (s *source) take(item map[string]types.AttributeValue) {
 // lines of a pack stand under the key of the first of them.
 func (s *source) bound(item map[string]types.AttributeValue) string {
 	key := attributes(item).text(store.AttrStampMod)
-	if !s.options.NewestFirst {
+	if !s.options.NewestFirst || !s.options.packs(s.table) {
 		return key
 	}
 	at := parseStampMod(key).time

@@ -55,7 +55,9 @@ func rowsOf(item map[string]types.AttributeValue) []Row {
 	}
 	lines, err := store.Unpack(packed.Value)
 	if err != nil {
-		return []Row{decode(item)}
+		row := decode(item)
+		row.Issues = err.Error()
+		return []Row{row}
 	}
 	rows := make([]Row, len(lines))
 	for i, line := range lines {

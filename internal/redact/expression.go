@@ -10,6 +10,8 @@ type expression struct {
 	*regexp.Regexp
 	// unbounded says that a match may be of any length.
 	unbounded bool
+	// anchored says that it asks where a text or a line begins or ends.
+	anchored bool
 }
 
 // Looking for the next match of any length, RE2 may read all of the rest each
@@ -43,7 +45,7 @@ func appendMatches(spans []span, e expression, s string) []span {
 			existing = existing[1:]
 		}
 		if start, end, ok := widen(m[0], m[1], existing); ok {
-			spans = append(spans, span{start, end, markAny})
+			spans = add(spans, start, end, markAny)
 		}
 	}
 	return spans
@@ -74,12 +76,18 @@ func findMarks(s string) []span {
 		}
 		start := from + i
 		from = start + len(markPrefix)
-		for _, mark := range marks {
-			if strings.HasPrefix(s[start:], mark) {
-				from = start + len(mark)
-				found = append(found, span{start, from, mark})
+		for i, text := range marks {
+			if strings.HasPrefix(s[start:], text) {
+				from = start + len(text)
+				found = add(found, start, from, mark(i))
 				break
 			}
 		}
 	}
+}
+
+// isMark reports whether s is a mark and nothing else.
+func isMark(s string) bool {
+	found := findMarks(s)
+	return len(found) == 1 && found[0].end-found[0].start == len(s)
 }

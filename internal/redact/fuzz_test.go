@@ -122,13 +122,16 @@ func FuzzJSON(f *testing.F) {
 			for i, token := range before {
 				if s, ok := token.(string); ok {
 					checkString(t, setting, r.String(s), s, after[i])
-				} else if !cmp.Equal(token, after[i]) && after[i] != mCard {
+				} else if !cmp.Equal(token, after[i]) && after[i] != mCard && !(after[i] == mAny && hasExpression(setting)) {
 					t.Errorf("%s: %v has become %v", setting, token, after[i])
 				}
 			}
 		}
 	})
 }
+
+// hasExpression reports whether more than the built-in kinds is masked.
+func hasExpression(setting string) bool { return setting != "secrets" && setting != "all" }
 
 // checkString compares a string of JSON with what String makes of it alone. A
 // name before it may say more; a string that needed all passes may have been

@@ -2,32 +2,23 @@ package redact
 
 import (
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // JSON returns a JSON object with everything masked in its strings that the
-// setting names, as String would in what they stand for: an escape hides
-// nothing. Names of members are masked too, and they tell what a value is
-// (SecretAccessKey); a number that is a card's becomes the string of its mark.
-// All else stays byte for byte as it was. It returns object itself if there is
-// nothing to mask. What is no valid JSON is treated as String does.
+// setting names, as String would in what they stand for. Names of members are
+// masked too, and they tell what a value is (SecretAccessKey). An expression
+// that matches a name with its value masks the value; one that finds a part of
+// a number masks all of it. A masked number, as well as a card's, becomes a
+// string. All else stays byte for byte as it was. It returns object itself if
+// there is nothing to mask. What is not valid JSON is treated as String does.
 //
 // Names that differ in masked parts only may be the same afterwards.
 func (r *Redactor) JSON(object string) string {
-	// What the built-in kinds look for is in the text as it is printed,
-	// unless escapes hide it.
-	if len(r.expressions) == 0 && (r.kinds == 0 || mentioned(object, r.kinds) == 0 && !escapesASCII(object)) {
-		return object
-	}
-	return untilStable(object, func(text string, whole bool) (string, bool) {
-		if !valid(text) {
-			return r.stringPass(text, whole)
-		}
-		return r.jsonPass(text, whole)
-	})
+	texts := [1]Text{{S: object, JSON: true}}
+	r.Row(texts[:])
+	return texts[0].S
 }
 
 // valid allows what lines may have that are stored: names that occur twice,
@@ -36,59 +27,149 @@ func valid(text string) bool {
 	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// escapesASCII says whether a printable ASCII character may be written as
-// \u00xx: a letter or digit of what is looked for.
-func escapesASCII(text string) bool {
-	const escape = `\u00`
-	for {
-		i := strings.Index(text, escape)
-		if i < 0 {
-			return false
+// A token is a name or a scalar value of a JSON text. Of a string, it is what
+// is between the quotes.
+type token struct {
+	start, end int
+	kind       tokenKind
+}
+
+type tokenKind uint8
+
+const (
+	nameToken   tokenKind = iota + 1
+	stringToken           // that is no name
+	bareToken             // a number, true, false or null
+)
+
+// nextToken returns the first token of valid JSON from i on; its kind is 0 if
+// there is none. next is where to go on.
+// depth follows the brackets on the way.
+func nextToken(text string, i int, depth *int) (t token, next int) {
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case ' ', '\t', '\r', '\n', ':', ',':
+		case '{', '[':
+			*depth++
+		case '}', ']':
+			*depth--
+		case '"':
+			end := stringEnd(text, i+1)
+			t = token{i + 1, end, stringToken}
+			if isName(text, end+1) {
+				t.kind = nameToken
+			}
+			return t, end + 1
+		default:
+			end := i
+			for end < len(text) && strings.IndexByte(" \t\r\n,]}", text[end]) < 0 {
+				end++
+			}
+			return token{i, end, bareToken}, end
 		}
-		text = text[i+len(escape):]
-		if len(text) > 0 && '2' <= text[0] && text[0] <= '7' {
-			return true
+	}
+	return token{}, i
+}
+
+// findJSON returns what is to be masked in valid JSON, in order and without
+// overlaps. whole tells it to mask from end to end what it would mask a part of.
+func (r *Redactor) findJSON(text string, whole bool) []span {
+	var spans []span
+	var name token // the last one
+	var c context  // what it says
+	depth, saidAt := 0, 0
+	apart := r.findApart(text)
+	for i := 0; i < len(text); {
+		var t token
+		if t, i = nextToken(text, i, &depth); t.kind == 0 {
+			break
 		}
+		before := len(spans)
+		if t.kind == bareToken {
+			spans = r.appendNumber(spans, text, t)
+		} else {
+			v := decode(text[t.start:t.end])
+			if t.kind == nameToken {
+				name = t
+				// What is in a header's value is, whatever it is called there.
+				if said := r.context(v.text); said != noContext || c != authorization || depth <= saidAt {
+					c, saidAt = said, depth
+				}
+				spans = append(spans, r.find(v.text, noContext)...)
+			} else {
+				spans = append(spans, r.find(v.text, c)...)
+			}
+			v.placeAll(spans[before:])
+			shift(spans[before:], t.start)
+		}
+		if t.kind != nameToken && r.matchesMember(text, name, t) {
+			spans = add(spans, t.start, t.end, t.mark(markAny))
+		}
+		for ; len(apart) > 0 && apart[0].start < t.end; apart = apart[1:] {
+			if t.kind != bareToken && t.start <= apart[0].start && apart[0].end <= t.end {
+				spans = add(spans, apart[0].start, apart[0].end, apart[0].mark)
+			}
+		}
+		if whole && len(spans) > before {
+			spans = add(spans[:before], t.start, t.end, t.mark(markAny))
+		}
+	}
+	return merge(spans)
+}
+
+// mark is the mark for the token. What was not a string becomes one.
+func (t token) mark(m mark) mark {
+	if t.kind == bareToken {
+		return m | quoted
+	}
+	return m
+}
+
+// shift moves spans by so many bytes.
+//
+//go:noinline
+func shift(spans []span, by int) {
+	for i := range spans {
+		spans[i].start += by
+		spans[i].end += by
 	}
 }
 
-// jsonPass masks in the strings of valid JSON. whole is as for untilStable.
-func (r *Redactor) jsonPass(text string, whole bool) (string, bool) {
-	var spans []span // of text
-	var c context    // what the last name says
-	for from := 0; ; {
-		i := strings.IndexByte(text[from:], '"')
-		if i < 0 {
-			spans = r.appendNumbers(spans, text, from, len(text))
-			break
-		}
-		start := from + i + 1
-		spans = r.appendNumbers(spans, text, from, start-1)
-		end := stringEnd(text, start)
-		from = end + 1
-		raw := text[start:end]
-		decoded := decode(raw)
-		isName := isName(text, from)
-		if isName {
-			c = noContext
-		}
-		found := r.find(decoded, c)
-		if isName {
-			c = r.context(decoded)
-		}
-		if len(found) == 0 {
-			continue
-		}
-		if whole {
-			spans = append(spans, span{start, end, markAny})
-			continue
-		}
-		spans = appendRaw(spans, found, raw, start)
+// findApart returns the credentials that other names and values tell of than
+// those that they stand behind. The text is searched as if it were no JSON;
+// what is found is in one string each.
+func (r *Redactor) findApart(text string) []span {
+	if r.kinds&credential == 0 {
+		return nil
 	}
-	if len(spans) == 0 {
-		return text, false
+	credentials := Redactor{kinds: credential}
+	return credentials.find(text, noContext)
+}
+
+// matchesMember reports whether an expression matches in a member from its name
+// into its value t, as both are printed, but with the escapes of the strings
+// decoded.
+func (r *Redactor) matchesMember(text string, name, t token) bool {
+	if len(r.expressions) == 0 || name.kind == 0 {
+		return false
 	}
-	return mask(text, spans), true
+	between := text[name.end:t.start]
+	if strings.ContainsAny(between, ",[]{}") || isMark(text[t.start:t.end]) {
+		return false // not its value, or masked already
+	}
+	head := `"` + decode(text[name.start:name.end]).text + between
+	member := head + decode(text[t.start:t.end]).text + `"`
+	if t.kind == bareToken {
+		member = member[:len(member)-1]
+	}
+	for _, e := range r.expressions {
+		for _, m := range appendMatches(nil, e, member) {
+			if m.start < len(head) && m.end > len(head) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // context returns what a name says, as far as the setting asks for that.
@@ -131,113 +212,28 @@ func isName(text string, i int) bool {
 	return false
 }
 
-// appendNumbers finds the cards among the numbers in text[from:to], where no
-// string is.
-func (r *Redactor) appendNumbers(spans []span, text string, from, to int) []span {
-	if r.kinds&card == 0 || to-from < minCard {
-		return spans
+// appendNumber looks at a value that is not a string. It is masked as a whole:
+// what is a part of it only is no card.
+func (r *Redactor) appendNumber(spans []span, text string, t token) []span {
+	number := text[t.start:t.end]
+	if !isDigit(number[len(number)-1]) {
+		return spans // true, false or null
 	}
-	for i := from; i < to; i++ {
-		if !isNumberByte(text[i]) {
-			continue
-		}
-		start := i
-		for i < to && isNumberByte(text[i]) {
-			i++
-		}
-		// A sign, a fraction or an exponent is no digit.
-		if n := i - start; n >= minCard && n <= maxCard && countDigits(text[start:i]) == n && cardAt(text[start:i], 0) == n {
-			spans = append(spans, span{start, i, `"` + markCard + `"`})
+	for _, found := range r.find(number, noContext) {
+		if found.mark == markAny || found.end-found.start == len(number) {
+			return add(spans, t.start, t.end, t.mark(found.mark))
 		}
 	}
 	return spans
 }
 
-func isNumberByte(c byte) bool {
-	return isDigit(c) || c == '.' || c == '-' || c == '+' || c|0x20 == 'e'
-}
-
-// decode returns what a JSON string's contents stand for: raw itself if there
-// is no escape.
-func decode(raw string) string {
-	i := strings.IndexByte(raw, '\\')
-	if i < 0 {
-		return raw
+// decode returns what a JSON string's contents stand for.
+//
+//go:noinline
+func decode(raw string) *view {
+	v := &view{text: raw}
+	if d := v.decoded(true); d != nil {
+		return d
 	}
-	b := append(make([]byte, 0, len(raw)), raw[:i]...)
-	for raw = raw[i:]; raw != ""; {
-		var size int
-		b, size = appendUnit(b, raw)
-		raw = raw[size:]
-	}
-	return string(b)
-}
-
-// appendUnit decodes the first escape or byte of raw and says how long it was.
-func appendUnit(b []byte, raw string) ([]byte, int) {
-	if raw[0] != '\\' || len(raw) < 2 {
-		return append(b, raw[0]), 1
-	}
-	switch c := raw[1]; c {
-	case 'n':
-		return append(b, '\n'), 2
-	case 't':
-		return append(b, '\t'), 2
-	case 'r':
-		return append(b, '\r'), 2
-	case 'b':
-		return append(b, '\b'), 2
-	case 'f':
-		return append(b, '\f'), 2
-	case 'u':
-		first := hex4(raw)
-		if utf16.IsSurrogate(first) {
-			if both := utf16.DecodeRune(first, hex4(raw[6:])); both != utf8.RuneError {
-				return utf8.AppendRune(b, both), 12
-			}
-		}
-		return utf8.AppendRune(b, first), 6 // U+FFFD for half a pair
-	default:
-		return append(b, c), 2 // " \ /
-	}
-}
-
-// hex4 returns the code unit that raw begins with as \uXXXX, -1 if it does
-// not.
-func hex4(raw string) rune {
-	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
-		return -1
-	}
-	var r rune
-	for i := 2; i < 6; i++ {
-		c := raw[i]
-		switch {
-		case isDigit(c):
-			c -= '0'
-		case isHex(c):
-			c = c | 0x20 - 'a' + 10
-		default:
-			return -1
-		}
-		r = r<<4 | rune(c)
-	}
-	return r
-}
-
-// appendRaw adds the spans of a decoded string as spans of the text in which
-// it is printed as raw, from offset on.
-func appendRaw(spans, decoded []span, raw string, offset int) []span {
-	var unit [utf8.UTFMax]byte
-	i, at := 0, 0 // the same place in raw and in the decoded string
-	place := func(target int) int {
-		for at < target {
-			b, size := appendUnit(unit[:0], raw[i:])
-			i, at = i+size, at+len(b)
-		}
-		return offset + i
-	}
-	for _, d := range decoded {
-		spans = append(spans, span{place(d.start), place(d.end), d.mark})
-	}
-	return spans
+	return v
 }

@@ -41,7 +41,7 @@ func appendCards(spans []span, s string) []span {
 			if cardEnd == 0 {
 				break
 			}
-			spans = append(spans, span{start, cardEnd, markCard})
+			spans = add(spans, start, cardEnd, markCard)
 			start = cardEnd
 		}
 		from = end
@@ -209,31 +209,18 @@ func luhn(digits []byte) bool {
 	return sum%10 == 0
 }
 
-// indexAt returns where the first @ is, as it is or as URLs have it, -1 if
-// there is none.
-func indexAt(s string) int {
-	if i := strings.IndexByte(s, '@'); i >= 0 {
-		return i
-	}
-	return strings.Index(s, "%40")
-}
-
 func appendEmails(spans []span, s string) []span {
-	for _, at := range [...]string{"@", "%40"} {
-		for from := 0; ; {
-			i := strings.Index(s[from:], at)
-			if i < 0 {
-				break
-			}
-			i += from
-			start, end := localStart(s, i), domainEnd(s, i+len(at))
-			from = i + len(at)
-			if start < i && end > 0 {
-				spans = append(spans, span{start, end, markEmail})
-			}
+	for from := 0; ; {
+		i := strings.IndexByte(s[from:], '@')
+		if i < 0 {
+			return spans
+		}
+		i += from
+		from = i + 1
+		if start, end := localStart(s, i), domainEnd(s, from); start < i && end > 0 {
+			spans = add(spans, start, end, markEmail)
 		}
 	}
-	return spans
 }
 
 // localStart returns where the part before the @ at i begins, i if there is

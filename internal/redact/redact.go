@@ -33,22 +33,39 @@ const (
 	allKinds    = secretKinds | card | email
 )
 
-// The marks. They need no escaping in JSON, no built-in kind finds anything in
-// them, and every one begins with markPrefix.
-const (
-	markPrefix = "[redacted"
+// A mark is what is written for what is masked.
+type mark uint8
 
-	markAny    = "[redacted]"
-	markKeyID  = "[redacted aws-key]"
-	markSecret = "[redacted aws-secret]"
-	markToken  = "[redacted aws-token]"
-	markBearer = "[redacted bearer]"
-	markJWT    = "[redacted jwt]"
-	markCard   = "[redacted card]"
-	markEmail  = "[redacted e-mail]"
+const (
+	markAny mark = iota
+	markKeyID
+	markSecret
+	markToken
+	markBearer
+	markJWT
+	markCard
+	markEmail
+
+	// quoted makes a string of JSON of a mark.
+	quoted mark = 1 << 7
+
+	markPrefix = "[redacted"
 )
 
-var marks = [...]string{markAny, markKeyID, markSecret, markToken, markBearer, markJWT, markCard, markEmail}
+// marks need no escaping in JSON, no built-in kind finds anything in them, and
+// every one begins with markPrefix.
+var marks = [...]string{
+	markAny: "[redacted]", markKeyID: "[redacted aws-key]", markSecret: "[redacted aws-secret]", markToken: "[redacted aws-token]",
+	markBearer: "[redacted bearer]", markJWT: "[redacted jwt]", markCard: "[redacted card]", markEmail: "[redacted e-mail]",
+}
+
+//go:noinline
+func (m mark) String() string {
+	if m&quoted != 0 {
+		return `"` + marks[m&^quoted] + `"`
+	}
+	return marks[m]
+}
 
 // A Redactor masks what its setting names. It may be used by several
 // goroutines at once; its zero value masks nothing.
@@ -57,9 +74,9 @@ type Redactor struct {
 	expressions []expression // none matches the empty string
 }
 
-// Off says whether nothing is ever masked.
+// Off reports whether nothing is ever masked, as by a nil Redactor.
 func (r *Redactor) Off() bool {
-	return r.kinds == 0 && len(r.expressions) == 0
+	return r == nil || r.kinds == 0 && len(r.expressions) == 0
 }
 
 // maxPasses bounds how often a text is searched again after something in it
@@ -69,59 +86,62 @@ func (r *Redactor) Off() bool {
 const maxPasses = 4
 
 // String returns s with everything masked that the setting names: s itself if
-// there is nothing. The result is at most ten times as long as s.
+// there is nothing. What is found only when escapes in s are decoded is masked
+// as well. The result is at most ten times as long as s.
 func (r *Redactor) String(s string) string {
-	if r.Off() {
-		return s
-	}
-	return untilStable(s, r.stringPass)
-}
-
-func (r *Redactor) stringPass(s string, whole bool) (string, bool) {
-	spans := r.find(s, noContext)
-	switch {
-	case len(spans) == 0:
-		return s, false
-	case whole:
-		return markAny, true
-	}
-	return mask(s, spans), true
-}
-
-// untilStable runs a pass until it changes nothing. whole tells the last one to
-// mask every string that it would change from end to end, after which there is
-// nothing left to be found.
-func untilStable(s string, pass func(s string, whole bool) (string, bool)) string {
-	for i := range maxPasses {
-		masked, changed := pass(s, i == maxPasses-1)
-		if !changed {
-			return s
-		}
-		s = masked
-	}
-	return s
+	texts := [1]Text{{S: s}}
+	r.Row(texts[:])
+	return texts[0].S
 }
 
 // A span is a part of a text that is to be masked.
 type span struct {
 	start, end int
-	mark       string
+	mark       mark
+}
+
+// add adds a span. It keeps the growing of a list out of every place that finds
+// something.
+//
+//go:noinline
+func add(spans []span, start, end int, mark mark) []span {
+	return append(spans, span{start, end, mark})
 }
 
 // find returns what is to be masked in s, in order and without overlaps; nil,
 // without allocating, if there is nothing.
 func (r *Redactor) find(s string, c context) []span {
-	var spans []span
-	if named := mentioned(s, r.kinds); named != 0 || c != noContext {
-		spans = scan(s, named, c)
+	named := mentioned(s, r.kinds)
+	spans := r.appendVisible(nil, s, named, c)
+	if r.mayHide(s, named != 0 || c != noContext) {
+		spans = r.appendHidden(spans, s, c)
+	}
+	return merge(spans)
+}
+
+// appendVisible adds what is found in s as it is.
+func (r *Redactor) appendVisible(spans []span, s string, named kinds, c context) []span {
+	if named != 0 || c != noContext {
+		spans = scan(spans, s, named, c)
 	}
 	for _, e := range r.expressions {
 		spans = appendMatches(spans, e, s)
 	}
-	if len(spans) < 2 {
-		return spans
+	return spans
+}
+
+// appendHidden adds what is found in s when its escapes are decoded.
+func (r *Redactor) appendHidden(spans []span, s string, c context) []span {
+	v := &view{text: s}
+	for range maxViews {
+		if v = v.decoded(false); v == nil {
+			break
+		}
+		from := len(spans)
+		spans = r.appendVisible(spans, v.text, mentioned(v.text, r.kinds), c)
+		v.placeAll(spans[from:])
 	}
-	return merge(spans)
+	return spans
 }
 
 // mentioned returns those kinds of wanted that may occur in s, going by what
@@ -144,16 +164,15 @@ func mentioned(s string, wanted kinds) kinds {
 	if wanted&card != 0 && hasCard(s) {
 		found |= card
 	}
-	if wanted&email != 0 && indexAt(s) >= 0 {
+	if wanted&email != 0 && strings.IndexByte(s, '@') >= 0 {
 		found |= email
 	}
 	return found
 }
 
-// scan finds the given kinds in s, in no order. Each scanner looks at a byte a
-// bounded number of times, whatever s is.
-func scan(s string, named kinds, c context) []span {
-	var spans []span
+// scan adds what is found of the given kinds in s, in no order. Each scanner looks
+// at a byte a bounded number of times, whatever s is.
+func scan(spans []span, s string, named kinds, c context) []span {
 	if named&keyID != 0 {
 		spans = appendKeyIDs(spans, s)
 	}
@@ -179,6 +198,9 @@ func scan(s string, named kinds, c context) []span {
 // first and longest. The user's that touch are joined too: an expression for
 // one character must not blow a text up.
 func merge(spans []span) []span {
+	if len(spans) < 2 {
+		return spans
+	}
 	slices.SortFunc(spans, func(a, b span) int {
 		return cmp.Or(a.start-b.start, b.end-a.end)
 	})
@@ -197,18 +219,11 @@ func merge(spans []span) []span {
 
 // mask returns s with the spans replaced by their marks.
 func mask(s string, spans []span) string {
-	size := len(s)
-	for _, m := range spans {
-		size += len(m.mark) - (m.end - m.start)
-	}
-	var b strings.Builder
-	b.Grow(size)
+	b := make([]byte, 0, len(s)+len(marks[markSecret])*len(spans))
 	from := 0
 	for _, m := range spans {
-		b.WriteString(s[from:m.start])
-		b.WriteString(m.mark)
+		b = append(append(b, s[from:m.start]...), m.mark.String()...)
 		from = m.end
 	}
-	b.WriteString(s[from:])
-	return b.String()
+	return string(append(b, s[from:]...))
 }

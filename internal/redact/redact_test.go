@@ -2,6 +2,7 @@ package redact_test
 
 import (
 	"encoding/json"
+	"math/rand"
 	"strings"
 	"testing"
 	"unsafe"
@@ -77,7 +78,7 @@ var secretCases = []textCase{
 	{`secretAccessKey=` + strings.ReplaceAll(secret, "/", `\/`), `secretAccessKey=` + mSecret},
 	{`secretAccessKey=` + strings.ReplaceAll(secret, "/", "%2F") + "&x=1", `secretAccessKey=` + mSecret + "&x=1"},
 	{secret, ""}, // nothing says what it is
-	{"SecretAccessKey " + secret, ""},
+	{"SecretAccessKey " + secret, "SecretAccessKey " + mSecret},
 	{"SecretAccessKey=" + secret + "x", ""},
 	{"SecretAccessKey=" + secret[1:], ""},
 	{"SecretAccessKeyId=" + secret, ""},
@@ -232,8 +233,12 @@ func TestString(t *testing.T) {
 		{"OFF", []textCase{{key, ""}}},
 		{`password=\S+`, []textCase{
 			{"password=x y password=z", mAny + " y " + mAny},
-			{key, ""}, // the built-in kinds are off
+			{key, mKey}, // secrets holds
 			{"Password=x", ""},
+		}},
+		{`off;password=\S+`, []textCase{
+			{"password=x y password=z", mAny + " y " + mAny},
+			{key, ""}, // the built-in kinds are off
 		}},
 		{`password=\S+;secrets`, []textCase{
 			{"password=x " + key, mAny + " " + mKey},
@@ -372,12 +377,26 @@ func TestJSON(t *testing.T) {
 			{`{"a":"\u0041KIAIOSFODNN7EXAMPLE"}`, `{"a":"` + mKey + `"}`},
 			{`{"a":"\"` + key + `\"\\"}`, `{"a":"\"` + mKey + `\"\\"}`},
 			{`{"a":"\\\\","b":"\\\"` + key + `"}`, `{"a":"\\\\","b":"\\\"` + mKey + `"}`},
-			{`{"a":"\\u0041KIAIOSFODNN7EXAMPLE"}`, ""}, // a backslash, and no escape
+			{`{"a":"\\u0041KIAIOSFODNN7EXAMPLE"}`, `{"a":"` + mKey + `"}`}, // JSON in a string
 			{`{"a":"\n` + key + `\ud83d\ude00 \ud800 ` + key + `"}`, `{"a":"\n` + mKey + `\ud83d\ude00 \ud800 ` + mKey + `"}`},
 			{"{\"a\":\"\xff" + key + "\xfe\\n" + key + "\"}", "{\"a\":\"\xff" + mKey + "\xfe\\n" + mKey + "\"}"},
 			{`{"a":"{\"SecretAccessKey\":\"` + secret + `\"}"}`, `{"a":"{\"SecretAccessKey\":\"` + mSecret + `\"}"}`},
 			// Names, twice the same one too.
 			{`{"` + key + `":1,"` + key + `":"` + key + `"}`, `{"` + mKey + `":1,"` + mKey + `":"` + mKey + `"}`},
+			// Apart from its name.
+			{`{"Item":{"SecretAccessKey":{"S":"` + secret + `"},"SessionToken":{"L":[{"S":"` + token + `"}]}}}`,
+				`{"Item":{"SecretAccessKey":{"S":"` + mSecret + `"},"SessionToken":{"L":[{"S":"` + mToken + `"}]}}}`},
+			{`{"headers":{"authorization":{"values":["Bearer short"]}},"note":"Bearer short"}`,
+				`{"headers":{"authorization":{"values":["Bearer ` + mBearer + `"]}},"note":"Bearer short"}`},
+			{`[{"value":"` + secret + `","name":"aws\u005fsecret_access_key"},{"name":"x","value":"` + secret + `"}]`,
+				`[{"value":"` + mSecret + `","name":"aws\u005fsecret_access_key"},{"name":"x","value":"` + secret + `"}]`},
+			{`{"rawHeaders":["x-amz-security-token","` + token + `"]}`, `{"rawHeaders":["x-amz-security-token","` + mToken + `"]}`},
+			{`{"SecretAccessKeyId":{"S":"` + secret + `"},"name":"SecretAccessKeyId","value":"` + secret + `"}`, ""},
+			{`{"name":"SecretAccessKey","value":"` + secret[1:] + `"}`, ""},
+			// In several layers.
+			{`{"a":"{\"b\":\"{\\\"SecretAccessKey\\\":\\\"` + strings.ReplaceAll(secret, "/", `\\\u002F`) + `\\\"}\"}"}`,
+				`{"a":"{\"b\":\"{\\\"SecretAccessKey\\\":\\\"` + mSecret + `\\\"}\"}"}`},
+			{`{"u":"x?secret%255Faccess%255Fkey%253D` + strings.ReplaceAll(secret, "/", "%252F") + `%2526b"}`, `{"u":"x?secret%255Faccess%255Fkey%253D` + mSecret + `%2526b"}`},
 			// What is one text in two strings is none.
 			{`{"a":"Bearer","b":"` + opaque + `"}`, ""},
 			{`{"AKIA":"IOSFODNN7EXAMPLE"}`, ""},
@@ -400,6 +419,32 @@ func TestJSON(t *testing.T) {
 		{`"|,|:`, []textCase{ // not the structure
 			{`{"a":"b","c":"x\"y,z"}`, `{"a":"b","c":"x[redacted]y[redacted]z"}`},
 		}},
+		// Names with their values, and numbers.
+		{`"password":\s*"[^"]+"`, []textCase{
+			{`{"password": "hunter2","user":"zoe"}`, `{"password": "` + mAny + `","user":"zoe"}`},
+			{`{"a":[{"password":"hunter\"2"}]}`, `{"a":[{"password":"` + mAny + `"}]}`},
+			{`{"p\u0061ssword":"hunter2"}`, `{"p\u0061ssword":"` + mAny + `"}`},
+			{`{"password":"","user":"hunter2"}`, ""},
+			{`{"password":null,"user":"password"}`, ""},
+			{`{"password":"[redacted jwt]"}`, ""},
+			{`{"SecretAccessKey":"` + secret + `"}`, `{"SecretAccessKey":"` + mSecret + `"}`},
+		}},
+		{`(?i)password\W+\w+`, []textCase{
+			{`{"Password":"hunter2 and more","b":1}`, `{"Password":"` + mAny + `","b":1}`},
+			{`{"password":12345,"b":1}`, `{"password":"` + mAny + `","b":1}`},
+			{`{"password" : true}`, `{"password" : "` + mAny + `"}`},
+			{`{"note":"password: hunter2, more"}`, `{"note":"` + mAny + `, more"}`},
+			{`{"a":"password","b":"x"}`, ""}, // of two members
+		}},
+		{`off;.*password.*`, []textCase{
+			{`{"a":"x","password":"hunter2","SecretAccessKey":"` + secret + `"}`, `{"a":"x","` + mAny + `":"` + mAny + `","SecretAccessKey":"` + secret + `"}`},
+		}},
+		{`\b\d{9}\b`, []textCase{
+			{`{"ssn":123456789,"n":12345678,"f":123456789.5,"list":[123456789 ,-123456789]}`,
+				`{"ssn":"` + mAny + `","n":12345678,"f":"` + mAny + `","list":["` + mAny + `" ,"` + mAny + `"]}`},
+			{`{"ssn":"123456789"}`, `{"ssn":"` + mAny + `"}`},
+		}},
+		{`^\d+$`, []textCase{{`{"a":12,"b":"12","c":"x12"}`, `{"a":"` + mAny + `","b":"` + mAny + `","c":"x12"}`}}},
 		{`é|😀`, []textCase{
 			{`{"\u00e9":"aé\ud83d\ude00b\u00e9"}`, `{"` + mAny + `":"a` + mAny + `b` + mAny + `"}`},
 		}},
@@ -427,6 +472,60 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// A request's ID, and X-Ray's, are no cards, whatever their digits, nor is a part
+// of one, alone and in a text.
+func TestIDsAreNoCards(t *testing.T) {
+	r := compile(t, "all")
+	random := rand.New(rand.NewSource(1))
+	digits := func(n int) string {
+		const some = "0123456789"
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = some[random.Intn(len(some))]
+		}
+		return string(b)
+	}
+	for range 100_000 {
+		for _, id := range [...]string{
+			digits(8) + "-" + digits(4) + "-4" + digits(3) + "-8" + digits(3) + "-" + digits(12), "1-" + digits(8) + "-" + digits(24),
+		} {
+			for _, text := range [...]string{id, "Root=" + id + ";Sampled=1", "RequestId: " + id + " 12 ms"} {
+				if got := r.String(text); got != text {
+					t.Fatalf("String(%q) = %q", text, got)
+				}
+			}
+		}
+	}
+}
+
+// Head masks what stands across the end before it cuts.
+func TestHead(t *testing.T) {
+	r := compile(t, "all")
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"short", 5, "short"},
+		{"longer", 5, "longe…"},
+		{"zoë", 3, "zo…"},
+		{"id " + key, 12, "id [redacted…"},
+		{"id " + key, 30, "id " + mKey},
+		{"id " + jwt + strings.Repeat("x", 10_000) + " and more", 21, "id " + mJWT + " and…"},
+		{"id " + jwt + strings.Repeat("x", 40_000) + " and more", 50, "id …"},
+		{"id " + strings.Repeat("x", 40_000), 50, "id …"},
+		{strings.Repeat("x ", 40_000), 5, "x x x…"},
+	} {
+		if got := r.Head(c.in, c.n); got != c.want {
+			t.Errorf("Head(%.40q, %d) = %.80q, want %q", c.in, c.n, got, c.want)
+		}
+	}
+	var none *redact.Redactor
+	if got := none.Head(key, 8); got != key[:8]+"…" {
+		t.Errorf("a nil Redactor's Head is %q", got)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []struct{ setting, says, advises string }{
 		{`(foo`, `"(foo": missing closing )`, `\(`},
@@ -443,7 +542,8 @@ func TestNewRefuses(t *testing.T) {
 		{`foo;^|bar`, `"^|bar": it matches the empty string`, `x+ for x*`},
 		{`a{0,3}`, `"a{0,3}": it matches the empty string`, `x+ for x*`},
 		{`(a?){3}`, `"(a?){3}": it matches the empty string`, `x+ for x*`},
-		{`off;secrets`, `cannot combine off`, `write off alone`},
+		{`off;secrets`, `cannot combine off`, `write one of them`},
+		{`all;x;OFF`, `cannot combine off`, `write one of them`},
 		{`none`, `"none" is a word`, `write off,`},
 		{`0`, `"0" is a word`, `write off,`},
 		{`True`, `"True" is a word`, `write secrets,`},
@@ -506,7 +606,7 @@ var hostile = []string{
 	"@", "a@", "a@a.", "a.@", "@a.a-", "%40", "a%40a.", "ä@ä.",
 	"AKIA", "ASIA", "AKIAA", "bearer", "bearer ", "Bearer\t", "bearer/", "authorization bearer ", "Authorization: Bearer ",
 	"secretkey", "secretkey=", "secretaccesskey:\"", "sessiontoken", "sessiontoken=", "sessiontoken=aaaaaaaa ", "k", "K", "token", "key",
-	"\\", "\\\"", "\"", "%", "%3D", "\\n", "\\u0041", "\\u003deyJ", "[redacted", "[redacted]", "[redacted jwt] ",
+	"\\", "\\\"", "\"", "%", "%25", "%2525 ", "\\u005c", "\\u0025", "\\x5c", "\\ud83d", "{", "}", "{[(", "secretkey{", "{secretkey,", "secretkey\":{\"", "x\"}secretkey", "%3D", "\\n", "\\u0041", "\\u003deyJ", "[redacted", "[redacted]", "[redacted jwt] ",
 }
 
 // 128 KiB of each take milliseconds. Where something is quadratic it takes
@@ -519,6 +619,7 @@ func TestHostile(t *testing.T) {
 
 func checkHostile(t *testing.T, r *redact.Redactor, text string) {
 	t.Helper()
+	r.Row([]redact.Text{{S: text}, {S: text}, {S: "secret key"}})
 	if once := r.String(text); len(once) > 10*len(text) {
 		t.Errorf("%.20q… has become %d bytes of %d", text, len(once), len(text))
 	}

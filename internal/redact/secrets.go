@@ -20,7 +20,7 @@ func nameContext(name string) context {
 		}
 	}
 	for _, k := range []int{len(name) - len("key"), len(name) - len("ken")} {
-		if c, end := credentialName(name, k); end == len(name) {
+		if c, _, end := credentialName(name, k); c != noContext && end == len(name) {
 			return c
 		}
 	}
@@ -31,11 +31,20 @@ func nameContext(name string) context {
 // capitals and digits (IAM user guide, "IAM identifiers").
 const keyIDLength = 20
 
+// indexKeyID returns where the first of their prefixes is, -1 if there is none.
+// It looks for what both have, once.
 func indexKeyID(s string) int {
-	if i := strings.Index(s, "AKIA"); i >= 0 {
-		return i
+	for from := 0; ; {
+		i := strings.Index(s[from:], "IA")
+		if i < 0 {
+			return -1
+		}
+		i += from
+		if i >= 2 && s[i-2] == 'A' && (s[i-1] == 'K' || s[i-1] == 'S') {
+			return i - 2
+		}
+		from = i + 1
 	}
-	return strings.Index(s, "ASIA")
 }
 
 func appendKeyIDs(spans []span, s string) []span {
@@ -49,7 +58,7 @@ func appendKeyIDs(spans []span, s string) []span {
 			from = start + len(prefix)
 			if isKeyID(s, start) {
 				from = start + keyIDLength
-				spans = append(spans, span{start, from, markKeyID})
+				spans = add(spans, start, from, markKeyID)
 			}
 		}
 	}
@@ -84,7 +93,7 @@ func indexCredentialName(s string) int {
 				break
 			}
 			i += from
-			if c, _ := credentialName(s, i); c != noContext {
+			if c, _, _ := credentialName(s, i); c != noContext {
 				return i
 			}
 			from = i + 1
@@ -93,13 +102,13 @@ func indexCredentialName(s string) int {
 	return -1
 }
 
-// credentialName says what the name is whose k is at i, and where it ends. The
-// names are secret access key, secret key, session token and security token,
-// in any case, in one word or with _ - . or a space between, whatever stands
-// before them (aws_, x-amz-).
-func credentialName(s string, i int) (context, int) {
+// credentialName returns what the name says whose k is at i, and where it
+// begins and ends. The names are secret access key, secret key, session token
+// and security token, in any case, in one word or with _ - . or a space between,
+// whatever stands before them (aws_, x-amz-).
+func credentialName(s string, i int) (c context, start, end int) {
 	if i < 0 {
-		return noContext, 0
+		return noContext, 0, 0
 	}
 	if foldAt(s, i, "key") {
 		j := beforeSeparator(s, i)
@@ -107,17 +116,19 @@ func credentialName(s string, i int) (context, int) {
 			j = beforeSeparator(s, j-len("access"))
 		}
 		if foldAt(s, j-len("secret"), "secret") {
-			return secretContext, i + len("key")
+			return secretContext, j - len("secret"), i + len("key")
 		}
-		return noContext, 0
+		return noContext, 0, 0
 	}
 	if foldAt(s, i, "ken") && foldAt(s, i-len("to"), "to") {
 		j := beforeSeparator(s, i-len("to"))
-		if foldAt(s, j-len("session"), "session") || foldAt(s, j-len("security"), "security") {
-			return tokenContext, i + len("ken")
+		for _, word := range [...]string{"session", "security"} {
+			if foldAt(s, j-len(word), word) {
+				return tokenContext, j - len(word), i + len("ken")
+			}
 		}
 	}
-	return noContext, 0
+	return noContext, 0, 0
 }
 
 // beforeSeparator returns the end of the word before the one that begins at i.
@@ -130,25 +141,14 @@ func beforeSeparator(s string, i int) int {
 
 func appendCredentials(spans []span, s string, c context) []span {
 	if end, mark := credentialValue(s, 0, c); end > 0 {
-		spans = append(spans, span{0, end, mark})
+		spans = add(spans, 0, end, mark)
 	}
-	for _, k := range [...]byte{'k', 'K'} {
-		for from := 0; ; {
-			i := strings.IndexByte(s[from:], k)
-			if i < 0 {
-				break
-			}
-			i += from
-			from = i + 1
-			c, end := credentialName(s, i)
-			if c == noContext {
-				continue
-			}
-			start := assigned(s, end)
-			if end, mark := credentialValue(s, start, c); end > 0 {
-				spans = append(spans, span{start, end, mark})
-				from = end
-			}
+	r := relation{s: s, opens: -1, direct: spans}
+	r.read()
+	spans = r.direct
+	for _, v := range r.values {
+		if v.taken {
+			spans = add(spans, v.start, v.end, v.mark())
 		}
 	}
 	return spans
@@ -187,9 +187,9 @@ const (
 
 // credentialValue returns the end of the value at i, and its mark; 0 if there
 // is no such value.
-func credentialValue(s string, i int, c context) (int, string) {
+func credentialValue(s string, i int, c context) (int, mark) {
 	if i < 0 {
-		return 0, ""
+		return 0, markAny
 	}
 	switch c {
 	case secretContext:
@@ -206,25 +206,16 @@ func credentialValue(s string, i int, c context) (int, string) {
 			return end, markToken
 		}
 	}
-	return 0, ""
+	return 0, markAny
 }
 
-// base64Run reads at most so many characters of base64 from i on. A / or + or
-// = may be encoded as it is in URLs, a / as some write it in JSON.
+// base64Run reads at most so many characters of base64 from i on.
 func base64Run(s string, i, most int) (end, n int) {
-	for ; n < most && i < len(s); n++ {
-		switch c := s[i]; {
-		case isAlnum(c) || c == '/' || c == '+':
-			i++
-		case c == '\\' && i+1 < len(s) && s[i+1] == '/':
-			i += 2
-		case c == '%' && (foldAt(s, i+2, "f") && s[i+1] == '2' || foldAt(s, i+2, "b") && s[i+1] == '2' || foldAt(s, i+2, "d") && s[i+1] == '3'):
-			i += 3
-		default:
-			return i, n
-		}
+	end = i
+	for end < len(s) && end-i < most && isBase64(s[end]) {
+		end++
 	}
-	return i, n
+	return end, end - i
 }
 
 func indexBearer(s string) int {
@@ -258,7 +249,7 @@ func appendBearers(spans []span, s string, c context) []span {
 			}
 			sure := c == authorization && i == 0 || afterAuthorization(s, i)
 			if start, end := bearerToken(s, i+len("bearer"), sure); end > 0 {
-				spans = append(spans, span{start, end, markBearer})
+				spans = add(spans, start, end, markBearer)
 				from = end
 			}
 		}
@@ -291,14 +282,8 @@ func afterAuthorization(s string, i int) bool {
 // write of bearer tokens, too, and WWW-Authenticate has parameters there.
 func bearerToken(s string, i int, sure bool) (start, end int) {
 	start = i
-	for start < len(s) {
-		if s[start] == ' ' || s[start] == '\t' {
-			start++
-		} else if strings.HasPrefix(s[start:], "%20") {
-			start += len("%20")
-		} else {
-			break
-		}
+	for start < len(s) && (s[start] == ' ' || s[start] == '\t') {
+		start++
 	}
 	if start == i {
 		return 0, 0
@@ -359,7 +344,7 @@ func appendJWTs(spans []span, s string) []span {
 		}
 		end, ok := jwtEnd(s, start)
 		if ok {
-			spans = append(spans, span{start, end, markJWT})
+			spans = add(spans, start, end, markJWT)
 		}
 		// No shorter part of the same run is a JWT if this is none, so that
 		// a run is not read once for each eyJ in it.

@@ -19,34 +19,30 @@ const (
 	wordAll     = "all"
 )
 
-// New returns the Redactor for a value of LOGTABLE_REDACT:
+// New returns the Redactor for a value of LOGTABLE_REDACT, a list separated by
+// semicolons of words and of RE2 regular expressions:
 //
-//   - "secrets", or "", masks secrets (the default);
+//   - "secrets" masks secrets. It holds unless another word is there, so also
+//     for "" and beside expressions;
 //   - "all" masks secrets, card numbers and e-mail addresses;
-//   - "off" masks nothing;
-//   - anything else is RE2 regular expressions separated by ; (a literal one
-//     is written \;). They alone are masked then, unless one of the words
-//     secrets and all stands among them.
+//   - "off" masks none of these: nothing, or what expressions find;
+//   - anything else is an expression (a literal semicolon is written \;).
 //
 // White space around an expression does not belong to it, case matters unless
-// it says (?i), and it must not match the empty string. An error is one line
-// that says what to write instead; the Redactor is nil then.
+// it says (?i), and it must not match the empty string. It sees each text, with
+// names and their values in the fields, and numbers. An error is one line that
+// says what to write instead; the Redactor is nil then.
 func New(setting string) (*Redactor, error) {
-	parts := split(setting)
-	if len(parts) == 0 {
-		parts = []string{wordSecrets}
-	}
 	r := &Redactor{}
-	for _, part := range parts {
+	off := false
+	for _, part := range split(setting) {
 		switch strings.ToLower(part) {
 		case wordSecrets:
 			r.kinds |= secretKinds
 		case wordAll:
 			r.kinds |= allKinds
 		case wordOff:
-			if len(parts) > 1 {
-				return nil, errors.New(`cannot combine off with anything else; write off alone, or the rest without it`)
-			}
+			off = true
 		default:
 			e, err := compile(part)
 			if err != nil {
@@ -54,6 +50,12 @@ func New(setting string) (*Redactor, error) {
 			}
 			r.expressions = append(r.expressions, e)
 		}
+	}
+	switch {
+	case off && r.kinds != 0:
+		return nil, errors.New(`cannot combine off with secrets or all; write one of them`)
+	case !off && r.kinds == 0:
+		r.kinds = secretKinds
 	}
 	return r, nil
 }
@@ -104,7 +106,7 @@ func compile(text string) (expression, error) {
 	if err != nil {
 		return expression{}, fmt.Errorf("cannot compile the expression %s: %s; %s", quote(text), reason(err, text), advice(err))
 	}
-	return expression{e, isUnbounded(tree)}, nil
+	return expression{e, isUnbounded(tree), isAnchored(tree)}, nil
 }
 
 // meant returns the setting that somebody probably had in mind who wrote a
@@ -209,4 +211,14 @@ func isUnbounded(e *syntax.Regexp) bool {
 		}
 	}
 	return slices.ContainsFunc(e.Sub, isUnbounded)
+}
+
+// isAnchored reports whether an expression asks where a text or line begins or
+// ends.
+func isAnchored(e *syntax.Regexp) bool {
+	switch e.Op {
+	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
+		return true
+	}
+	return slices.ContainsFunc(e.Sub, isAnchored)
 }

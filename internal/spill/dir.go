@@ -20,6 +20,8 @@ const (
 	// maxFiles bounds the memory that a directory full of a stranger's files
 	// can cost.
 	maxFiles = 1 << 15
+	// Private is the folder that is made in a directory that others use, too.
+	Private = "logtable-spill"
 	// maxNumber bounds segment numbers; 12 hexadecimal digits.
 	maxNumber = 1<<48 - 1
 )
@@ -37,7 +39,8 @@ type directory struct {
 	info fs.FileInfo // of self
 }
 
-// openDirectory opens path, creates it if it is missing, and locks it.
+// openDirectory opens path, creates it if it is missing, and locks it. Of a
+// directory that others use, too, it takes the folder Private.
 //
 // The lock is the directory's own, not that of a file in it: a function that
 // empties its /tmp would delete such a file, and a second process would then
@@ -49,6 +52,9 @@ func openDirectory(path string) (*directory, error) {
 	d := &directory{path: filepath.Clean(path)}
 	if err := d.open(); err != nil {
 		d.close()
+		if d.path != filepath.Clean(path) {
+			path = d.path
+		}
 		if errors.Is(err, ErrLocked) {
 			return nil, fmt.Errorf("%w: %s", err, path)
 		}
@@ -70,9 +76,31 @@ func (d *directory) open() error {
 		return err
 	}
 	defer parent.Close()
-	if err := parent.Mkdir(base, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	err = parent.Mkdir(base, 0o700)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	if err == nil || !shared(parent, base) {
+		return d.take(parent, base)
+	}
+	others, err := parent.OpenRoot(base)
+	if err != nil {
+		return err
+	}
+	defer others.Close()
+	d.path = filepath.Join(d.path, Private)
+	if err := others.Mkdir(Private, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := d.take(others, Private); err != nil {
+		return err
+	}
+	d.inherit(others)
+	return nil
+}
+
+// take opens and locks the directory base of parent, which must be ours.
+func (d *directory) take(parent *os.Root, base string) (err error) {
 	if err := makePrivate(parent, base); err != nil {
 		return err
 	}
@@ -96,8 +124,75 @@ func (d *directory) open() error {
 	return lockDir(d.self)
 }
 
+// shared reports whether the directory base of parent, which was there before
+// us, is others' as well: they have rights to it, or all that is in it is
+// theirs. Then neither its mode nor its files are our business.
+func shared(parent *os.Root, base string) bool {
+	fi, err := parent.Lstat(base)
+	if err != nil || !fi.IsDir() {
+		return false // take says what is wrong with it
+	}
+	if fi.Mode().Perm()&0o077 != 0 {
+		return true
+	}
+	ours, theirs := contents(parent, base)
+	return len(ours) == 0 && theirs
+}
+
+// contents returns the names of ours in the directory base of parent, and
+// whether there are others, looking at maxFiles of them at the most.
+func contents(parent *os.Root, base string) (ours []string, theirs bool) {
+	dir, err := parent.Open(base)
+	if err != nil {
+		return nil, false
+	}
+	defer dir.Close()
+	for n := 0; n < maxFiles; {
+		batch, err := dir.Readdirnames(512)
+		for _, name := range batch {
+			if _, ok := parseSegmentName(name); ok || name == markName {
+				ours = append(ours, name)
+			} else {
+				theirs = theirs || name != markNew
+			}
+		}
+		if n += len(batch); err != nil || len(batch) == 0 {
+			break
+		}
+	}
+	return ours, theirs
+}
+
+// inherit moves what an earlier version has left among others' files here. It
+// took the whole directory for its own, and it has it locked while it lives.
+func (d *directory) inherit(others *os.Root) {
+	ours, _ := contents(others, ".")
+	if len(ours) == 0 {
+		return
+	}
+	dir, err := others.Open(".")
+	if err != nil {
+		return
+	}
+	defer dir.Close() // and the lock with it
+	if lockDir(dir) != nil {
+		return
+	}
+	for _, name := range ours {
+		fi, err := others.Lstat(name)
+		if err != nil || checkFile(fi, maxFile) != nil {
+			continue
+		}
+		to := filepath.Join(Private, name)
+		if _, err := others.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			_ = others.Rename(name, to) // the next process tries again
+		}
+	}
+}
+
 // makePrivate takes every right of others to the directory base away, if it is
-// ours.
+// ours: a new one's, which an odd umask may leave, or those that somebody has
+// given them to Private.
 func makePrivate(parent *os.Root, base string) error {
 	fi, err := parent.Lstat(base)
 	if err != nil {

@@ -45,8 +45,10 @@ var (
 
 // A Config says where a Spill is and how large it may grow.
 type Config struct {
-	// Dir is the absolute path of a directory of the spill's own. It is
-	// created, with its parents, if it is missing.
+	// Dir is the absolute path of a directory. It is created, with its parents,
+	// if it is missing. One that others use, too (they have rights to it, or all
+	// files in it are theirs), stays as it is: the spill then makes and uses the
+	// folder Private in it.
 	Dir string
 	// MaxBytes bounds the segment files together, each rounded up to 4 KiB.
 	// 0: the smaller of 64 MiB and a quarter of what is free at Open.
@@ -130,6 +132,17 @@ func (s *Spill) attach() (Found, error) {
 	}
 	found.Mark = dir.readMark()
 	return found, nil
+}
+
+// Dir returns the path of the directory that is used: Config.Dir or the folder
+// Private in it; "" while there is none.
+func (s *Spill) Dir() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dir == nil {
+		return ""
+	}
+	return s.dir.path
 }
 
 func defaultBound(dir *directory, ours int64) (int64, error) {
@@ -429,9 +442,12 @@ func checkPayload(p []byte) error {
 
 func blocks(size int64) int64 { return (size + blockSize - 1) / blockSize * blockSize }
 
+// keptBuffer bounds a buffer that is used again, in bytes.
+const keptBuffer = 64 << 10
+
 // keepSmall gives up a buffer that a burst has made large.
 func keepSmall(buf []byte) []byte {
-	if cap(buf) > 64<<10 {
+	if cap(buf) > keptBuffer {
 		return nil
 	}
 	return buf

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
@@ -36,7 +35,8 @@ var ErrNoRegion = errors.New("cannot write to DynamoDB without a region: set AWS
 //     first request, and again with the first one in the minute before they expire;
 //   - AWS_ENDPOINT_URL_DYNAMODB, else AWS_ENDPOINT_URL, unless
 //     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true;
-//   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_CA_BUNDLE;
+//   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_CA_BUNDLE, without
+//     which Go itself honours SSL_CERT_FILE and SSL_CERT_DIR;
 //   - HTTP_PROXY, HTTPS_PROXY, NO_PROXY (never for loopback addresses).
 //
 // AWS_PROFILE and AWS_MAX_ATTEMPTS are meant for the function and ignored:
@@ -130,54 +130,10 @@ func endpointURL(getenv func(string) string, warn func(message, advice string)) 
 		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
 			return v
 		}
-		warn(fmt.Sprintf("%s=%q is no URL; using DynamoDB's regional endpoint", name, cut(v, 80)),
+		warn(fmt.Sprintf("%s=%q is not a URL; using DynamoDB's regional endpoint", name, cut(v, 80)),
 			"write "+name+" as https://host:port or remove it")
 	}
 	return ""
-}
-
-// errNoCredentials is what the credentials provider returns where the
-// environment has none.
-var errNoCredentials = errors.New("the environment has neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI")
-
-func credentials(getenv func(string) string) (provider aws.CredentialsProvider, refresh func()) {
-	if uri := getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"); uri != "" && getenv("AWS_ACCESS_KEY_ID") == "" {
-		cache := aws.NewCredentialsCache(endpointcreds.New(uri, func(o *endpointcreds.Options) {
-			o.AuthorizationToken = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
-			if path := getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); path != "" {
-				o.AuthorizationTokenProvider = tokenFile(path)
-			}
-			o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{Proxy: nil}}
-		}), func(o *aws.CredentialsCacheOptions) {
-			o.ExpiryWindow = time.Minute
-		})
-		return cache, cache.Invalidate
-	}
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		c := aws.Credentials{
-			AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),
-			SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
-			SessionToken:    getenv("AWS_SESSION_TOKEN"),
-			Source:          "environment",
-		}
-		if !c.HasKeys() {
-			return c, errNoCredentials
-		}
-		return c, nil
-	}), func() {} // fixed for the life of the environment
-}
-
-// A tokenFile is a file whose content authorises the request for credentials. It
-// is read each time, because the token is exchanged like the credentials.
-type tokenFile string
-
-// GetToken implements endpointcreds.AuthTokenProvider.
-func (f tokenFile) GetToken() (string, error) {
-	token, err := os.ReadFile(string(f))
-	if err != nil {
-		return "", fmt.Errorf("cannot read the token that AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names: %w", err)
-	}
-	return strings.TrimSpace(string(token)), nil
 }
 
 // newHTTPClient is tuned for a process that is frozen between requests:

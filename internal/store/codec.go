@@ -136,7 +136,7 @@ func readRecord(data []byte) (r *row, kind, owner string, err error) {
 		case memberItem:
 			err = r.readItem(dec)
 		default:
-			err = errUnknownMember
+			err = newer("member", name.String())
 		}
 		if err != nil {
 			return nil, "", "", err
@@ -148,7 +148,14 @@ func readRecord(data []byte) (r *row, kind, owner string, err error) {
 	return r, kind, owner, nil
 }
 
-var errUnknownMember = errors.New("it has a member that no record has")
+// ErrNewer is that a record, or the pack that it is, has something that this
+// version does not know.
+var ErrNewer = errors.New("written by a newer Logtable: install that version and try again")
+
+// newer says what is not known. Its name is a stranger's: it is quoted, and cut.
+func newer(what, name string) error {
+	return fmt.Errorf("the %s %q is not known here: %w", what, cut(name, 60), ErrNewer)
+}
 
 // next reads a token and reports whether it is of the kind.
 func next(dec *jsontext.Decoder, kind jsontext.Kind) bool {
@@ -162,7 +169,7 @@ func readString(dec *jsontext.Decoder) (string, error) {
 		return "", err
 	}
 	if tok.Kind() != '"' {
-		return "", errUnknownMember
+		return "", errors.New("a value that should be a string is none")
 	}
 	return tok.String(), nil
 }
@@ -189,7 +196,7 @@ func (r *row) readItem(dec *jsontext.Decoder) error {
 		}
 		a := findAttribute(name.String())
 		if a == nil {
-			return errUnknownMember
+			return newer("attribute", name.String())
 		}
 		if err := a.read(r, dec); err != nil {
 			return err

@@ -1,15 +1,24 @@
 package store
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // credentialsEndpoint plays the endpoint that exchanges credentials: each answer
@@ -111,3 +120,243 @@ func TestKeysInTheEnvironmentGoFirst(t *testing.T) {
 		t.Error("no error without credentials")
 	}
 }
+
+// answers is an endpoint that says the same to every question, and counts them.
+type answers struct {
+	status int
+	body   string
+
+	asked atomic.Int32
+}
+
+func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.asked.Add(1)
+	w.Header().Set("Content-Type", "application/json")
+	if a.status == http.StatusFound {
+		w.Header().Set("Location", "/elsewhere")
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, a.body)
+}
+
+const someCredentials = `{"AccessKeyId":"K","SecretAccessKey":"s","Token":"t"}`
+
+// Whatever the endpoint says, it is asked once, and what is wrong is said of the
+// credentials and not of DynamoDB.
+func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		says   string // "" if there are credentials
+	}{
+		"good":             {200, someCredentials, ""},
+		"expired":          {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"2001-01-01T00:00:00Z"}`, ""},
+		"500":              {500, `{"code":"InternalError","message":"x"}`, "HTTP 500"},
+		"throttled":        {429, `slow down`, "HTTP 429"},
+		"denied":           {403, `{"code":"AccessDenied","message":"not authorized to perform"}`, "HTTP 403"},
+		"wrong path":       {404, ``, "HTTP 404"},
+		"moved":            {302, someCredentials, "HTTP 302"},
+		"an error of null": {403, `null`, "HTTP 403"},
+		"HTML":             {200, `<html>sign in</html>`, "is not JSON with credentials"},
+		"empty":            {200, ``, "is not JSON with credentials"},
+		"no keys":          {200, `{}`, "holds no credentials"},
+		"null":             {200, `null`, "holds no credentials"},
+		"another type":     {200, `{"AccessKeyId":7}`, "is not JSON with credentials"},
+		"not a time": {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"soon"}`, "is not JSON with " +
+			"credentials"},
+		"half of an answer": {200, someCredentials[:20], "is not JSON with credentials"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &answers{status: c.status, body: c.body}
+			server := httptest.NewServer(e)
+			defer server.Close()
+			key, _ := provide(t, map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL})
+			got, err := key()
+			if n := e.asked.Load(); n != 1 {
+				t.Errorf("asked %d times", n)
+			}
+			if c.says == "" {
+				if got != "K" || err != nil {
+					t.Errorf("access key %q, %v", got, err)
+				}
+				return
+			}
+			aboutCredentials(t, err, c.says, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+		})
+	}
+}
+
+// aboutCredentials checks what the Store makes of an error, which the SDK has
+// wrapped.
+func aboutCredentials(t *testing.T, err error, says, advises string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	f := classify(fmt.Errorf("operation error DynamoDB: BatchWriteItem, get identity: %w", err))
+	advice := f.advice("logtable-info", "eu-central-1")
+	if f.result != again || !strings.HasPrefix(f.why, "cannot get credentials: ") || !strings.Contains(f.why, says) ||
+		!strings.Contains(advice, advises) || strings.Contains(f.why+advice, "DynamoDB") || strings.Contains(advice,
+		"BatchWriteItem") {
+		t.Errorf("%d, %q, do %q", f.result, f.why, advice)
+	}
+}
+
+func TestCredentialsThatCannotBeAskedFor(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for name, c := range map[string]struct {
+		env           map[string]string
+		says, advises string
+	}{
+		"nobody listens": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL}, "no connection to the " +
+			"endpoint", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+		"not a URL": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "::"}, "is not a URL",
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+		"no host": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials"}, "is not a URL",
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+		"no token file": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL,
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/token"},
+			"cannot read the token file", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
+		"two lines": {map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL,
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\r\nb: c"},
+			"more than one line", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, _ := provide(t, c.env)
+			_, err := key()
+			aboutCredentials(t, err, c.says, c.advises)
+		})
+	}
+}
+
+// A roundTrip is an HTTP transport.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A question to an endpoint that hangs has an end, whether or not the endpoint
+// has begun to answer, and so has a request whose own time is shorter.
+func TestAQuestionForCredentialsIsBounded(t *testing.T) {
+	stuck := func(r *http.Request) error { <-r.Context().Done(); return r.Context().Err() }
+	for name, transport := range map[string]roundTrip{
+		"before the answer": func(r *http.Request) (*http.Response, error) { return nil, stuck(r) },
+		"within the answer": func(r *http.Request) (*http.Response, error) {
+			body := io.MultiReader(strings.NewReader(`{"AccessKeyId":`), readerFunc(func([]byte) (int, error) {
+				return 0,
+					stuck(r)
+			}))
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Header: http.Header{}}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newContainerCredentials("http://169.254.170.2/credentials", func(string) string { return "" })
+				c.client.Transport = transport
+				began := time.Now()
+				_, err := c.Retrieve(context.Background())
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("a question took %v", took)
+				}
+				aboutCredentials(t, err, "does not answer in time", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+				ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+				defer cancel()
+				_, err = namedErrors{aws.NewCredentialsCache(c)}.Retrieve(ctx)
+				aboutCredentials(t, err, "does not answer in time", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v is not a time-out", err)
+				}
+				time.Sleep(time.Second) // the cache goes on asking
+			})
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// No more is read of an answer, or of a token's file, than the real ones have.
+func TestWhatIsReadForCredentialsIsBounded(t *testing.T) {
+	read := 0
+	endless := readerFunc(func(p []byte) (int, error) { // within reason, for a test that fails
+		if read > 4<<20 {
+			return 0, io.EOF
+		}
+		read += len(p)
+		for i := range p {
+			p[i] = ' '
+		}
+		return len(p), nil
+	})
+	for _, status := range []int{200, 500} {
+		c := newContainerCredentials("http://169.254.170.2/credentials", func(string) string { return "" })
+		c.client.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Body: io.NopCloser(endless), Header: http.Header{}}, nil
+		})
+		read = 0
+		if _, err := c.Retrieve(t.Context()); err == nil || read > 1<<20 {
+			t.Errorf("HTTP %d: %d bytes read, %v", status, read, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newContainerCredentials("http://169.254.170.2/credentials",
+		func(name string) string { return map[string]string{credentialsFile: file}[name] })
+	if token, err := c.authorization(); err != nil || len(token) > 1<<20 {
+		t.Errorf("a token of %d bytes, %v", len(token), err)
+	}
+}
+
+// What is learnt from one answer of DynamoDB's about the time signs the next
+// request.
+func TestALastingSkewIsCorrected(t *testing.T) {
+	ahead := 20 * time.Minute
+	var dates []time.Time
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil {
+			t.Error(err)
+		}
+		dates = append(dates, at)
+		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if len(dates) == 1 {
+			w.WriteHeader(400)
+			_, _ = io.WriteString(w, `{"__type":"com.amazon.coral.service#InvalidSignatureException",`+
+				`"message":"Signature expired: `+at.Format("20060102T150405Z")+` is now earlier than 20991122T102000Z"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"UnprocessedItems":{}}`)
+	}))
+	defer server.Close()
+	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_ENDPOINT_URL_DYNAMODB": server.URL}
+	client, _, err := NewClient(func(name string) string { return env[name] }, func(message,
+		advice string) {
+		t.Error(message, advice)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{Client: client, InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour,
+		Zone: time.UTC, MaxBytes: 1 << 20,
+		Report: noReport{t}, Attempt: time.Minute})
+	s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1})
+	if err := s.Flush(t.Context()); err != nil || s.Waiting() > 0 {
+		t.Errorf("%v, %d wait", err, s.Waiting())
+	}
+	if len(dates) != 2 || dates[1].Sub(dates[0]) < ahead-time.Minute {
+		t.Errorf("signed for %v", dates)
+	}
+}
+
+type noReport struct{ t *testing.T }
+
+func (r noReport) Fail(key, message, advice string, _ ...any) bool {
+	r.t.Error(key, message, advice)
+	return true
+}
+func (r noReport) Recover(string, string) {}

@@ -25,6 +25,9 @@ func (q *fifo) pushFirst(r *Record) {
 
 func (q *fifo) first() *Record { return q.ring[q.head] }
 
+// at is the record that i others go before.
+func (q *fifo) at(i int) *Record { return q.ring[(q.head+i)%len(q.ring)] }
+
 func (q *fifo) pop() *Record {
 	r := q.ring[q.head]
 	q.ring[q.head] = nil

@@ -20,11 +20,12 @@ const (
 )
 
 // The stamps between these instants have ten digits of epoch seconds, which
-// is what makes keys sort as strings. A time outside is an error of some
-// clock and replaced by our own.
+// is what makes keys sort as strings, and days that begin with 20, which is
+// what our policies allow. A time outside is an error of some clock and
+// replaced by our own.
 var (
 	minTime = time.Unix(1_000_000_000, 0)
-	maxTime = time.Unix(9_999_999_998, 0)
+	maxTime = time.Unix(4_102_000_000, 0) // December 2099
 )
 
 // keys makes the keys of rows. A key is made once, when a record is

@@ -2,18 +2,31 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"strings"
+	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/signing"
+)
+
+// Members of a last-resort line: the record, and if the process has a key the
+// line's number and the record's signature under it (see internal/signing).
+const (
+	LastResortRecord = "logtable_record"
+	lastResortNumber = "n"
+	lastResortMAC    = "mac"
 )
 
 const (
-	// lastResortKey is the member of a last-resort line that holds the record.
-	lastResortKey = `{"logtable_record":`
+	lastResortKey = `{"` + LastResortRecord + `":`
+	afterRecord   = `,"` + lastResortNumber + `":`
+	afterNumber   = `,"` + lastResortMAC + `":"`
 	// maxLastResortLine bounds one line, in bytes: CloudWatch has cut longer
 	// ones (256 KiB less 26).
 	maxLastResortLine = 250_000
@@ -30,9 +43,18 @@ type Rest struct {
 	Lost  map[Loss]int // all losses of this process
 }
 
-// LastResort writes what still waits to w, as JSON lines that ReadLastResort
-// finds again: errors first, at most max bytes. What is beyond that, or not
-// done by the deadline, is counted as lost.
+// SignWith gives the Store the key that last-resort lines are signed with.
+// Without one they are not signed.
+func (s *Store) SignWith(k *signing.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key = k
+}
+
+// LastResort writes what still waits to w, as JSON lines that ParseLastResort
+// reads: errors first, at most max bytes. What is beyond that, or not
+// done by the deadline, is counted as lost. If there are any, a last line
+// reveals the key that they are signed with, which is not used again.
 //
 // With kept, /tmp survives (a reset follows): then what waits is put into the
 // spill, and only what finds no room there is written.
@@ -42,7 +64,8 @@ func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := lastResort{w: w, room: max}
+	l := lastResort{w: w, room: max, key: s.key}
+	s.key = nil
 	l.deadline, l.now = deadline, s.cfg.Now
 	for _, r := range s.remains() {
 		if r.error {
@@ -57,13 +80,14 @@ func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) 
 	for _, r := range l.later {
 		s.write(&l, r)
 	}
-	l.flush()
+	l.close()
 	return Rest{Lines: l.lines, Lost: maps.Clone(s.lost)}
 }
 
 // lastResort is what is being written.
 type lastResort struct {
 	w     io.Writer
+	key   *signing.Key
 	room  int // bytes that may still be written
 	buf   []byte
 	later []*Record // informational records, until all errors are out
@@ -155,9 +179,7 @@ func (s *Store) write(l *lastResort, r *Record) {
 		return
 	}
 	begin := len(l.buf)
-	l.buf = append(l.buf, lastResortKey...)
-	l.buf = r.AppendJSON(l.buf)
-	l.buf = append(l.buf, '}', '\n')
+	l.append(r)
 	n := len(l.buf) - begin
 	if n > l.room || n > maxLastResortLine {
 		l.buf = l.buf[:begin]
@@ -175,6 +197,31 @@ func (s *Store) write(l *lastResort, r *Record) {
 	}
 }
 
+// append appends the line of a record to the buffer.
+func (l *lastResort) append(r *Record) {
+	l.buf = append(l.buf, lastResortKey...)
+	begin := len(l.buf)
+	l.buf = r.AppendJSON(l.buf)
+	if end := len(l.buf); l.key != nil {
+		number := uint64(l.lines) + 1
+		l.buf = strconv.AppendUint(append(l.buf, afterRecord...), number, 10)
+		l.buf = l.key.AppendMAC(append(l.buf, afterNumber...), number, l.buf[begin:end])
+		l.buf = append(l.buf, '"')
+	}
+	l.buf = append(l.buf, '}', '\n')
+}
+
+// close writes what is buffered and, behind it, the key.
+func (l *lastResort) close() {
+	if l.key != nil && l.lines > 0 {
+		const line = `{"time":%q,"level":"INFO","logtable":` +
+			`"end of the last-resort lines: this is the key they are signed with","%s":%q,"%s":%d}` + "\n"
+		l.buf = fmt.Appendf(l.buf, line, l.now().UTC().Format(time.RFC3339Nano),
+			signing.Secret, l.key.Secret(), signing.Lines, l.lines)
+	}
+	l.flush()
+}
+
 func (l *lastResort) flush() {
 	if len(l.buf) > 0 {
 		_, _ = l.w.Write(l.buf) // there is nobody left to tell
@@ -182,29 +229,86 @@ func (l *lastResort) flush() {
 	}
 }
 
-// escapedKey is lastResortKey inside a JSON string.
-var escapedKey = []byte(`{\"logtable_record\":`)
+// A LastResortLine is one taken apart. Nothing in it has been looked at.
+type LastResortLine struct {
+	Record []byte // to be given to ParseRecord
+	Number uint64 // 0 if it is not signed
+	MAC    string // "" if it is not signed
+}
 
-// ReadLastResort looks for a last-resort record in a line of a log, wherever
-// in the line it is (log tools put times and stream names in front), also
-// inside a JSON string. found is false if there is none.
-func ReadLastResort(line []byte) (r *Record, found bool, err error) {
-	if i := bytes.Index(line, escapedKey); i >= 0 {
-		dec := jsontext.NewDecoder(io.MultiReader(strings.NewReader(`"`), bytes.NewReader(line[i:])))
-		text, err := dec.ReadToken()
-		if err != nil {
-			return nil, true, fmt.Errorf("cannot read the record: the line is cut off: %w", err)
-		}
-		line = []byte(text.String())
+// ErrNotWhole is that a last-resort line ends early.
+var ErrNotWhole = errors.New("cannot read the record: the line is cut off")
+
+// ParseLastResort takes the message of a log's event apart, which must be a
+// last-resort line and nothing else. found is false if it does not begin as
+// one.
+func ParseLastResort(message []byte) (l LastResortLine, found bool, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(bytes.TrimSpace(message)))
+	if !next(dec, '{') {
+		return l, false, nil
 	}
-	i := bytes.Index(line, []byte(lastResortKey))
-	if i < 0 {
-		return nil, false, nil
+	if name, err := dec.ReadToken(); err != nil || name.Kind() != '"' || name.String() != LastResortRecord {
+		return l, false, nil
 	}
-	value, err := jsontext.NewDecoder(bytes.NewReader(line[i+len(lastResortKey):])).ReadValue()
+	record, err := dec.ReadValue()
 	if err != nil {
-		return nil, true, fmt.Errorf("cannot read the record: the line is cut off: %w", err)
+		return l, true, ErrNotWhole
 	}
-	r, err = ParseRecord(value)
+	l.Record = bytes.Clone(record)
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return l, true, ErrNotWhole
+		}
+		switch name.String() {
+		case lastResortNumber:
+			err = l.readNumber(dec)
+		case lastResortMAC:
+			l.MAC, err = readString(dec)
+		default:
+			err = newer("member", name.String())
+		}
+		if err != nil {
+			return l, true, fmt.Errorf("cannot read the record: %w", err)
+		}
+	}
+	if !next(dec, '}') {
+		return l, true, ErrNotWhole
+	}
+	if rest := dec.UnreadBuffer(); len(rest) > 0 {
+		return l, true, errors.New("cannot read the record: something follows it")
+	}
+	return l, true, nil
+}
+
+func (l *LastResortLine) readNumber(dec *jsontext.Decoder) error {
+	value, err := dec.ReadValue()
+	if err == nil {
+		l.Number, err = strconv.ParseUint(string(value), 10, 64)
+	}
+	if err != nil {
+		return errors.New("its number is not one")
+	}
+	return nil
+}
+
+// ReadLastResort reads the record of a last-resort line, whoever has signed
+// it. found is false if the message does not begin as one.
+func ReadLastResort(message []byte) (r *Record, found bool, err error) {
+	l, found, err := ParseLastResort(message)
+	if !found || err != nil {
+		return nil, found, err
+	}
+	r, err = ParseRecord(l.Record)
 	return r, true, err
+}
+
+// Item is the row as the SDK wants an item; errors is true if it belongs in
+// the errors table.
+func (r *Record) Item() (item map[string]types.AttributeValue, errors bool, err error) {
+	decoded, err := r.row()
+	if err != nil {
+		return nil, r.error, fmt.Errorf("cannot read the record: %w", err)
+	}
+	return decoded.values(), r.error, nil
 }

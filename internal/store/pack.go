@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,9 +17,10 @@ import (
 )
 
 // A pack is one item that holds several lines: LOGTABLE_LAYOUT=packed. It has
-// the key of its first line, a message that says how many there are, and the
-// lines' items, as they would stand alone, one after the other and compressed
-// (DEFLATE). Each line keeps its own key in it.
+// the key of its first line, which is the earliest in whatever order they came,
+// a message that says how many there are, and the lines' items, as they would
+// stand alone, one after the other and compressed (DEFLATE). Each line keeps its
+// own key in it.
 //
 // A pack is made when its lines are taken from the queue, and is a record like
 // any other from then on: retry, spill and replay have its key and its content.
@@ -51,19 +53,22 @@ func packable(first, r *Record) bool {
 	if r.error || r.lines > 1 || r.alone || r.kept != nil || r.refusedAt > 0 || r.replay != first.replay {
 		return false
 	}
-	firstDate, firstStamp := first.key()
-	date, stamp := r.key()
-	return bytes.Equal(firstDate, date) && between(firstStamp, stamp) < PackSpan
+	firstDate, _ := first.key()
+	date, _ := r.key()
+	return bytes.Equal(firstDate, date)
 }
 
-// between is the time from one stamp_mod to another, without its fraction of a
-// second; a long time if it goes back.
-func between(from, to []byte) time.Duration {
-	a, b := seconds(from), seconds(to)
-	if b < a {
-		return time.Hour
-	}
-	return time.Duration(b-a+1) * time.Second // rounded up
+// A stretch is the time from the earliest to the latest of some lines, in whole
+// seconds. What was evicted from memory comes back newest first.
+type stretch struct{ from, to int64 }
+
+// with is the stretch that also has a line; ok is false if a pack may not be as
+// long.
+func (s stretch) with(r *Record) (longer stretch, ok bool) {
+	_, stamp := r.key()
+	at := seconds(stamp)
+	longer = stretch{min(s.from, at), max(s.to, at)}
+	return longer, time.Duration(longer.to-longer.from+1)*time.Second < PackSpan // rounded up
 }
 
 // seconds are the ten digits at the beginning of a stamp_mod.
@@ -82,10 +87,15 @@ func (s *Store) takeGroup(queue *fifo, dst []*Record) []*Record {
 	if !s.cfg.Packed || !packable(first, first) {
 		return dst
 	}
-	size := len(first.item)
+	_, stamp := first.key()
+	size, span := len(first.item), stretch{seconds(stamp), seconds(stamp)}
 	for n := 1; n < maxPackLines && queue.len() > 0; n++ {
 		r := queue.first()
 		if size += len(r.item); size > maxPackBytes || !packable(first, r) {
+			break
+		}
+		var ok bool
+		if span, ok = span.with(r); !ok {
 			break
 		}
 		dst = append(dst, queue.pop())
@@ -110,7 +120,7 @@ func (s *Store) pack(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range c.batch {
-		if r.spilled || r.replay != nil && r.replay.segment == nil {
+		if r.spilled || r.alone || r.replay != nil && r.replay.segment == nil {
 			s.giveUp(c)
 			return false
 		}
@@ -133,7 +143,7 @@ func (s *Store) replace(old, by []*Record) {
 		s.forget(r)
 	}
 	for _, r := range by {
-		s.bytes += r.cost()
+		s.account(r)
 	}
 	more := len(by) - len(old)
 	s.onWire += more
@@ -150,8 +160,15 @@ type packer struct {
 	w   *flate.Writer
 }
 
-// pack makes one record of several lines.
+// pack makes one record of several lines, which it puts in the order of their
+// keys.
 func (p *packer) pack(lines []*Record) *Record {
+	lines = slices.Clone(lines) // the call's own may be read meanwhile
+	slices.SortFunc(lines, func(a, b *Record) int {
+		_, first := a.key()
+		_, second := b.key()
+		return bytes.Compare(first, second)
+	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.w == nil {
@@ -179,7 +196,7 @@ func (p *packer) pack(lines []*Record) *Record {
 		r.requestID = decoded.requestID
 	}
 	rec := newRecord(&r, 4*len(compressed)/3+512)
-	rec.replay = first.replay
+	rec.replay, rec.age = first.replay, first.age
 	return rec
 }
 
@@ -215,6 +232,10 @@ func (r *Record) quotedText(name string) []byte {
 
 // checkPack refuses a pack that no Store has made.
 func (r *row) checkPack() error {
+	// Its lines are what it is for: there is nothing that could be cut.
+	if r.size() > maxItem {
+		return errors.New("it is larger than an item can be")
+	}
 	lines, err := r.unpack()
 	switch {
 	case err != nil:
@@ -227,7 +248,7 @@ func (r *row) checkPack() error {
 		return errors.New("it does not begin with the line whose key it has")
 	}
 	for _, line := range lines {
-		if line.date != r.date || line.packed != "" || line.lines != 0 {
+		if line.date != r.date || line.packed != "" || line.lines != 0 || line.size() > maxItem {
 			return errors.New("one of its lines does not belong to it")
 		}
 		if err := line.check(tableInfo); err != nil {
@@ -282,14 +303,14 @@ func (s *Store) unpacked(pack *Record) ([]*Record, error) {
 	records := make([]*Record, len(rows))
 	for i, r := range rows {
 		records[i] = newRecord(r, r.size()+r.size()/2)
-		records[i].alone, records[i].replay = true, pack.replay
+		records[i].alone, records[i].replay, records[i].age = true, pack.replay, pack.age
 	}
 	return records, nil
 }
 
 // Unpack returns the items in a pack, which is what the value of its attribute
 // AttrPacked is, in the order of their keys. The error says that it is none, or
-// damaged.
+// damaged, or wraps ErrNewer.
 func Unpack(packed []byte) ([]map[string]types.AttributeValue, error) {
 	lines, err := (&row{packed: string(packed)}).unpack()
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/spill"
 )
 
 // DynamoDB's limits that a row can meet.
@@ -16,6 +18,15 @@ const (
 	// maxShort bounds attributes that are short by nature (locator, level,
 	// request ID, issues), in bytes.
 	maxShort = 2 << 10
+)
+
+const (
+	// maxEncoded bounds an item as it is encoded, in bytes: with what a record's
+	// JSON form has beside it, the spill takes it. (DynamoDB's own bound of a
+	// request, 16 MB, is far.)
+	maxEncoded = spill.MaxPayload - payloadOverhead - maxOwner
+	// maxOwner bounds Config.Owner.
+	maxOwner = 64
 )
 
 // An Entry is what somebody wants stored: a row without its keys. Its strings
@@ -50,7 +61,8 @@ type Record struct {
 	spilled bool // on the wire, and copied into the spill meanwhile
 	alone   bool // not to be packed: a pack with it was refused
 
-	refusedAt int     // count of the table's accepted records, and one, at the first refusal; 0 for none
+	refusedAt uint32  // count of the table's accepted records, and one, at the first refusal; 0 for none
+	age       uint32  // of the Store when the record came: see Store.Age
 	replay    *replay // the record came from this segment of the spill
 
 	kept func(date, stampMod string) // see Entry.Kept; nil once it was called
@@ -69,7 +81,7 @@ func (r *Record) safe() {
 
 // newRecord encodes a row that fits, in about so many bytes.
 func newRecord(r *row, about int) *Record {
-	return &Record{item: r.appendItem(make([]byte, 0, about)), lines: int32(max(r.lines, 1)), error: r.error}
+	return &Record{item: r.encode(make([]byte, 0, about)), lines: int32(max(r.lines, 1)), error: r.error}
 }
 
 // overhead is what a queued Record costs beside its item, in bytes: itself, its

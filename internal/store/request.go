@@ -82,7 +82,7 @@ func (s *Store) sendEncoded(ctx context.Context, batch []*Record) (out *dynamodb
 		p.ClientProtocol = o.Protocol
 		o.Protocol = &p
 	})
-	if err == nil && p.used {
+	if err == nil && p.used && out.UnprocessedItems != nil {
 		s.bodyDone(p.body)
 	}
 	// An error from before the serialiser's turn (no credentials, say) is an

@@ -53,7 +53,7 @@ func (c *captured) Do(req *http.Request) (*http.Response, error) {
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, req)
 	c.bodies = append(c.bodies, string(body))
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: req}, nil
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"UnprocessedItems":{}}`)), Request: req}, nil
 }
 
 func (c *captured) client(options ...func(*dynamodb.Options)) *dynamodb.Client {

@@ -107,6 +107,53 @@ func (r *row) appendItem(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// encode is appendItem for a row of any content: control characters take six
+// bytes each in JSON, so that a row which DynamoDB takes can be 2.4 MB in a
+// request. What is longer than maxEncoded loses the end of its message: such a
+// row is not text, and the whole way through memory, /tmp and the wire would
+// have to be as wide for it.
+func (r *row) encode(dst []byte) []byte {
+	begin := len(dst)
+	dst = r.appendItem(dst)
+	if over := len(dst) - begin - maxEncoded; over > 0 {
+		r.shortenEncoded(over)
+		dst = r.appendItem(dst[:begin])
+	}
+	return dst
+}
+
+// shortenEncoded takes at least over bytes from the message's JSON form, or all
+// that it has, together with what the truncated attribute needs.
+func (r *row) shortenEncoded(over int) {
+	quoted := len(jsonscan.AppendQuote(nil, r.message))
+	head := cut(r.message, quotable(r.message, quoted-over-64))
+	r.truncated += int64(len(r.message) - len(head))
+	r.message = head
+	if r.exceptionAt >= int64(len(head)) {
+		r.exceptionAt = -1
+	}
+}
+
+// quotable is how many bytes at the beginning of s have a JSON form of at most
+// room bytes, quotes included; a little less, maybe.
+func quotable(s string, room int) int {
+	room -= len(`""`)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ':
+			room -= len(`\u0000`)
+		case c == '"', c == '\\':
+			room -= 2
+		default:
+			room--
+		}
+		if room < 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
 // openings are what stands before each attribute's value.
 var openings = func() (all [len(attributes)]string) {
 	for i, a := range attributes {
@@ -166,12 +213,13 @@ func (r *row) valid() {
 	}
 }
 
-// shorten takes at least over bytes from the message and the fields. The
+// shorten takes at least over bytes from the message and the fields, or all that
+// they have. The
 // message's head is kept first: it names level and locator. Of fields that no
 // longer fit, the head is kept as a string under _truncated, so that the
 // attribute stays JSON.
 func (r *row) shorten(over int) {
-	budget := len(r.message) + len(r.fields) - over
+	budget := max(0, len(r.message)+len(r.fields)-over)
 	message := min(len(r.message), max(budget-len(r.fields), budget/2))
 	if short := cut(r.message, message); len(short) < len(r.message) {
 		r.truncated += int64(len(r.message) - len(short))
@@ -196,24 +244,26 @@ type quoted struct {
 // nearly as long.
 func quotedHead(s string, room int) quoted {
 	best := quoted{`""`, 0}
-	for low, high := 0, min(len(s), room); high-low > room/64; {
-		head := cut(s, (low+high+1)/2)
+	for low, high := 0, min(len(s), room); high-low > max(room, 0)/64; {
+		middle := (low + high + 1) / 2
+		head := cut(s, middle)
 		q, err := jsontext.AppendQuote(nil, head)
 		if err == nil && len(q) <= room {
-			best, low = quoted{string(q), len(head)}, (low+high+1)/2
+			best, low = quoted{string(q), len(head)}, middle
 		} else {
-			high = (low + high + 1) / 2
+			high = middle - 1
 		}
 	}
 	return best
 }
 
 // cut returns the first n bytes of s or a little less, without splitting a
-// character.
+// character; nothing for a negative n.
 func cut(s string, n int) string {
 	if n >= len(s) {
 		return s
 	}
+	n = max(n, 0)
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}

@@ -1,6 +1,12 @@
 package store
 
 import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
 	"github.com/logtable/logtable/internal/spill"
 )
 
@@ -8,6 +14,14 @@ const (
 	// spillChunk is how many bytes of records leave memory at once when it is
 	// full: one write to the spill makes room for many lines.
 	spillChunk = 64 << 10
+	// fullFor is for how long a spill that had no room is not tried again by
+	// what merely found no room in memory: a function that prints on would have
+	// 64 KiB encoded for each line, to be refused. One that gave nothing is not
+	// asked again for as long: a flush would ask all the time.
+	fullFor = 250 * time.Millisecond
+	// smallRecord is how large a record must not be, for a spill that has no room
+	// for it to count as full for all.
+	smallRecord = 4 << 10
 
 	reasonFull    = "memory and /tmp are full"
 	reasonDamaged = "damaged in /tmp"
@@ -27,7 +41,7 @@ type replay struct {
 func (s *Store) UseSpill(sp *spill.Spill) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spill = sp
+	s.spill = spill.NewPatient(sp)
 	s.backlog = s.spilled() > 0
 }
 
@@ -40,8 +54,27 @@ func (s *Store) spilled() int {
 	return max(0, s.spill.Records()-s.taken)
 }
 
+// A fullness is what the Store remembers of a spill that had no room.
+type fullness struct {
+	size  int       // cost of the smallest record that found none
+	until time.Time // when it is tried again
+}
+
+// noRoomFor returns the cost from which on the spill had no room for a record
+// lately. mu must be held.
+func (s *Store) noRoomFor() int {
+	if s.noRoom.size > 0 {
+		// A clock that was set back must not make it last.
+		if left := s.noRoom.until.Sub(s.cfg.Now()); left > 0 && left <= fullFor {
+			return s.noRoom.size
+		}
+	}
+	return math.MaxInt
+}
+
 // evict moves the newest informational records to the spill, or errors where
-// there are no others, and reports whether that made room. mu must be held.
+// there are no others, and reports whether that made room. Large ones that the
+// spill has no room for are passed over. mu must be held.
 func (s *Store) evict() bool {
 	if s.spill == nil {
 		return false
@@ -50,23 +83,27 @@ func (s *Store) evict() bool {
 	if queue.len() == 0 {
 		queue = &s.queues[errorsTable]
 	}
-	var chunk []*Record
-	freed := 0
-	for queue.len() > 0 && freed < spillChunk {
-		r := queue.popLast()
-		freed += r.cost()
-		chunk = append(chunk, r)
-	}
 	before := s.bytes
-	for _, r := range s.toSpill(chunk) {
+	var stay []*Record
+	for s.bytes == before && queue.len() > 0 && s.noRoomFor() > smallRecord {
+		var chunk []*Record
+		for size := 0; queue.len() > 0 && size < spillChunk; {
+			r := queue.popLast()
+			size += r.cost()
+			chunk = append(chunk, r)
+		}
+		slices.Reverse(chunk) // in the order of their keys
+		stay = append(s.toSpill(chunk), stay...)
+	}
+	for _, r := range stay {
 		queue.push(r)
 	}
 	return s.bytes < before
 }
 
 // toSpill puts records into the spill and forgets them, except those that it
-// returns, which found no room. mu must be held; the records must be out of the
-// queues.
+// returns, which found no room. One that finds none keeps none behind it off.
+// mu must be held; the records must be out of the queues.
 func (s *Store) toSpill(records []*Record) (kept []*Record) {
 	var fresh []*Record
 	for _, r := range records {
@@ -76,18 +113,48 @@ func (s *Store) toSpill(records []*Record) (kept []*Record) {
 		}
 		fresh = append(fresh, r)
 	}
-	if len(fresh) == 0 {
-		return nil
+	for len(fresh) > 0 {
+		n, err := 0, error(nil)
+		if full := s.noRoomFor(); fresh[0].cost() < full {
+			n, err = s.appendToSpill(fresh[:fitting(fresh, full)])
+		}
+		for _, r := range fresh[:n] {
+			r.safe()
+			s.forget(r)
+		}
+		if fresh = fresh[n:]; err != nil {
+			s.spillFailed(fresh[0], err)
+		}
+		switch {
+		case len(fresh) == 0 || n > 0 && err == nil:
+		case err != nil && !errors.Is(err, spill.ErrFull) && !errors.Is(err, spill.ErrPayload), s.noRoomFor() <= smallRecord:
+			return append(kept, fresh...)
+		default:
+			kept, fresh = append(kept, fresh[0]), fresh[1:]
+		}
 	}
-	n, err := s.appendToSpill(fresh)
-	for _, r := range fresh[:n] {
-		r.safe()
-		s.forget(r)
+	return kept
+}
+
+// fitting is how many records at the beginning cost less than full.
+func fitting(records []*Record, full int) int {
+	for i, r := range records {
+		if r.cost() >= full {
+			return i
+		}
 	}
-	if err != nil {
-		s.cfg.Report.Fail("spill", "cannot keep messages on /tmp: "+err.Error(), "they wait in memory as far as there is room; LOGTABLE_SPILL_BYTES and the function's ephemeral storage bound what /tmp takes")
+	return len(records)
+}
+
+// spillFailed tells why a record is not in the spill, and remembers for a moment
+// that there is no room. mu must be held.
+func (s *Store) spillFailed(r *Record, err error) {
+	if errors.Is(err, spill.ErrFull) {
+		s.noRoom = fullness{size: min(r.cost(), s.noRoomFor()), until: s.cfg.Now().Add(fullFor)}
 	}
-	return fresh[n:]
+	s.cfg.Report.Fail("spill", "cannot keep messages on /tmp: "+err.Error(),
+		"they wait in memory as far as there is room; "+
+			"LOGTABLE_SPILL_BYTES and the function's ephemeral storage bound what /tmp takes")
 }
 
 // appendToSpill writes records to the spill; the first n of them are safe. mu
@@ -106,10 +173,19 @@ func (s *Store) appendToSpill(records []*Record) (n int, err error) {
 		buf = r.appendJSON(buf, s.cfg.Owner)
 		payloads[i] = buf[begin:]
 	}
-	if s.spillBuf = nil; cap(buf) <= 2*spillChunk {
+	n, err = s.spill.Append(payloads...)
+	s.spillBuf = nil
+	switch {
+	case errors.Is(err, spill.ErrStalled):
+		// They may come to be in the spill all the same: a pack must not hold
+		// what is elsewhere as well.
+		for _, r := range records {
+			r.alone = true
+		}
+	case cap(buf) <= 2*spillChunk:
 		s.spillBuf = buf // a burst comes here a thousand times
 	}
-	return s.spill.Append(payloads...)
+	return n, err
 }
 
 // payloadOverhead is more than a record's JSON form has beside its item and
@@ -165,6 +241,7 @@ func (s *Store) settle(r *Record) {
 		if err := s.spill.Done(p.segment); err != nil {
 			s.cfg.Report.Fail("spill done", "cannot delete a file of the spill; its rows will be written again: "+err.Error(), "")
 		}
+		s.noRoom = fullness{}
 		s.taken -= p.records
 		p.segment = nil
 	}
@@ -173,6 +250,9 @@ func (s *Store) settle(r *Record) {
 // Persist puts everything that waits into the spill, so that it survives the
 // process: what is in the queues moves there, what is on the wire is copied. It
 // reports whether nothing is left that only memory has.
+//
+// What came from the spill stays in the queues: it is safe, and a segment that
+// was given back would be written again from its beginning, each time.
 func (s *Store) Persist() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,24 +260,38 @@ func (s *Store) Persist() bool {
 		return s.waiting() == 0
 	}
 	s.backlog = s.backlog || s.waiting() > 0
+	s.noRoom = fullness{} // somebody may have made room
 	all := true
 	for t := range s.queues {
-		queue := &s.queues[t]
-		for queue.len() > 0 {
-			var chunk []*Record
-			for queue.len() > 0 && len(chunk) < 4*maxBatch {
-				chunk = append(chunk, queue.pop())
-			}
-			if kept := s.toSpill(chunk); len(kept) > 0 {
-				for i := range kept {
-					queue.pushFirst(kept[len(kept)-1-i])
-				}
-				all = false
-				break
-			}
-		}
+		all = s.persist(&s.queues[t]) && all
 	}
 	return s.copyWire() && all
+}
+
+// persist is Persist for one queue. mu must be held.
+func (s *Store) persist(queue *fifo) (all bool) {
+	var stay, chunk []*Record
+	all = true
+	size := 0
+	for n := queue.len(); n > 0; n-- {
+		r := queue.pop()
+		if r.replay != nil {
+			stay = append(stay, r)
+		} else {
+			chunk = append(chunk, r)
+			size += r.cost()
+		}
+		if len(chunk) > 0 && (size >= spillChunk || n == 1) {
+			kept := s.toSpill(chunk)
+			stay = append(stay, kept...)
+			all = all && len(kept) == 0
+			chunk, size = chunk[:0], 0
+		}
+	}
+	for _, r := range stay {
+		queue.push(r)
+	}
+	return all
 }
 
 // copyWire copies what is on the wire into the spill. Should it come back, it
@@ -224,14 +318,22 @@ func (s *Store) copyWire() bool {
 	return all
 }
 
+// readable reports whether the spill has something to bring back, as far as is
+// known: one that gave nothing is left alone for a moment. mu must be held.
+func (s *Store) readable(now time.Time) bool {
+	left := s.unread.Sub(now)
+	return s.spilled() > 0 && (left <= 0 || left > fullFor) // the clock may be set back
+}
+
 // reload brings the oldest segment of the spill back into the queues. mu must
 // be held.
 func (s *Store) reload() {
-	if s.spilled() == 0 {
+	if !s.readable(s.cfg.Now()) {
 		return
 	}
 	segment, err := s.spill.Take()
 	if err != nil || segment == nil {
+		s.unread = s.cfg.Now().Add(fullFor)
 		if err != nil {
 			s.cfg.Report.Fail("spill read", "cannot read what was kept on /tmp: "+err.Error(), "")
 		}
@@ -239,8 +341,15 @@ func (s *Store) reload() {
 	}
 	p := &replay{segment: segment, records: len(segment.Payloads), left: 1} // 1: until all are queued
 	s.taken += p.records
+	queued := false
+	defer func() {
+		if !queued { // a panic: LastResort shall find it in the spill
+			s.giveBack(p)
+		}
+	}()
 	s.damaged(segment.Damaged)
 	records := make([]Record, len(segment.Payloads))
+	others := false
 	for i, payload := range segment.Payloads {
 		r, err := s.fromSpill(payload, segment.Own, &records[i])
 		if err != nil {
@@ -248,13 +357,18 @@ func (s *Store) reload() {
 			continue
 		}
 		if r == nil {
+			others = true
 			continue
 		}
 		r.replay = p
 		p.left++
 		s.replays++
-		s.bytes += r.cost()
+		s.account(r)
 		s.queues[tableOf(r)].push(r)
+	}
+	queued = true
+	if others {
+		return // the file stays for its owner; this process does not take it again
 	}
 	s.replays++ // as for a record, which settle takes it for
 	s.settle(&Record{replay: p})
@@ -262,8 +376,14 @@ func (s *Store) reload() {
 
 // fromSpill reads a record of the spill; nil for another owner's. If own says
 // that this process has written it, it is read into place, and shares the
-// payload's memory.
-func (s *Store) fromSpill(payload []byte, own bool, place *Record) (*Record, error) {
+// payload's memory. Whatever a stranger may have put there costs this one
+// record: a panic over it is an error.
+func (s *Store) fromSpill(payload []byte, own bool, place *Record) (r *Record, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r, err = nil, fmt.Errorf("cannot read the record: %v", v)
+		}
+	}()
 	if own && place.readOwn(payload, s.cfg.Owner) {
 		return place, nil
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -290,7 +291,7 @@ func FuzzParseRecord(f *testing.F) {
 }
 
 func FuzzReadLastResort(f *testing.F) {
-	f.Add([]byte(`2026 {"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}} tail`))
+	f.Add([]byte(`{"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}},"n":1,"mac":"x"}`))
 	f.Add([]byte(`{"message":"{\"logtable_record\":{\"table\":\"errors\"}}"}`))
 	f.Add([]byte(`{"logtable_record":`))
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -299,4 +300,19 @@ func FuzzReadLastResort(f *testing.F) {
 			t.Errorf("record %v, found %v, error %v", r, found, err)
 		}
 	})
+}
+
+// A spill that says it has something and gives nothing (its disk stalls, or all
+// of it is taken) is not asked all the time: a flush ends.
+func TestASpillThatGivesNothingIsLeftAlone(t *testing.T) {
+	f := newFixture(t)
+	f.withSpill(filepath.Join(t.TempDir(), "spill"))
+	f.add(10, "line")
+	f.Persist()
+	f.LastResort(new(bytes.Buffer), 1<<20, false, time.Now().Add(time.Minute)) // takes all, gives nothing back
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := f.Flush(ctx); !errors.Is(err, store.ErrResting) {
+		t.Errorf("Flush() = %v, want %v: it asked a spill that gives nothing for as long as it may", err, store.ErrResting)
+	}
 }

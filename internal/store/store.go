@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/spill"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	Client      Client
 	InfoTable   string
 	ErrorsTable string
+	Region      string         // of the tables, for advice only; "" if it is not known
 	TTL         time.Duration  // of informational rows; at least a second
 	Zone        *time.Location // decides the day of a row
 	MaxBytes    int            // bound of what waits, in bytes of memory
@@ -91,38 +93,45 @@ type Config struct {
 // A Store is the queue of records and its writers. All methods may be called
 // from any goroutine.
 type Store struct {
-	cfg Config
+	cfg      Config
+	inMemory atomic.Int64 // see InMemory
 
-	mu       sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
-	keys     *keys
-	row      row    // what add is encoding; here, because on the stack it would not stay
-	buf      []byte // for one item
-	module   module // of the last record
-	arenas   [2]arena
-	queues   [2]fifo // by table
-	tables   [2]table
-	bytes    int           // cost of all records that wait or are on the wire
-	onWire   int           // records
-	writers  int           // goroutines
-	changed  chan struct{} // closed and replaced when the above changes
-	health   health
-	force    bool           // SHUTDOWN: no more resting
-	partial  bool           // batches leave that are not full
-	calls    map[*call]bool // what writers have in hand
-	packer   packer         // has a lock of its own
-	bodies   [][]byte       // of earlier requests, to be used again
-	seam     sync.Once      // before the first request: sets plain
-	plain    atomic.Bool    // the client does not take encoded rows
-	lost     map[Loss]int   // in all
-	unsaid   map[Loss]int   // not stored as a record yet
-	written  int
-	units    float64
-	spill    *spill.Spill // nil if there is none
-	spillBuf []byte       // of what was spilled last, to be used again
-	replays  int          // records in memory that came from the spill
-	backlog  bool         // some in the spill are older than this flush's invocation
-	taken    int          // records of the spill whose segments are being replayed
-	saidAt   time.Time    // when losses were last made a record
+	mu         sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
+	keys       *keys
+	row        row    // what add is encoding; here, because on the stack it would not stay
+	buf        []byte // for one item
+	module     module // of the last record
+	arenas     [2]arena
+	queues     [2]fifo // by table
+	tables     [2]table
+	bytes      int           // cost of all records that wait or are on the wire
+	age        uint32        // see Age
+	onWire     int           // records
+	writers    int           // goroutines
+	changed    chan struct{} // closed and replaced when the above changes
+	health     health
+	congestion congestion
+	dead       bool           // a writer has panicked: no other one is started
+	force      bool           // SHUTDOWN: no more resting
+	partial    bool           // batches leave that are not full
+	calls      map[*call]bool // what writers have in hand
+	packer     packer         // has a lock of its own
+	bodies     [][]byte       // of earlier requests, to be used again
+	seam       sync.Once      // before the first request: sets plain
+	plain      atomic.Bool    // the client does not take encoded rows
+	lost       map[Loss]int   // in all
+	unsaid     map[Loss]int   // not stored as a record yet
+	written    int
+	units      float64
+	spill      *spill.Patient // nil if there is none
+	noRoom     fullness       // of the spill
+	unread     time.Time      // when a spill that gave nothing is asked again
+	spillBuf   []byte         // of what was spilled last, to be used again
+	replays    int            // records in memory that came from the spill
+	backlog    bool           // some in the spill are older than this flush's invocation
+	taken      int            // records of the spill whose segments are being replayed
+	saidAt     time.Time      // when losses were last made a record
+	key        *signing.Key   // of the last-resort lines; nil if there is none
 }
 
 // A call is a batch that a writer has in hand, to be sent or on the wire.
@@ -197,7 +206,7 @@ func (s *Store) add(e Entry) {
 		r.expiry = s.expiry()
 	}
 	r.fit()
-	s.buf = r.appendItem(s.buf[:0])
+	s.buf = r.encode(s.buf[:0])
 	rec := s.arenas[tableIndex(r.error)].record(s.buf)
 	rec.error, rec.kept = r.error, e.Kept
 	*r = row{} // its strings are the caller's
@@ -224,7 +233,8 @@ func (s *Store) AddRecord(r *Record) {
 
 // enqueue must be called with mu held.
 func (s *Store) enqueue(r *Record) {
-	s.bytes += r.cost()
+	r.age = s.age
+	s.account(r)
 	if s.bytes > s.cfg.MaxBytes && !s.room(r) {
 		return
 	}
@@ -250,7 +260,7 @@ func (s *Store) room(r *Record) bool {
 		if s.evict() {
 			continue
 		}
-		if s.spill != nil && len(s.toSpill([]*Record{r})) == 0 {
+		if s.spill != nil && r.cost() < s.noRoomFor() && len(s.toSpill([]*Record{r})) == 0 {
 			return false
 		}
 		if !r.error || s.queues[infoTable].len() == 0 {
@@ -262,9 +272,23 @@ func (s *Store) room(r *Record) bool {
 	return true
 }
 
+// account takes a record into the account. Every record comes here once. mu
+// must be held.
+func (s *Store) account(r *Record) {
+	s.bytes += r.cost()
+	s.inMemory.Add(int64(r.lines))
+}
+
 // forget takes a record out of the account: it is stored, spilled or lost, and
 // leaves memory. Every record comes here once. mu must be held.
-func (s *Store) forget(r *Record) { s.bytes -= r.cost() }
+func (s *Store) forget(r *Record) {
+	s.bytes -= r.cost()
+	s.inMemory.Add(-int64(r.lines))
+}
+
+// InMemory is how many lines wait in memory or are on the wire. It takes no
+// lock: it is for the last word of a process in which something is stuck.
+func (s *Store) InMemory() int { return int(s.inMemory.Load()) }
 
 // drop forgets a record that is in no queue and counts it as lost. mu must be
 // held.
@@ -327,11 +351,12 @@ func (s *Store) waiting() int {
 	return s.queued() + s.onWire + s.spilled()
 }
 
-// Resting reports that DynamoDB has been failing and is left alone at present.
+// Resting reports that DynamoDB has been failing and is left alone at present,
+// or that it is not waited for (Congested).
 func (s *Store) Resting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.health.open && !s.force
+	return (s.health.open || s.congestion.on) && !s.force
 }
 
 // Bytes is what waits in memory, as counted against the bound.
@@ -404,15 +429,20 @@ func (s *Store) start() {
 	s.startWriters()
 }
 
+// startWriters must be called with mu held.
 func (s *Store) startWriters() {
 	now := s.cfg.Now()
 	want := (s.takable(now) + perWriter - 1) / perWriter
 	switch {
+	case s.dead:
+		return
 	case want > 0 && !s.force && s.health.open:
 		if s.writers > 0 || now.Before(s.health.until) {
 			return
 		}
 		want = 1
+	case s.health.squeeze > 0 && !s.force:
+		want = min(want, 1) // more would only be refused more often
 	}
 	for s.writers < min(want, maxWriters) {
 		s.writers++
@@ -421,9 +451,13 @@ func (s *Store) startWriters() {
 }
 
 // Flush writes everything that waits. It returns nil when all is confirmed,
-// ErrResting when what is left must wait for DynamoDB, or ctx's error when
-// the time is over; then requests that are on the wire stay there, and their
+// ErrResting when what is left must wait for DynamoDB (ErrCongested, which is
+// one, where waiting for it is not worth its price), or ctx's error when the
+// time is over; then requests that are on the wire stay there, and their
 // answers still count.
+//
+// Because of tables that are slow, or take less than is written, at most one
+// flush in any 60 s takes longer than 250 ms.
 func (s *Store) Flush(ctx context.Context) error {
 	return s.flush(ctx, false)
 }
@@ -436,57 +470,115 @@ func (s *Store) FlushLast(ctx context.Context) error {
 
 func (s *Store) flush(ctx context.Context, last bool) error {
 	s.mu.Lock()
-	if last && !s.force {
-		s.force = true
-		for t := range s.tables {
-			s.tables[t].blockedUntil = time.Time{}
-		}
-		s.restartCalls()
-	}
+	defer s.mu.Unlock()
 	defer s.leaveBacklog()
-	written, began := s.written, s.cfg.Now()
-	var replayed <-chan time.Time // fires when the spill has had its share of the hold
-	for {
-		if s.waiting() == 0 {
-			s.mu.Unlock()
-			return nil
+	h := hold{began: s.cfg.Now(), written: s.written, troubles: s.congestion.troubles, last: last}
+	switch most := s.mayWait(h.began); {
+	case last:
+		s.hurry()
+	case s.waiting() == 0:
+		return nil
+	case most == 0:
+		s.startWithoutSpill()
+		return ErrCongested
+	default:
+		h.chance = s.congestion.on
+		defer s.judge(h)
+		if most > 0 {
+			t := time.NewTimer(most)
+			defer t.Stop()
+			h.over = t.C
 		}
-		if !last && s.backlog && s.fresh() == 0 && replayed == nil {
+	}
+	return s.writeOut(ctx, h)
+}
+
+// writeOut waits until everything is written, or waiting longer is useless. mu
+// must be held.
+func (s *Store) writeOut(ctx context.Context, h hold) error {
+	var replayed <-chan time.Time // fires when the spill has had its share of the hold
+	for s.waiting() > 0 {
+		if !h.last && s.backlog && s.fresh() == 0 && replayed == nil {
 			t := time.NewTimer(replayHold)
 			defer t.Stop()
 			replayed = t.C
 		}
 		s.start()
 		if s.writers == 0 || (s.health.open && !s.force) {
-			s.mu.Unlock()
 			return ErrResting
 		}
-		changed := s.changed
-		s.mu.Unlock()
-		select {
-		case <-changed:
-			s.mu.Lock()
-		case <-replayed:
-			s.mu.Lock()
+		switch s.await(ctx, replayed, h.over) {
+		case spillsShare:
 			if s.fresh() == 0 {
-				s.mu.Unlock()
 				return nil
 			}
 			replayed = nil
-		case <-ctx.Done():
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.unfruitful(began, written)
+		case worthNoMore:
+			s.unfruitful(h.began, h.written)
+			return ErrCongested
+		case timeIsOver:
+			s.unfruitful(h.began, h.written)
 			return ctx.Err()
 		}
+	}
+	return nil
+}
+
+// What ends a flush's wait.
+type wakeup int
+
+const (
+	progress    wakeup = iota
+	spillsShare        // the spill has had its share of the hold
+	worthNoMore        // so has the whole flush: see mayWait
+	timeIsOver
+)
+
+// await gives the lock up until something has changed, or time is over in one
+// of the ways. mu must be held.
+func (s *Store) await(ctx context.Context, replayed, over <-chan time.Time) wakeup {
+	changed := s.changed
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-changed:
+		return progress
+	case <-replayed:
+		return spillsShare
+	case <-over:
+		return worthNoMore
+	case <-ctx.Done():
+		return timeIsOver
+	}
+}
+
+// hurry begins the end: nothing rests any more. mu must be held.
+func (s *Store) hurry() {
+	if s.force {
+		return
+	}
+	s.force = true
+	if s.spill != nil {
+		s.spill.Hurry()
+	}
+	for t := range s.tables {
+		s.tables[t].blockedUntil = time.Time{}
+	}
+	s.restartCalls()
+}
+
+// startWithoutSpill is start where nothing but memory keeps records. Where the
+// spill does, they are on their way there, and a request that begins now would
+// be cut by the freeze, and be sent once more. mu must be held.
+func (s *Store) startWithoutSpill() {
+	if s.spill == nil {
+		s.start()
 	}
 }
 
 // leaveBacklog notes at the end of a flush whether the spill keeps something:
-// the next invocation does not wait for it as for its own. mu must not be held.
+// the next invocation does not wait for it as for its own. mu must be held.
 func (s *Store) leaveBacklog() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.backlog = s.spilled()+s.replays > 0
 }
 
@@ -530,7 +622,7 @@ func (s *Store) takable(now time.Time) int {
 			n += s.queues[t].len()
 		}
 	}
-	if n == 0 && s.untroubled(now) {
+	if n == 0 && s.untroubled(now) && s.readable(now) {
 		n = s.spilled()
 	}
 	return n

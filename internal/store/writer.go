@@ -2,19 +2,17 @@ package store
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"strings"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 const (
@@ -30,10 +28,10 @@ const (
 	// long a request may have been on the wire by then without being given up.
 	lastAttempt  = 700 * time.Millisecond
 	lastPatience = 300 * time.Millisecond
-	// backoffBase and backoffMost bound the pause after a failure: full
-	// jitter, doubled.
-	backoffBase = 25 * time.Millisecond
-	backoffMost = time.Second
+	// backoffBase and backoffDoublings bound the pause after a failure: full
+	// jitter, 0.8 s at most.
+	backoffBase      = 25 * time.Millisecond
+	backoffDoublings = 5
 	// restBase and restMost bound how long a dead DynamoDB, or a table that
 	// refuses us, is left alone before the next probe.
 	restBase = 250 * time.Millisecond
@@ -53,6 +51,8 @@ type health struct {
 	until    time.Time // of the next probe, while open
 	rested   int       // times opened since the last success
 	cut      bool      // a freeze cut a request since the last success
+	skewed   time.Time // of the first refusal since then that is about the clock
+	squeeze  int       // how often less was taken than was given: see answered
 }
 
 // frozenFor is by how much a time limit must be overrun before the process is
@@ -71,6 +71,18 @@ func (h *health) cutByFreeze(ago time.Duration) bool {
 	return true
 }
 
+// signedTooEarly reports whether a request, refused because of the time it was
+// signed for, is one of the first since the last success: it was signed before a
+// freeze, or with a clock that the SDK corrects from the answer. It is signed
+// afresh and sent again, and nobody is told. One that was sent after such a
+// refusal is a failure as any other.
+func (h *health) signedTooEarly(began, now time.Time) bool {
+	if h.skewed.IsZero() {
+		h.skewed = now
+	}
+	return !began.After(h.skewed)
+}
+
 func (h *health) rest(now time.Time) {
 	h.open = true
 	h.until = now.Add(min(restBase<<min(h.rested, 10), restMost))
@@ -78,7 +90,7 @@ func (h *health) rest(now time.Time) {
 }
 
 func (h *health) success(took time.Duration) {
-	h.failures, h.open, h.rested, h.cut = 0, false, 0, false
+	h.failures, h.open, h.rested, h.cut, h.skewed = 0, false, 0, false, time.Time{}
 	h.attempt = min(max(4*took, firstAttempt), maxAttempt)
 }
 
@@ -97,7 +109,7 @@ type table struct {
 	name         string
 	quoted       []byte                          // the name in JSON
 	only         map[string][]types.WriteRequest // the name, and no items
-	accepted     int                             // records taken
+	accepted     uint32                          // records taken
 	failures     int                             // refusals in a row that are the table's fault
 	refusedAlone int                             // records refused alone before any was accepted
 	blockedUntil time.Time                       // of the next try
@@ -124,46 +136,73 @@ const (
 )
 
 // writer sends batches until nothing is left that it may send.
+//
+// A panic of it ends all writing. Wherever mu is held its release is deferred,
+// so that nothing here waits for a lock that the panic has left behind; what
+// the writer had in hand stays there, for Persist and LastResort.
 func (s *Store) writer() {
 	defer func() {
 		v := recover()
-		s.mu.Lock()
-		s.writers--
-		s.notify()
-		s.mu.Unlock()
+		s.writerEnds(v != nil)
 		if v != nil && s.cfg.Panicked != nil {
 			s.cfg.Panicked(v)
 		}
 	}()
-	for {
-		s.mu.Lock()
-		now := s.cfg.Now()
-		if s.health.open && !s.force && now.Before(s.health.until) {
-			s.mu.Unlock()
-			return
-		}
-		c := s.take()
-		probing := s.health.open && !s.force
-		s.mu.Unlock()
-		if c == nil {
-			return
-		}
-		if c.groups != nil && !s.pack(c) {
-			continue
-		}
-		pause := s.deliver(c)
-		if probing {
-			s.mu.Lock()
-			again := !s.health.open
-			s.mu.Unlock()
-			if !again {
-				return
-			}
-		}
-		if pause > 0 {
-			s.sleep(pause)
-		}
+	for s.writeOne() {
 	}
+}
+
+// writerEnds takes a writer off the account.
+func (s *Store) writerEnds(panicked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writers--
+	s.dead = s.dead || panicked
+	s.notify()
+}
+
+// writeOne sends a batch and pauses as long as DynamoDB needs it. It reports
+// whether the writer has more to do.
+func (s *Store) writeOne() bool {
+	c, probing := s.next()
+	if c == nil {
+		return false
+	}
+	if c.groups != nil && !s.pack(c) {
+		return true
+	}
+	pause := s.deliver(c)
+	if s.superfluous(probing) {
+		return false
+	}
+	if pause > 0 {
+		s.sleep(pause)
+	}
+	return true
+}
+
+// next takes a batch, and reports whether it is to find out if DynamoDB works
+// again; nil if there is nothing to send now.
+func (s *Store) next() (c *call, probing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	resting := s.health.open && !s.force
+	if s.dead || resting && s.cfg.Now().Before(s.health.until) {
+		return nil, false
+	}
+	return s.take(), resting
+}
+
+// superfluous reports whether a writer that has sent a batch is one too many:
+// it was to probe and DynamoDB is still down, or the tables take less than one
+// writer sends.
+func (s *Store) superfluous(probing bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.force {
+		return false
+	}
+	return probing && s.health.open || s.health.squeeze > 0 && s.writers > 1
 }
 
 // sleep is a backoff, cut short when the last flush begins.
@@ -171,9 +210,7 @@ func (s *Store) sleep(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	for {
-		s.mu.Lock()
-		changed, force := s.changed, s.force
-		s.mu.Unlock()
+		changed, force := s.signals()
 		if force {
 			d = min(d, backoffBase)
 			<-time.After(d)
@@ -185,6 +222,13 @@ func (s *Store) sleep(d time.Duration) {
 		case <-changed:
 		}
 	}
+}
+
+// signals returns what tells of the next change, and whether the end has come.
+func (s *Store) signals() (changed <-chan struct{}, force bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed, s.force
 }
 
 // deliver sends one batch, in pieces where DynamoDB refuses it as a whole,
@@ -248,10 +292,11 @@ func (s *Store) split(c *call, n int) (a, b *call) {
 func (s *Store) backoff() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.health.failures == 0 {
+	n := max(s.health.failures, s.health.squeeze)
+	if n == 0 || s.health.failures == 0 && s.queued()+s.spilled() == 0 {
 		return 0
 	}
-	most := min(backoffBase<<min(s.health.failures, 10), backoffMost)
+	most := backoffBase << min(n, backoffDoublings)
 	return rand.N(most) + 1
 }
 
@@ -333,37 +378,60 @@ func (s *Store) request(c *call) (outcome, string) {
 	ctx := s.begin(c)
 	defer c.cancel()
 	out, err := s.send(ctx, c.batch)
+	if err == nil && out.UnprocessedItems == nil {
+		err = errStrangersAnswer()
+	}
 	if err == nil {
 		s.confirm(c, out, s.cfg.Now().Sub(c.began))
 		return stored, ""
 	}
-	result, why, advice := classify(err)
+	f := classify(err)
+	result, why := f.result, f.why
 	name := s.tables[tableOf(c.batch[0])].name
 	switch result {
 	case again:
-		if why == "ExpiredTokenException" && s.cfg.Refresh != nil {
+		if f.expired && s.cfg.Refresh != nil {
 			s.cfg.Refresh()
 		}
-		s.mu.Lock()
-		s.giveUp(c)
-		timedOut := errors.Is(err, context.DeadlineExceeded)
-		cut := timedOut && s.health.cutByFreeze(s.cfg.Now().Sub(c.until))
-		if !cut {
-			s.health.failure(s.cfg.Now(), timedOut)
+		if s.failed(c, errors.Is(err, context.DeadlineExceeded), f.clock) {
+			s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again",
+				f.advice(name, s.cfg.Region))
 		}
-		s.notify()
-		s.mu.Unlock()
-		if cut {
-			return again, why
-		}
-		s.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+why+"); messages are kept and tried again", advice(name))
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
 			s.cfg.Report.Fail("table "+name, fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, why),
-				advice(name))
+				f.advice(name, s.cfg.Region))
 		}
 	}
 	return result, why
+}
+
+// failed puts a batch back that DynamoDB has not answered, or refused for the
+// time being. It reports whether people should be told: not of what a freeze
+// has cut.
+func (s *Store) failed(c *call, timedOut, clock bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveUp(c)
+	defer s.notify()
+	now := s.cfg.Now()
+	if timedOut && s.health.cutByFreeze(now.Sub(c.until)) || clock && s.health.signedTooEarly(c.began, now) {
+		return false
+	}
+	s.health.failure(now, timedOut)
+	s.answered(now.Sub(c.began), false)
+	return true
+}
+
+// errStrangersAnswer is for an answer with 200 that is not DynamoDB's, which always
+// names the unprocessed items, if only to say that there are none: a captive
+// portal or a proxy may answer {} to everybody. It is told of as of a body that
+// cannot be read.
+func errStrangersAnswer() error {
+	answer := &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusOK}}
+	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+		Response: answer, Err: errors.New("the answer names no unprocessed items"),
+	}}
 }
 
 // begin opens a request's time limit.
@@ -389,7 +457,6 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 	left := unprocessedKeys(out.UnprocessedItems)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, c)
 	for _, used := range out.ConsumedCapacity {
 		s.units += aws.ToFloat64(used.CapacityUnits)
 	}
@@ -399,35 +466,40 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 			back = append(back, r)
 			continue
 		}
-		s.onWire--
-		s.forget(r)
-		s.settle(r)
-		s.written += int(r.lines)
-		t := &s.tables[tableOf(r)]
-		t.accepted++
-		t.failures, t.refusedAlone = 0, 0
-		t.blockedUntil = time.Time{}
+		s.confirmed(r)
 	}
+	delete(s.calls, c) // only now: a panic in Kept leaves it in hand
 	s.putBack(back)
-	switch {
-	case len(back) == len(c.batch):
+	if len(back) == len(c.batch) {
 		s.health.failure(s.cfg.Now(), false)
-	case len(back) > 0:
-		s.health.success(took)
-		s.health.failures = 1 // asks for a short pause
-	default:
+	} else {
 		s.health.success(took)
 	}
+	s.answered(took, len(back) == 0)
 	for t := range s.tables {
 		if s.tables[t].failures == 0 && s.tables[t].accepted > 0 {
 			s.cfg.Report.Recover("table "+s.tables[t].name, "writing to table "+s.tables[t].name+" works again")
 		}
 	}
-	if len(back) < len(c.batch) {
+	if len(back) == 0 && !s.congestion.on {
 		s.cfg.Report.Recover("dynamodb", "writing to DynamoDB works again")
+	}
+	if len(back) < len(c.batch) {
 		s.sayLosses()
 	}
 	s.notify()
+}
+
+// confirmed settles a record that DynamoDB has stored. mu must be held.
+func (s *Store) confirmed(r *Record) {
+	s.onWire--
+	s.forget(r)
+	s.settle(r)
+	s.written += int(r.lines)
+	t := &s.tables[tableOf(r)]
+	t.accepted++
+	t.failures, t.refusedAlone = 0, 0
+	t.blockedUntil = time.Time{}
 }
 
 type itemKey struct{ date, stampMod string }
@@ -457,93 +529,4 @@ func unprocessedKeys(tables map[string][]types.WriteRequest) itemKeys {
 		}
 	}
 	return keys
-}
-
-// An adviser says what to do, given the table's name or ARN.
-type adviser func(table string) string
-
-func advise(text string) adviser { return func(string) string { return text } }
-
-const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), AWS_ENDPOINT_URL and HTTPS_PROXY"
-
-// classify says what an error means, in words without anybody's data, and
-// what to do about it.
-func classify(err error) (outcome, string, adviser) {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		if result, advice, ok := classifyCode(api.ErrorCode()); ok {
-			return result, api.ErrorCode(), advice
-		}
-	}
-	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) {
-		switch status := resp.HTTPStatusCode(); {
-		case status == 413:
-			return itemFault, "HTTP 413", advise("")
-		case status >= 200 && status < 300:
-			return again, "the answer is none of DynamoDB's", advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")
-		case status != 0:
-			return again, fmt.Sprintf("HTTP %d", status), advise("")
-		}
-	}
-	var roots x509.SystemRootsError
-	var unknown x509.UnknownAuthorityError
-	switch {
-	case errors.Is(err, errNoCredentials):
-		return tableFault, "no credentials", advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
-	case errors.As(err, &roots), errors.As(err, &unknown):
-		return again, "the server's certificate cannot be verified",
-			advise("the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return again, "no answer in time", advise(checkRoute)
-	case strings.Contains(err.Error(), "invalid input region"):
-		return again, "AWS_REGION is no region", advise("set AWS_REGION to a region such as eu-central-1")
-	}
-	return again, "no connection: " + networkError(err), advise(checkRoute)
-}
-
-// networkError is the innermost cause in short, which names addresses at the
-// most.
-func networkError(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if op, ok := err.(*net.OpError); ok && op.Addr != nil {
-			return cut(fmt.Sprintf("%s %s: %v", op.Op, op.Addr, op.Err), 160) // without our own port
-		}
-		if inner == nil {
-			return cut(err.Error(), 160)
-		}
-		err = inner
-	}
-}
-
-// policyLine is the statement that the function's role needs.
-func policyLine(table string) string {
-	if !strings.HasPrefix(table, "arn:") {
-		table = "arn:aws:dynamodb:*:*:table/" + table
-	}
-	return `allow the function's role: {"Effect":"Allow","Action":"dynamodb:BatchWriteItem","Resource":"` + table + `"}`
-}
-
-func classifyCode(code string) (result outcome, advice adviser, ok bool) {
-	switch code {
-	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
-		return itemFault, advise(""), true
-	case "ResourceNotFoundException":
-		return tableFault, func(table string) string {
-			return "create the table " + table + " with partition key date (String) and sort key stamp_mod (String), or set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE"
-		}, true
-	case "AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation":
-		return tableFault, policyLine, true
-	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId", "IncompleteSignature",
-		"IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "SignatureDoesNotMatch":
-		return tableFault, advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be those of its role"), true
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling",
-		"TooManyRequestsException", "LimitExceededException":
-		return again, advise("raise the table's throughput, or log less"), true
-	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "InternalServerError", "ServiceUnavailable",
-		"InternalFailure", "TransactionInProgressException":
-		return again, advise(""), true
-	}
-	return again, advise(""), false
 }

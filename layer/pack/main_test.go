@@ -152,3 +152,23 @@ func readFile(t *testing.T, path string) []byte {
 	}
 	return content
 }
+
+// The demo and `make bench` run what the layer is.
+func TestOthersBuildAsTheLayerIsBuilt(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bench, err := os.ReadFile("../../internal/sandbox/bench/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range seldom {
+		if !strings.Contains(string(bench), `"`+pkg+`"`) {
+			t.Errorf("make bench does not build %s as the layer does", pkg)
+		}
+		if !strings.Contains(string(makefile), strings.TrimPrefix(pkg, "github.com/logtable/logtable/internal/")) {
+			t.Errorf("make build does not build %s as the layer does", pkg)
+		}
+	}
+}

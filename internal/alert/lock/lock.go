@@ -13,7 +13,14 @@
 //	last     and the last
 //
 // The function's own item, whose hash is the word all, has opened, when its
-// window began, and slots, how many alerts have been sent in it.
+// window began, and slots, how many messages have been published in it, or one
+// and more too many once somebody found too few left. Its held, first and last
+// are of all groups that have no item of their own.
+//
+// What is more than alert.Skew ahead of the reader's clock is not believed: one
+// environment whose clock is wrong would mute all others until then. It cannot be
+// known whose clock that is; each environment's own memory keeps the one that is
+// wrong to one message of a group in a window, too.
 package lock
 
 import (
@@ -22,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -30,6 +38,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 const (
@@ -39,6 +48,8 @@ const (
 	// keep is how long an item outlives its last change, beyond the window: for
 	// so long the next message can say what was held back.
 	keep = 30 * 24 * time.Hour
+	// openTries is how often a window is looked for that others open meanwhile.
+	openTries = 3
 )
 
 // A Client is what Table needs of *dynamodb.Client.
@@ -53,7 +64,7 @@ type Table struct {
 	Function string
 	Holder   string        // this environment, as no other; "" is made up with the first use
 	Window   time.Duration // at least a second
-	Max      int           // alerts of the function a window
+	Max      int           // publishes of the function a window
 	Now      func() time.Time
 	// Refresh is called when DynamoDB says that the credentials have expired.
 	Refresh func()
@@ -66,10 +77,13 @@ var _ alert.Lock = (*Table)(nil)
 func (t *Table) Acquire(ctx context.Context, group string) (alert.Answer, error) {
 	now := t.Now()
 	u := t.update(group, "SET #lease = :lease, #holder = :me, #expiry = :expiry")
-	u.condition = "(attribute_not_exists(#sent) OR #sent <= :over) AND (attribute_not_exists(#lease) OR #lease <= :now OR #holder = :me)"
+	u.condition = "(attribute_not_exists(#sent) OR #sent <= :over OR #sent > :ahead) AND " +
+		"(attribute_not_exists(#lease) OR #lease <= :now OR #lease > :far OR #holder = :me)"
 	u.number(":lease", ms(now.Add(alert.Lease)))
 	u.number(":now", ms(now))
 	u.number(":over", ms(now.Add(-t.Window)))
+	u.number(":ahead", ms(now.Add(alert.Skew)))
+	u.number(":far", ms(now.Add(alert.Lease+alert.Skew)))
 	u.text(":me", t.Holder)
 	item, passed, err := u.do(ctx)
 	if err != nil {
@@ -80,61 +94,89 @@ func (t *Table) Acquire(ctx context.Context, group string) (alert.Answer, error)
 	switch {
 	case passed:
 		answer.Verdict = alert.Granted
-	case sent > ms(now.Add(-t.Window)):
+	case t.current(sent, now):
 		answer.Verdict, answer.Until = alert.Sent, time.UnixMilli(sent).Add(t.Window)
 	default:
-		// A lease that another's clock has put far ahead counts as one from now.
+		// A lease that another's clock has put ahead counts as one from now.
 		answer.Verdict, answer.Until = alert.Leased, earlier(time.UnixMilli(item.number("lease")), now.Add(alert.Lease))
 	}
 	return answer, nil
 }
 
-// Slot takes one of the function's places in this window. Which environment says
-// that there are no more is decided by taking one place too many.
-func (t *Table) Slot(ctx context.Context) (alert.Answer, error) {
-	for range 3 {
+// current reports whether the window is that begins at a time, in epoch
+// milliseconds.
+func (t *Table) current(began int64, now time.Time) bool {
+	return began > ms(now.Add(-t.Window)) && began <= ms(now.Add(alert.Skew))
+}
+
+// Places takes up to n of the function's places in this window, by one call.
+// Which environment says that there are no more is decided by taking more than
+// there are.
+func (t *Table) Places(ctx context.Context, n int) (alert.Answer, error) {
+	for range openTries {
 		now := t.Now()
-		take := t.update(all, "SET #slots = #slots + :one, #expiry = :expiry")
-		take.condition = "#opened > :over AND #slots <= :most"
-		take.number(":one", 1)
+		take := t.update(all, "SET #slots = #slots + :n, #expiry = :expiry")
+		take.condition = "#opened > :over AND #opened <= :ahead AND #slots <= :most"
+		take.number(":n", int64(n))
 		take.number(":most", int64(t.Max))
 		take.number(":over", ms(now.Add(-t.Window)))
+		take.number(":ahead", ms(now.Add(alert.Skew)))
 		take.returns = types.ReturnValueAllNew
 		item, passed, err := take.do(ctx)
 		if err != nil {
 			return alert.Answer{}, err
 		}
-		if !passed && item.number("opened") <= ms(now.Add(-t.Window)) {
-			// The window is over, or there was none. Somebody else may open the
-			// next one first.
-			opened, err := t.open(ctx, now)
-			if err != nil || opened {
-				return alert.Answer{}, err
-			}
-			continue
-		}
-		opened := item.number("opened")
-		answer := alert.Answer{Until: time.UnixMilli(opened).Add(t.Window), Window: strconv.FormatInt(opened, 10)}
+		opened, taken := item.number("opened"), item.number("slots")
 		switch {
-		case !passed:
-			answer.Verdict = alert.Full
-		case item.number("slots") > int64(t.Max):
-			answer.Verdict = alert.Last
+		case passed:
+			return t.granted(opened, taken-int64(n), n), nil
+		case t.current(opened, now):
+			return t.granted(opened, int64(t.Max)+1, n), nil
 		}
-		return answer, nil
+		// The window is over, or there was none. Somebody else may open the next
+		// one first.
+		held, passed, err := t.open(ctx, now, n)
+		if err != nil {
+			return alert.Answer{}, err
+		}
+		if passed {
+			answer := t.granted(ms(now), 0, n)
+			answer.Held = held
+			return answer, nil
+		}
 	}
 	return alert.Answer{}, errors.New("the clocks of this function's environments disagree by more than a window")
 }
 
-// open begins the function's next window with one place taken.
-func (t *Table) open(ctx context.Context, now time.Time) (opened bool, err error) {
-	u := t.update(all, "SET #opened = :now, #slots = :one, #expiry = :expiry")
-	u.condition = "attribute_not_exists(#opened) OR #opened <= :over"
+// granted is the answer to who wanted n places where so many were taken before.
+func (t *Table) granted(opened, before int64, n int) alert.Answer {
+	left := int64(t.Max) - before
+	answer := alert.Answer{
+		Until: time.UnixMilli(opened).Add(t.Window), Window: strconv.FormatInt(opened, 10),
+		Places: int(max(0, min(left, int64(n)))),
+	}
+	switch {
+	case left < 0:
+		answer.Verdict = alert.Full
+	case left < int64(n):
+		answer.Verdict = alert.Last
+	default:
+		answer.Verdict = alert.Granted
+	}
+	return answer
+}
+
+// open begins the function's next window with n places taken. held is what all
+// groups without an item of their own held back before.
+func (t *Table) open(ctx context.Context, now time.Time, n int) (held alert.Held, opened bool, err error) {
+	u := t.update(all, "SET #opened = :now, #slots = :n, #expiry = :expiry REMOVE #held, #first, #last")
+	u.condition = "attribute_not_exists(#opened) OR #opened <= :over OR #opened > :ahead"
 	u.number(":now", ms(now))
-	u.number(":one", 1)
+	u.number(":n", int64(n))
 	u.number(":over", ms(now.Add(-t.Window)))
-	_, opened, err = u.do(ctx)
-	return opened, err
+	u.number(":ahead", ms(now.Add(alert.Skew)))
+	old, opened, err := u.do(ctx)
+	return old.held(), opened, err
 }
 
 // Sent ends the lease: no alert of the group is sent in the window that begins
@@ -159,8 +201,12 @@ func (t *Table) Release(ctx context.Context, group string) error {
 	return err
 }
 
-// Count adds what this environment held back.
+// Count adds what this environment held back, to the function's own item for
+// alert.Others.
 func (t *Table) Count(ctx context.Context, group string, held alert.Held) error {
+	if group == alert.Others {
+		group = all
+	}
 	u := t.update(group, "SET #first = if_not_exists(#first, :first), #last = :last, #expiry = :expiry ADD #held :count")
 	u.number(":first", ms(held.First))
 	u.number(":last", ms(held.Last))
@@ -213,7 +259,7 @@ func (u *update) do(ctx context.Context) (it item, passed bool, err error) {
 	in := &dynamodb.UpdateItemInput{
 		TableName: &u.table.Name,
 		Key: map[string]types.AttributeValue{
-			"date":      &types.AttributeValueMemberS{Value: "alert#" + u.table.Function + "#" + u.group},
+			"date":      &types.AttributeValueMemberS{Value: u.table.key(u.group)},
 			"stamp_mod": &types.AttributeValueMemberS{Value: sortKey},
 		},
 		UpdateExpression:                    &u.expression,
@@ -258,18 +304,16 @@ func mentions(expression, name string) bool {
 
 // explain turns an error into words without anybody's data.
 func (t *Table) explain(err error) error {
+	var unsigned *awsenv.CredentialsError
+	if errors.As(err, &unsigned) { // before all else: its cause is not DynamoDB's
+		return fmt.Errorf("%w: %s", unsigned, unsigned.Advice)
+	}
 	var api smithy.APIError
+	if errors.As(err, &api) && awsenv.Code(api.ErrorCode()) != "" {
+		return t.explainCode(awsenv.Code(api.ErrorCode()), api.ErrorMessage())
+	}
 	var resp *awshttp.ResponseError
 	switch {
-	case errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied"):
-		return fmt.Errorf("%s: allow the function's role dynamodb:UpdateItem on table %s", api.ErrorCode(), t.Name)
-	case errors.As(err, &api) && throttling(api.ErrorCode()):
-		return fmt.Errorf("%w (%s)", alert.ErrBusy, api.ErrorCode())
-	case errors.As(err, &api):
-		if t.Refresh != nil && api.ErrorCode() == "ExpiredTokenException" {
-			t.Refresh()
-		}
-		return errors.New(api.ErrorCode())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errors.New("no answer in time")
 	case errors.As(err, &resp) && resp.HTTPStatusCode() != 0:
@@ -278,14 +322,44 @@ func (t *Table) explain(err error) error {
 	return errors.New("no connection")
 }
 
-// throttling reports whether DynamoDB has too much to do. All environments of a
-// function write to one item here, and a partition takes 1,000 units a second.
-func throttling(code string) bool {
-	switch code {
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling", "TooManyRequestsException":
-		return true
+// statement is what the function's role needs: the items of this function, and
+// of no other. The table's ARN is the one that AWS names, if it does.
+func (t *Table) statement(arn string) string {
+	switch {
+	case arn != "":
+	case strings.HasPrefix(t.Name, "arn:"):
+		arn = t.Name
+	default:
+		arn = "arn:aws:dynamodb:*:*:table/" + t.Name
 	}
-	return false
+	return `{"Effect":"Allow","Action":"dynamodb:UpdateItem","Resource":"` + arn +
+		`","Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"` + t.key("*") + `"}}}`
+}
+
+// key is the partition key of a group's item.
+func (t *Table) key(group string) string { return "alert#" + t.Function + "#" + group }
+
+func (t *Table) explainCode(code, message string) error {
+	switch {
+	case awsenv.Denied(code):
+		d, ok := awsenv.ParseDenial(message)
+		switch {
+		case ok && d.OfRole() && d.Action == "dynamodb:UpdateItem":
+			return fmt.Errorf("%s: %s: allow the function's role: %s", code, d, t.statement(d.Resource))
+		case ok:
+			return fmt.Errorf("%s: %s: %s", code, d, d.Advice())
+		}
+		return fmt.Errorf("%s: allow the function's role: %s", code, t.statement(""))
+	case awsenv.Throttled(code):
+		// All environments of a function write to one item here, and a partition
+		// takes 1,000 units a second.
+		return fmt.Errorf("%w (%s)", alert.ErrBusy, code)
+	case awsenv.ClockOff(code, message):
+		return fmt.Errorf("%s: %s", code, awsenv.ClockAdvice)
+	case awsenv.Expired(code) && t.Refresh != nil:
+		t.Refresh()
+	}
+	return errors.New(code)
 }
 
 // An item is what DynamoDB has.

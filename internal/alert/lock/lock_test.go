@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/alert/lock"
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
@@ -132,6 +134,10 @@ func TestAThousandEnvironmentsSendOneMessage(t *testing.T) {
 		t.Fatalf("%d messages in the window", n)
 	}
 	f.pass(5 * time.Minute)
+	for _, s := range senders { // an invocation that prints nothing: time to count
+		s.Start()
+		s.Flush(t.Context())
+	}
 	all()
 	if n := f.sent(); n != 2 {
 		t.Fatalf("%d messages in two windows", n)
@@ -168,8 +174,9 @@ func TestAStormThrottlesTheLock(t *testing.T) {
 	}
 	f.table.OnRequest(nil)
 	f.pass(10 * time.Second)
-	for _, s := range senders {
+	for _, s := range senders { // the next invocation: who has sent it says so
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		s.Start()
 		s.Flush(ctx)
 		cancel()
 	}
@@ -196,7 +203,9 @@ func without(ctx context.Context) context.Context { return context.WithoutCancel
 func (p *patient) Acquire(ctx context.Context, g string) (alert.Answer, error) {
 	return p.Table.Acquire(without(ctx), g)
 }
-func (p *patient) Slot(ctx context.Context) (alert.Answer, error) { return p.Table.Slot(without(ctx)) }
+func (p *patient) Places(ctx context.Context, n int) (alert.Answer, error) {
+	return p.Table.Places(without(ctx), n)
+}
 func (p *patient) Sent(ctx context.Context, g string, h alert.Held) error {
 	return p.Table.Sent(without(ctx), g, h)
 }
@@ -210,6 +219,7 @@ func TestTheShareIsTheFunctions(t *testing.T) {
 	for i := range 6 {
 		s := f.environment(&patient{f.lock(fmt.Sprint("e", i))})
 		f.fail(s, fmt.Sprint(i))
+		s.Close(t.Context()) // which counts what was held back
 	}
 	var subjects []string
 	for _, m := range f.messages {
@@ -312,6 +322,45 @@ func TestTheTableIsDown(t *testing.T) {
 	}
 	if len(f.issues) != 3 || !strings.Contains(f.issues[0], "dynamodb:UpdateItem") {
 		t.Errorf("%q", f.issues)
+	}
+}
+
+// The lock's errors name what is at fault, and quote nothing else.
+func TestWhatTheLockSaysOfErrors(t *testing.T) {
+	f := newFleet(t)
+	for _, c := range []struct {
+		fault table.FaultFunc
+		says  string
+	}{
+		{table.AccessDenied(), `"Action":"dynamodb:UpdateItem"`},
+		{table.EndpointDenied(), "change the VPC endpoint policy that denies dynamodb:UpdateItem"},
+		{table.KeyDenied(), "allow the function's role to use the key"},
+		{table.Refused("AccessDeniedException", "no"), `AccessDeniedException: allow the function's role: ` +
+			`{"Effect":"Allow","Action":"dynamodb:UpdateItem","Resource":"arn:aws:dynamodb:*:*:table/logtable-info"`},
+		{table.SignatureExpired(), "compare the clock"},
+		{table.WrongKey(), "InvalidSignatureException"},
+		{table.Refused("Odd code\n", "x"), "Odd?code"},
+		{table.Throttle(1, 1), "ThrottlingException"},
+	} {
+		f.table.OnRequest(c.fault)
+		_, err := f.lock("e").Acquire(t.Context(), "group")
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "assumed-role") {
+			t.Errorf("%v, want %s", err, c.says)
+		}
+	}
+}
+
+func TestTheLockWithoutCredentials(t *testing.T) {
+	f := newFleet(t)
+	l := f.lock("e")
+	l.Client = f.table.Client(func(o *dynamodb.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely"}
+		})
+	})
+	if _, err := l.Acquire(t.Context(), "group"); err == nil || err.Error() != "cannot get credentials: the "+
+		"endpoint answered HTTP 403: ask it nicely" {
+		t.Error(err)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 const (
@@ -61,7 +62,7 @@ var _ alert.Channel = (*Channel)(nil)
 // Endpoint reads the endpoint for SNS in the order that AWS documents for its
 // SDKs: AWS_ENDPOINT_URL_SNS, else AWS_ENDPOINT_URL, unless
 // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true; "" for AWS's own. warn is called
-// for one that is no URL.
+// for one that is not a URL.
 func Endpoint(getenv func(string) string, warn func(message, advice string)) string {
 	if strings.EqualFold(strings.TrimSpace(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")), "true") {
 		return ""
@@ -75,14 +76,15 @@ func Endpoint(getenv func(string) string, warn func(message, advice string)) str
 		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
 			return v
 		}
-		warn(name+" is no URL; using SNS's regional endpoint", "write "+name+" as https://host:port or remove it")
+		warn(name+" is not a URL; using SNS's regional endpoint", "write "+name+" as https://host:port or remove it")
 	}
 	return ""
 }
 
-// Fits reports whether a message is within SNS's 256 KB.
+// Fits reports whether a message is within SNS's 256 KB. The subject is counted
+// with it, which leaves nothing to doubt.
 func (c *Channel) Fits(m alert.Message) bool {
-	n := len(Body(m))
+	n := len(Body(m)) + len(m.Subject)
 	for _, a := range attributes(m) {
 		n += len(a.name) + len("String") + len(a.value)
 	}
@@ -96,7 +98,7 @@ func (c *Channel) Publish(ctx context.Context, m alert.Message) error {
 	endpoint := c.endpoint(m.Topic)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form))
 	if err != nil {
-		return &alert.Refusal{Why: "the endpoint is no URL", Advice: "correct AWS_ENDPOINT_URL_SNS or AWS_ENDPOINT_URL"}
+		return &alert.Refusal{Why: "the endpoint is not a URL", Advice: "correct AWS_ENDPOINT_URL_SNS or AWS_ENDPOINT_URL"}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	if err := c.sign(ctx, req, form, m.Topic.Region); err != nil {
@@ -158,7 +160,11 @@ func suffixes(partition string) (ipv4, dual string) {
 
 func (c *Channel) sign(ctx context.Context, req *http.Request, body, region string) error {
 	credentials, err := c.Credentials.Retrieve(ctx)
-	if err != nil {
+	var unsigned *awsenv.CredentialsError
+	switch {
+	case errors.As(err, &unsigned):
+		return fmt.Errorf("%w: %s", unsigned, unsigned.Advice)
+	case err != nil:
 		return errors.New("no credentials")
 	}
 	if c.signer == nil {
@@ -240,60 +246,72 @@ func clean(s string) string {
 
 // judge says what an answer means.
 func (c *Channel) judge(status int, answer string, t alert.Topic) error {
-	code := element(answer, "Code")
+	code := awsenv.Code(element(answer, "Code", maxWord))
 	switch {
-	case status == http.StatusOK && element(answer, "MessageId") != "":
+	case status == http.StatusOK && element(answer, "MessageId", maxWord) != "":
 		return nil
 	case status < 400 || code == "" && status < 500:
-		return errors.New("the answer is none of SNS's: check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
+		return errors.New("the answer is not one of SNS's: check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
 	case code == "":
 		return fmt.Errorf("HTTP %d", status)
 	}
-	if expired(code) && c.Refresh != nil {
+	message := element(answer, "Message", maxErrorMessage)
+	if awsenv.Expired(code) && c.Refresh != nil {
 		c.Refresh()
 	}
-	if status >= 500 || status == http.StatusTooManyRequests || passing(code) {
+	switch {
+	case awsenv.ClockOff(code, message):
+		return fmt.Errorf("%s: %s", code, awsenv.ClockAdvice)
+	case status >= 500, status == http.StatusTooManyRequests,
+		awsenv.Throttled(code), awsenv.Broken(code), awsenv.Expired(code):
 		return errors.New(code)
 	}
-	return &alert.Refusal{Why: code, Advice: advice(code, t)}
+	return refusal(code, message, t)
 }
 
-// passing reports whether the failure is one that passes.
-func passing(code string) bool {
-	switch code {
-	case "Throttled", "Throttling", "ThrottlingException", "RequestLimitExceeded", "KMSThrottling",
-		"ConcurrentAccess", "InternalError", "InternalFailure", "ServiceUnavailable":
-		return true
+// refusal is the error for what SNS will refuse again.
+func refusal(code, message string, t alert.Topic) *alert.Refusal {
+	r := &alert.Refusal{Why: code}
+	d, ok := awsenv.ParseDenial(message)
+	usual := d.OfRole() && strings.EqualFold(d.Action, "sns:Publish") // of which advice knows more
+	if ok && awsenv.Denied(code) && !usual {
+		r.Why, r.Advice = code+": "+d.String(), d.Advice()
+		return r
 	}
-	return expired(code)
+	r.Advice = advice(code, t)
+	return r
 }
 
-func expired(code string) bool {
-	return code == "ExpiredToken" || code == "ExpiredTokenException" || code == "RequestExpired"
-}
-
-// advice says what to do about a refusal.
+// advice says what to do about a refusal of which only the code is known.
 func advice(code string, t alert.Topic) string {
-	switch code {
-	case "AuthorizationError", "AccessDenied", "AccessDeniedException":
-		return `allow the function's role {"Effect":"Allow","Action":"sns:Publish","Resource":"` + t.ARN +
-			`"}; a topic of another account must allow it in its own policy, too`
-	case "NotFound", "ResourceNotFound":
+	switch {
+	case code == "NotFound", code == "ResourceNotFound":
 		return "there is no such topic: check the ARN, its region and its account"
-	case "KMSAccessDenied", "KMSNotFound", "KMSDisabled", "KMSInvalidState", "KMSOptInRequired":
+	case awsenv.OfKey(code):
 		return "the topic is encrypted: allow the function's role kms:GenerateDataKey* and kms:Decrypt on its key"
-	case "InvalidClientTokenId", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthenticationToken", "UnrecognizedClientException":
+	case awsenv.Denied(code):
+		return `allow the function's role ` + awsenv.Denial{Action: "sns:Publish", Resource: t.ARN}.Statement() +
+			`; a topic of another account must allow it in its own policy, too`
+	case awsenv.BadSignature(code):
 		return "check the credentials in the function's environment"
+	case awsenv.NotEnabled(code):
+		return "the account may not use SNS in this region yet: complete the account's sign-up, and enable the region for it"
 	}
 	return ""
 }
 
-// element is the text of the first XML element of that name. Codes and IDs have
-// no characters that XML would escape.
-func element(xml, name string) string {
+const (
+	maxWord         = 200  // of a code or an ID, in bytes
+	maxErrorMessage = 4096 // of an error's message
+)
+
+// element is the text of the first XML element of that name, "" if it is longer
+// than most, in bytes. What is looked for in it has no characters that XML would
+// escape.
+func element(xml, name string, most int) string {
 	_, rest, found := strings.Cut(xml, "<"+name+">")
 	value, _, closed := strings.Cut(rest, "</"+name+">")
-	if !found || !closed || len(value) > 200 {
+	if !found || !closed || len(value) > most {
 		return ""
 	}
 	return strings.TrimSpace(value)

@@ -3,7 +3,9 @@ package sns_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/alert/sns"
+	"github.com/logtable/logtable/internal/awsenv"
 	sandbox "github.com/logtable/logtable/internal/sandbox/sns"
 )
 
@@ -103,6 +106,25 @@ func TestTheLimitIsSNSs(t *testing.T) {
 	}
 }
 
+func denied(what string) sandbox.Fault {
+	return sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "AuthorizationError",
+		Message: "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: " + what}}
+}
+
+// Without credentials nothing is sent, and SNS is not blamed.
+func TestNoCredentials(t *testing.T) {
+	s, c := start(t)
+	s.OnRequest(func(string, int, url.Values) sandbox.Fault { t.Error("a request"); return sandbox.Fault{} })
+	c.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, fmt.Errorf("get: %w", &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403",
+			Advice: "ask it nicely"})
+	})
+	err := c.Publish(t.Context(), message(t))
+	if err == nil || err.Error() != "cannot get credentials: the endpoint answered HTTP 403: ask it nicely" {
+		t.Error(err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fault   sandbox.Fault
@@ -118,6 +140,20 @@ func TestFailures(t *testing.T) {
 		"reset":      {sandbox.Fault{ResetBefore: true}, false, "no connection"},
 		"lost":       {sandbox.Fault{ResetAfter: true}, false, "no connection"},
 		"encryption": {sandbox.Fault{Err: &sandbox.Error{Code: "KMSAccessDenied", Message: "x"}}, true, "kms:"},
+		"its key": {denied("kms:GenerateDataKey on resource: arn:aws:kms:eu-central-1:1:key/k because no " +
+			"identity-based policy allows it"), true,
+			`"Action":"kms:GenerateDataKey","Resource":"arn:aws:kms:eu-central-1:1:key/k"`},
+		"endpoint": {denied("SNS:Publish on resource: " + strings.Repeat("x", 600) + " with an explicit deny in a " +
+			"VPC endpoint policy"), true, "change the VPC endpoint policy"},
+		"too long": {denied("SNS:Publish on resource: " + strings.Repeat("x", 5000) + " with an explicit deny in a " +
+			"VPC endpoint policy"), true, `"Action":"sns:Publish"`},
+		"clock": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "SignatureDoesNotMatch",
+			Message: "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z (20261122T102500Z - 5 " +
+				"min.)"}}, false, "clock"},
+		"wrong key": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "SignatureDoesNotMatch",
+			Message: "The request signature we calculated does not match"}}, true, "check the credentials"},
+		"no service": {sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "OptInRequired", Message: "x"}}, true,
+			"enable the region"},
 	} {
 		s, c := start(t)
 		refreshed := false

@@ -131,9 +131,16 @@ func contenders(ctx context.Context, dir string) (all []contender, notes []strin
 	return append(all, contender{name: "logtable " + name, binary: binary, stores: true}), notes, nil
 }
 
-// build builds a package as the layer is built.
+// build builds a package as the layer is built: see layer/pack.
 func build(ctx context.Context, dir, pkg, binary string) error {
-	return command(ctx, dir, []string{"CGO_ENABLED=0"}, "go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", binary, pkg)
+	args := []string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", binary}
+	for _, seldom := range []string{
+		"github.com/aws/aws-sdk-go-v2/service/dynamodb/...", "github.com/logtable/logtable/internal/alert/...",
+		"github.com/logtable/logtable/internal/awsenv", "github.com/logtable/logtable/internal/config",
+	} {
+		args = append(args, "-gcflags", seldom+"=-l")
+	}
+	return command(ctx, dir, []string{"CGO_ENABLED=0"}, "go", append(args, pkg)...)
 }
 
 func command(ctx context.Context, dir string, env []string, name string, args ...string) error {

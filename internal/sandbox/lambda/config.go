@@ -119,7 +119,9 @@ type Hooks struct {
 	// platform's place; a nil Answer lets the call through. An answered call
 	// changes no state: an event that next would have delivered waits for
 	// the following call.
-	Register, Next, Subscribe func(Call) *Answer
+	// Credentials does so for the questions to the credentials endpoint, of
+	// both processes (see Config.CredentialsLife), whatever token they bring.
+	Register, Next, Subscribe, Credentials func(Call) *Answer
 
 	// Deadline can change the deadlineMs of an event ("INVOKE" or
 	// "SHUTDOWN"); the platform itself keeps to the true one.
@@ -156,8 +158,11 @@ type Answer struct {
 	Status    int
 	ErrorType string // with Message, the JSON body Lambda sends with an error
 	Message   string
-	// Reset ends the connection with a TCP reset instead of an answer.
-	Reset bool
+	// Body replaces that JSON body.
+	Body string
+	// Reset ends the connection with a TCP reset instead of an answer, Hang
+	// leaves it open without one until the caller gives up.
+	Reset, Hang bool
 }
 
 // Answers gives a to the first n calls and lets the others through.

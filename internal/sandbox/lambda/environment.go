@@ -202,6 +202,13 @@ func (e *Environment) setInstance(in *instance) {
 // The first Invoke after a reset starts function and extension again, within
 // the function's time-out. A managed instance is not reset but gone.
 func (e *Environment) Invoke(ctx context.Context, payload []byte) (Result, error) {
+	return e.InvokeAgain(ctx, "", payload)
+}
+
+// InvokeAgain is Invoke under the request ID of an earlier invocation: Lambda
+// repeats an asynchronous invocation that failed, up to twice. With "" the ID
+// is a new one.
+func (e *Environment) InvokeAgain(ctx context.Context, requestID string, payload []byte) (Result, error) {
 	if err := e.enter(ctx); err != nil {
 		return Result{}, fmt.Errorf("cannot invoke: %w", err)
 	}
@@ -210,7 +217,7 @@ func (e *Environment) Invoke(ctx context.Context, payload []byte) (Result, error
 	if e.cfg.managed() {
 		invoke = e.invokeManaged
 	}
-	r, err := invoke(ctx, payload)
+	r, err := invoke(ctx, requestID, payload)
 	if err != nil {
 		return r, fmt.Errorf("cannot invoke: %w", err)
 	}

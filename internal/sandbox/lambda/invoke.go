@@ -20,8 +20,8 @@ type run struct {
 
 // invoke runs an invocation to its end, extensions included. A fault of the
 // function or the extension is a result, not an error.
-func (e *Environment) invoke(ctx context.Context, payload []byte) (Result, error) {
-	r := &run{env: e, inv: e.newInvocation(payload)}
+func (e *Environment) invoke(ctx context.Context, id string, payload []byte) (Result, error) {
+	r := &run{env: e, inv: e.newInvocation(id, payload)}
 	r.result.RequestID = r.inv.id
 	limit, cancel := context.WithDeadline(ctx, r.inv.deadline)
 	defer cancel()
@@ -44,10 +44,15 @@ func (e *Environment) invoke(ctx context.Context, payload []byte) (Result, error
 	return r.conclude(ctx, fail)
 }
 
-func (e *Environment) newInvocation(payload []byte) *invocation {
+// newInvocation makes an invocation, with a request ID of its own unless one
+// is given.
+func (e *Environment) newInvocation(id string, payload []byte) *invocation {
 	now := time.Now()
+	if id == "" {
+		id = newUUID()
+	}
 	return &invocation{
-		id: newUUID(), payload: payload, startedAt: now, deadline: now.Add(e.cfg.Timeout),
+		id: id, payload: payload, startedAt: now, deadline: now.Add(e.cfg.Timeout),
 		tracing: newTracing(now),
 	}
 }

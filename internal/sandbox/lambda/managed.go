@@ -79,12 +79,12 @@ func (in *instance) invocation(id string) *invocation {
 }
 
 // invokeManaged runs one of several invocations to its report.
-func (e *Environment) invokeManaged(ctx context.Context, payload []byte) (Result, error) {
+func (e *Environment) invokeManaged(ctx context.Context, id string, payload []byte) (Result, error) {
 	in := e.currentInstance()
 	if in == nil {
 		return Result{}, ErrClosed
 	}
-	inv := e.newInvocation(payload)
+	inv := e.newInvocation(id, payload)
 	r := &run{env: e, in: in, inv: inv, result: Result{RequestID: inv.id}}
 	r.result.Init = e.takeInit()
 	in.relay.opened(1)

@@ -66,8 +66,14 @@ func (in *instance) hook(c *call, kind string, f func(Call) *Answer) (answer, bo
 		return answer{}, false
 	}
 	c.hooked = true
-	if a.Reset {
+	switch {
+	case a.Hang:
+		<-c.Context().Done()
+		return answer{gone: true}, true
+	case a.Reset:
 		return answer{reset: true}, true
+	case a.Body != "":
+		return answer{status: a.Status, body: []byte(a.Body)}, true
 	}
 	return errorAnswer(a.Status, a.ErrorType, a.Message), true
 }

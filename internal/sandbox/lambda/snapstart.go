@@ -81,6 +81,9 @@ func (in *instance) restore() {
 
 // credentials answers who has the token; the others are not told what is here.
 func (in *instance) credentials(c *call) answer {
+	if a, hooked := in.hook(c, "credentials asked for", in.env.cfg.Hooks.Credentials); hooked {
+		return a
+	}
 	if subtle.ConstantTimeCompare([]byte(c.Header.Get("Authorization")), []byte(in.token)) != 1 {
 		return in.refuse(c, http.StatusNotFound, "NotFound", "wrong token for credentials")
 	}

@@ -13,8 +13,9 @@
 // DynamoDB Local.
 //
 // Where it is kinder than AWS: a table is ACTIVE at once, reads are always
-// consistent, a signature must be there but is not computed, and nothing
-// throttles or expires by itself (see LimitWrites and SweepTTL).
+// consistent, a signature must be there but is not computed, everybody may do
+// everything (see Authorize), and nothing throttles or expires by itself (see
+// LimitWrites and SweepTTL).
 //
 // What goes wrong in production can be made to go wrong here: OnRequest takes
 // faults request by request, Refuse and Hang are outages. Stats and Records

@@ -79,13 +79,50 @@ func Latency(d time.Duration) FaultFunc { return Always(Fault{Delay: d}) }
 // action.
 func AccessDenied() FaultFunc {
 	return func(op string, _ int, _ []byte) Fault {
-		return Fault{Err: &Error{Code: codeAccessDenied, Message: "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: dynamodb:" + op + " on resource: arn:aws:dynamodb:us-east-1:000000000000:table/* because no identity-based policy allows the dynamodb:" + op + " action"}}
+		return Fault{Err: denied(op, arnPrefix+"*")}
 	}
 }
 
 // ExpiredToken refuses every request as when the credentials have run out.
 func ExpiredToken() FaultFunc {
 	return Always(Fault{Err: &Error{Code: codeExpiredToken, Message: "The security token included in the request is expired"}})
+}
+
+// SignatureExpired refuses every request as one that was signed long before it
+// arrived, as after a freeze, or by a clock that is slow.
+func SignatureExpired() FaultFunc {
+	return Refused(codeBadSignature, "Signature expired: 20261122T101500Z is now earlier than 20261122T102000Z "+
+		"(20261122T102500Z - 5 min.)")
+}
+
+// WrongKey refuses every request as one that was signed with another secret.
+func WrongKey() FaultFunc {
+	return Refused(codeBadSignature, "The request signature we calculated does not match the signature you "+
+		"provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+}
+
+// KeyDenied refuses every request as when the role may use the table but not
+// the KMS key that it is encrypted with.
+func KeyDenied() FaultFunc {
+	return Refused(codeAccessDenied, notAuthorized+"kms:Decrypt on resource: "+
+		"arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555 because no identity-based policy "+
+		"allows the kms:Decrypt action")
+}
+
+// EndpointDenied refuses every request as when the policy of the VPC's endpoint
+// denies what the role's allows.
+func EndpointDenied() FaultFunc {
+	return func(op string, _ int, _ []byte) Fault {
+		return Fault{Err: &Error{Code: codeAccessDenied, Message: notAuthorized + "dynamodb:" + op + " on resource: " +
+			arnPrefix + "logtable-info with an explicit deny in a VPC endpoint policy"}}
+	}
+}
+
+const notAuthorized = "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: "
+
+// Refused refuses every request with a code and a message of AWS's.
+func Refused(code, message string) FaultFunc {
+	return Always(Fault{Err: &Error{Code: code, Message: message}})
 }
 
 // MissingTable refuses every request as when its table does not exist.

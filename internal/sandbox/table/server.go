@@ -44,6 +44,7 @@ type Server struct {
 	tables     map[string]*tableData
 	clock      func() time.Time
 	writeLimit int // write units a second and partition key; 0: none
+	authorizer Authorizer
 
 	// netMu guards how the endpoint is reached.
 	netMu    sync.Mutex
@@ -214,7 +215,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		record.Fault = "error"
 		refused = fault.Err
 	default:
-		answer, refused = s.run(op, body, fault, &record)
+		if refused = s.authorize(op, body); refused == nil {
+			answer, refused = s.run(op, body, fault, &record)
+		}
 	}
 	if fault.ResetAfter {
 		record.Fault = "reset after storing"

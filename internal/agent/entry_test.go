@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// TestEveryTextOfARowIsMasked: whoever gives a row a new text has to mask it.
+func TestEveryTextOfARowIsMasked(t *testing.T) {
+	const key = "AKIAIOSFODNN7EXAMPLE"
+	masking, err := redact.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := New(Config{Scale: parse.DefaultScale(), Redact: masking})
+	var e store.Entry
+	v := reflect.ValueOf(&e).Elem()
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Type.Kind() == reflect.String {
+			v.FieldByIndex(f.Index).SetString(`{"a":"` + key + `"}`)
+		} else if k := f.Type.Kind(); k == reflect.Slice || k == reflect.Map || k == reflect.Pointer || k == reflect.Interface {
+			t.Errorf("Entry.%s may hold texts: see that they are masked, and look for them here", f.Name)
+		}
+	}
+	e.Level = "ERROR" // one of the scale's
+	e.Message = "ERROR: (" + e.Locator + ") text " + key + " exception " + key
+	e.ExceptionAt = strings.Index(e.Message, "exception")
+	a.redact(&e)
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Type.Kind() == reflect.String && strings.Contains(v.FieldByIndex(f.Index).String(), key) {
+			t.Errorf("Entry.%s is not masked", f.Name)
+		}
+	}
+	if want := "ERROR: (" + e.Locator + ") text [redacted aws-key] exception [redacted aws-key]"; e.Message != want {
+		t.Errorf("message %q, want %q", e.Message, want)
+	}
+	if got := e.Message[e.ExceptionAt:]; got != "exception [redacted aws-key]" {
+		t.Errorf("the exception is %q", got)
+	}
+}
+
+// The parts of a message stay apart, whatever is masked across them.
+func TestMessageKeepsItsParts(t *testing.T) {
+	for _, c := range []struct {
+		setting                  string
+		locator, text, exception string
+		want                     string // locator|text|exception
+	}{
+		{"", "1", "SecretAccessKey:", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "1|SecretAccessKey:|[redacted aws-secret]"},
+		{"", "SecretAccessKey", "= wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", "SecretAccessKey|= [redacted aws-secret]|"},
+		{`(?i)password\W+\w+`, "9", "the password:", "hunter2 is wrong", "9|the [redacted]|[redacted] is wrong"},
+		{`(?s).+`, "9", "x", "y", "[redacted]|[redacted]|[redacted]"},
+		{`x\) y`, "x", "y", "z", "[redacted]|[redacted]|z"},
+		{`^y$`, "x", "y", "z", "x|[redacted]|z"},
+		{`ERROR`, "ERROR", "y", "", "[redacted]|y|"},
+		{`x`, "1", "", "x", "1||[redacted]"},
+		{`x`, "x", "", "", "[redacted]||"},
+	} {
+		masking, err := redact.New(c.setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := New(Config{Scale: parse.DefaultScale(), Redact: masking})
+		line := parse.Line{Level: a.cfg.Scale.Top(), Locator: c.locator, Text: c.text, Exception: c.exception}
+		e := a.entry(&line, "", a.cfg.Now())
+		text, exception := parts(&e)
+		if got := e.Locator + "|" + text + "|" + exception; got != c.want {
+			t.Errorf("%s: %q, want %q", c.setting, got, c.want)
+		}
+		if want := e.Level + ": (" + e.Locator + ")"; !strings.HasPrefix(e.Message, want) {
+			t.Errorf("%s: the message is %q, want %q first", c.setting, e.Message, want)
+		}
+	}
+}

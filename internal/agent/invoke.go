@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// shortHold is the longest hold, from the moment that the end is known,
+	// while a longer one is less than longHoldPause back: with Lambda's own
+	// delay of 25 ms and what moving to /tmp takes it stays below 300 ms.
+	shortHold = 200 * time.Millisecond
+	// longHoldPause is the time in which one invocation at most is held for
+	// longer, whatever DynamoDB does: a table that is slow, or at its write
+	// capacity, must not make every invocation longer.
+	longHoldPause = time.Minute
+)
+
+// invoke handles one invocation: what was left over leaves while the function
+// runs, and what the function printed before the environment can freeze.
+func (a *Agent) invoke(ctx context.Context, id string, deadline time.Time) {
+	if a.silent.Load() {
+		return
+	}
+	a.arrive(id)
+	a.begin(func() { a.leftOver(id) })
+	now := a.cfg.Now()
+	what, until := a.awaitEnd(ctx, id, endFacts{invoked: now, deadline: deadline, flush: a.holdBound(now)})
+	seen := a.cfg.Now()
+	inTime := true
+	switch {
+	case what == hold:
+		until = earliest(until, deadline)
+		inTime = a.do(ctx, until.Add(holdSlack), func() { a.finish(ctx, until) })
+	case seen.After(now) || a.overlaps() && a.cfg.Store.Resting():
+		// There will be no better moment before the environment freezes.
+		inTime = a.do(ctx, earliest(seen.Add(shortHold), deadline.Add(holdSlack)), func() {
+			a.ahead.flush("the end was not seen")
+			a.cfg.Store.Persist()
+		})
+	}
+	if !inTime {
+		a.cfg.Diag.Fail("stuck", "writing or /tmp takes longer than it may: the function is not held for it", "")
+	}
+	if now := a.cfg.Now(); now.Sub(seen) > shortHold {
+		a.longest = now
+	}
+	a.arm()
+}
+
+// arrive notes that an invocation begins.
+func (a *Agent) arrive(id string) {
+	now := a.cfg.Now()
+	a.mu.Lock()
+	a.tracker.invoke(id, now)
+	a.traffic.invoke(id, now)
+	doubt := a.doubt
+	if a.trust.waits() {
+		doubt = ""
+	}
+	a.doubt = ""
+	a.mu.Unlock()
+	if doubt != "" {
+		a.cfg.Diag.Fail("runtimeDone", doubt, "")
+	}
+	if a.cfg.Snapshot {
+		a.restored()
+	}
+}
+
+// holdBound is how long an invocation that begins now may be held.
+func (a *Agent) holdBound(now time.Time) time.Duration {
+	if !a.longest.IsZero() && now.Sub(a.longest) < longHoldPause {
+		return min(a.cfg.FlushTimeout, shortHold)
+	}
+	return a.cfg.FlushTimeout
+}
+
+// leftOver begins an invocation: what waits starts leaving, and the mark says
+// who runs. The mark comes last: nothing waits for it.
+func (a *Agent) leftOver(id string) {
+	if a.silent.Load() {
+		return
+	}
+	a.ahead.flush("INVOKE") // lines before deaths
+	a.storeDeaths(everything)
+	a.cfg.Store.CheckSpill()
+	a.cfg.Store.Start()
+	a.startAlerts()
+	a.arm()
+	a.mark(id)
+}
+
+// finish writes what an ended invocation printed, until a moment at the latest.
+// What is not confirmed by then moves to /tmp.
+func (a *Agent) finish(ctx context.Context, until time.Time) {
+	a.ahead.flush("what came behind the end, in its body")
+	left := until.Sub(a.cfg.Now())
+	ctx, cancel := context.WithTimeout(ctx, left-a.persistTime(left))
+	defer cancel()
+	if a.cfg.Store.Flush(ctx) != nil {
+		// It is kept, and the store has said why. /tmp keeps it longer.
+		a.cfg.Store.Persist()
+	}
+	a.sendAlerts(ctx)
+	if !a.deathWaits() {
+		a.mark("")
+	}
+	a.disarm()
+}
+
+// persistTime is the part of a hold that moving what waits to /tmp would take,
+// at a speed that a slow processor still has.
+func (a *Agent) persistTime(hold time.Duration) time.Duration {
+	if a.cfg.Marker == nil {
+		return 0
+	}
+	const perSecond = 32 << 20 // bytes
+	return min(time.Duration(a.cfg.Store.Bytes())*time.Second/perSecond, hold/4)
+}

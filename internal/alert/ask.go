@@ -1,0 +1,168 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// asking is the part of a gate that puts questions to the lock. The gate's mu
+// guards it.
+type asking struct {
+	locking  breaker
+	hurried  bool               // see Sender.Hurry
+	closing  bool               // see Sender.Close
+	deadline time.Time          // of Close
+	cancel   context.CancelFunc // ends the question that is under way; nil for none
+	askedAt  time.Time          // when it was put
+}
+
+// A breaker leaves alone what fails.
+type breaker struct {
+	failures int
+	until    time.Time
+}
+
+// open reports whether what failed is being left alone.
+func (b *breaker) open(now time.Time) bool {
+	return b.failures > 0 && ahead(now, b.until, restMost)
+}
+
+func (b *breaker) fail(now time.Time) {
+	b.until = now.Add(rest(b.failures))
+	b.failures++
+}
+
+// rest is how long something is left alone that has failed so often before.
+func rest(failures int) time.Duration { return min(restBase<<min(failures, 10), restMost) }
+
+// A reply is what came of a question to the lock.
+type reply int
+
+const (
+	alone    reply = iota // there is no lock that answers
+	answered              // it was carried out
+	busy                  // see ErrBusy
+)
+
+// busyTries is how often a busy lock is asked in a row about an alert.
+const busyTries = 3
+
+// decided refuses an answer that decides nothing.
+func decided(answer Answer, err error) error {
+	if err == nil && answer.Verdict == Undecided {
+		return errors.New("the answer decides nothing")
+	}
+	return err
+}
+
+// ask puts a question to the lock, unless it has been failing.
+func (g *gate) ask(tries int, question func(context.Context) error) reply {
+	down := g.down != nil && g.down()
+	for try := range tries {
+		g.mu.Lock()
+		skip := g.lock == nil || down || g.locking.open(g.now()) || g.closing && g.locking.failures > 0
+		last := try == tries-1 || g.closing
+		g.mu.Unlock()
+		if skip {
+			return alone
+		}
+		err := g.askOnce(question)
+		switch {
+		case err == nil:
+			return answered
+		case !errors.Is(err, ErrBusy):
+			g.failed(err)
+			return alone
+		case last:
+			return busy
+		}
+		pause := time.NewTimer(rand.N(100*time.Millisecond<<try) + time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-g.end.Done():
+			pause.Stop()
+			return busy
+		}
+	}
+	return busy
+}
+
+func (g *gate) askOnce(question func(context.Context) error) error {
+	ctx, cancel := g.limit(lockTime, lastLockTime, 3)
+	defer cancel()
+	g.mu.Lock()
+	g.cancel, g.askedAt = cancel, g.now()
+	g.mu.Unlock()
+	err := question(ctx)
+	g.mu.Lock()
+	g.cancel = nil
+	if err == nil {
+		g.locking = breaker{}
+	}
+	g.mu.Unlock()
+	if err == nil {
+		g.report.Recover("alert lock", "the alerts of all environments are counted together again")
+	}
+	return err
+}
+
+func (g *gate) failed(err error) {
+	g.mu.Lock()
+	g.locking.fail(g.now())
+	g.mu.Unlock()
+	const advice = "" // the error says what to do
+	if g.report.Fail("alert lock", "cannot ask the informational table which alerts have been sent ("+err.Error()+
+		"); each environment decides alone", advice) {
+		g.issue("alerts of different environments are not held back together, " +
+			"because the lock in the informational table fails: " + err.Error())
+	}
+}
+
+// limit is the context of one call. At the end, a call that others follow gets
+// only a share of what is left.
+func (g *gate) limit(usual, last time.Duration, share int) (context.Context, context.CancelFunc) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.hurried || g.closing {
+		usual = min(usual, last)
+	}
+	if g.closing && !g.deadline.IsZero() {
+		usual = min(usual, g.deadline.Sub(g.now())/time.Duration(share))
+	}
+	return context.WithTimeout(g.end, usual)
+}
+
+// hurry has no question take longer from now on than lets a message follow, the
+// one under way included.
+func (g *gate) hurry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hurried = true
+	if g.cancel != nil {
+		time.AfterFunc(g.askedAt.Add(lastLockTime).Sub(g.now()), g.cancel)
+	}
+}
+
+// troubled reports that the next question is a probe of a lock that failed.
+func (g *gate) troubled() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.locking.failures > 0 && !g.locking.open(g.now())
+}
+
+// patient reports whether an alert may wait on for a lock that is busy. A table
+// may be busy for other reasons, too, and for long.
+func (g *gate) patient(busySince *time.Time) bool {
+	now := g.now()
+	if busySince.IsZero() {
+		*busySince = now
+	}
+	return now.Sub(*busySince) < patience
+}
+
+// later is the answer of a busy lock: ask again, and not all at the same time.
+func (g *gate) later() Answer {
+	return Answer{Verdict: Leased, Until: g.now().Add(time.Second + rand.N(4*time.Second))}
+}

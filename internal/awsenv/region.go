@@ -1,0 +1,102 @@
+// Package awsenv knows AWS from the outside: its partitions and regions, what
+// its error codes and messages mean, and what to do about them.
+//
+// It is small on purpose and has nothing to initialise, because every cold start
+// of a function waits for the binary that it is linked into. What it says never
+// holds more of an AWS message than its grammar allows: names of actions,
+// resources and kinds of policies, each of bounded length.
+package awsenv
+
+import "strings"
+
+// partitions are AWS's partitions with what their regions begin with. Regions
+// of the partition aws may begin with anything else.
+var partitions = [...]struct{ name, regions string }{
+	{"aws-cn", "cn-"},
+	{"aws-us-gov", "us-gov-"},
+	{"aws-iso", "us-iso-"},
+	{"aws-iso-b", "us-isob-"},
+	{"aws-iso-e", "eu-isoe-"},
+	{"aws-iso-f", "us-isof-"},
+	{"aws-eusc", "eusc-"},
+}
+
+// Partition returns the partition that a region belongs to, the second part of
+// every ARN: "aws-cn" for "cn-north-1". It is "aws" for a region that begins
+// like none of the others', and for "".
+func Partition(region string) string {
+	for _, p := range &partitions {
+		if strings.HasPrefix(region, p.regions) {
+			return p.name
+		}
+	}
+	return "aws"
+}
+
+// InPartition reports whether a region may belong to a partition. Of a
+// partition that is newer than this list nothing is known, so any region that
+// belongs to no other may.
+func InPartition(region, partition string) bool {
+	if p := Partition(region); p == partition || p != "aws" {
+		return p == partition
+	}
+	for _, p := range &partitions {
+		if p.name == partition {
+			return false
+		}
+	}
+	return strings.HasPrefix(partition, "aws-")
+}
+
+// IsRegion reports whether s has the form of a region: eu-central-1.
+func IsRegion(s string) bool {
+	words := strings.Split(s, "-")
+	if len(words) < 3 || len(words) > 5 || len(s) > 32 {
+		return false
+	}
+	last := len(words) - 1
+	for _, word := range words[:last] {
+		if len(word) < 2 || !only(word, isLower) {
+			return false
+		}
+	}
+	return len(words[last]) > 0 && len(words[last]) <= 2 && only(words[last], isDigit)
+}
+
+// IsAccount reports whether s has the form of an account's ID: 12 digits.
+func IsAccount(s string) bool { return len(s) == 12 && only(s, isDigit) }
+
+// An ARN is the name of a resource, taken apart:
+// arn:partition:service:region:account:resource.
+type ARN struct{ Partition, Service, Region, Account, Resource string }
+
+// SplitARN takes an ARN apart and reports whether it has all parts and says a
+// region and an account as they are written; the resource may hold anything.
+func SplitARN(s string) (ARN, bool) {
+	parts := strings.SplitN(s, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return ARN{}, false
+	}
+	a := ARN{parts[1], parts[2], parts[3], parts[4], parts[5]}
+	ok := isPartition(a.Partition) && a.Service != "" && IsRegion(a.Region) && IsAccount(a.Account) && a.Resource != ""
+	return a, ok
+}
+
+func isPartition(s string) bool {
+	return len(s) <= 32 && (s == "aws" || strings.HasPrefix(s, "aws-")) &&
+		only(s, func(c byte) bool { return isLower(c) || c == '-' })
+}
+
+// only reports whether all bytes of s pass.
+func only(s string, pass func(byte) bool) bool {
+	for i := range len(s) {
+		if !pass(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLower(c byte) bool  { return c >= 'a' && c <= 'z' }
+func isLetter(c byte) bool { return isLower(c | 0x20) }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }

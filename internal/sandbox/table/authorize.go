@@ -1,0 +1,81 @@
+package table
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+)
+
+// An Authorizer decides whether a request may be carried out on a table, as IAM
+// does: by its action ("dynamodb:UpdateItem"), the table's ARN, and the
+// partition keys of all items that it names of that table, which IAM calls
+// leading keys. keys is empty for requests that name none.
+type Authorizer func(action, tableARN string, keys []string) bool
+
+// Authorize has every request decided on from now on; nil allows all. Faults go
+// before.
+func (s *Server) Authorize(a Authorizer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.authorizer = a
+}
+
+// named is what the requests that name items have in common.
+type named struct {
+	TableName    string
+	Key, Item    Item
+	RequestItems map[string][]writeRequest
+}
+
+// authorize asks the Authorizer about each table that a request concerns.
+func (s *Server) authorize(op string, body []byte) *Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.authorizer == nil {
+		return nil
+	}
+	var n named
+	if op == "BatchGetItem" || json.Unmarshal(body, &n) != nil {
+		return denied(op, arnPrefix+"*") // what cannot be judged is not allowed
+	}
+	keys := map[string][]string{}
+	if n.TableName != "" {
+		keys[n.TableName] = nil
+	}
+	for name, requests := range n.RequestItems {
+		for _, w := range requests {
+			if w.PutRequest == nil && w.DeleteRequest == nil {
+				return denied(op, arnPrefix+"*")
+			}
+			keys[name] = append(keys[name], s.leading(name, w.key()))
+		}
+	}
+	for _, item := range []Item{n.Key, n.Item} {
+		if item != nil {
+			keys[n.TableName] = append(keys[n.TableName], s.leading(n.TableName, item))
+		}
+	}
+	for name, leading := range keys {
+		plain, err := checkTableName(name)
+		if err != nil || !s.authorizer("dynamodb:"+op, arnPrefix+plain, leading) {
+			return denied(op, arnPrefix+plain)
+		}
+	}
+	return nil
+}
+
+// leading is the partition key of an item. mu must be held.
+func (s *Server) leading(name string, item Item) string {
+	t, err := s.table(name)
+	if err != nil {
+		return ""
+	}
+	return item[t.hash.name].Text
+}
+
+// denied is IAM's refusal.
+func denied(op, resource string) *Error {
+	return &Error{Code: codeAccessDenied, Message: fmt.Sprintf(
+		"User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: dynamodb:%s "+
+			"on resource: %s because no identity-based policy allows the dynamodb:%s action", op, resource, op)}
+}

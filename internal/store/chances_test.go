@@ -1,0 +1,79 @@
+package store_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// In congestion a hold that is probably in vain comes once in ten seconds at
+// most, but it comes: for a table that is quick again.
+func TestChancesAreRare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t, newCapped(0))
+		l.table.latency = 300 * time.Millisecond
+		for range 10 {
+			l.invoke(5, 10*time.Millisecond)
+		}
+		if !l.Congested() {
+			t.Fatal("ten holds for a table of 300 ms, and no congestion")
+		}
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		var chances []time.Time
+		for time.Since(began) < 5*time.Minute {
+			l.invoke(1, 10*time.Millisecond)
+			if l.held[len(l.held)-1] > 0 {
+				chances = append(chances, time.Now())
+			}
+			time.Sleep(90 * time.Millisecond)
+		}
+		if n := len(chances); n < 28 || n > 36 {
+			t.Errorf("%d holds in 5 minutes", n)
+		}
+		if first := chances[0].Sub(began); first > 2*time.Second {
+			t.Errorf("the first chance came after %v", first)
+		}
+		for i, at := range chances[1:] {
+			if apart := at.Sub(chances[i]); apart < 500*time.Millisecond || apart > 11*time.Second {
+				t.Errorf("holds %v apart", apart)
+			}
+		}
+		l.bounded()
+		l.table.set(func() { l.table.latency = time.Millisecond })
+		for range 150 {
+			l.invoke(1, 10*time.Millisecond)
+			time.Sleep(90 * time.Millisecond)
+		}
+		l.settled(time.Minute)
+	})
+}
+
+// Congestion may come and go: one long hold a minute remains the limit.
+func TestHoldsAfterALongOneAreShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t, newCapped(200))
+		for range 40 { // every 15 s a burst that the table takes seconds for
+			l.invoke(600, 50*time.Millisecond)
+			for range 15 {
+				l.invoke(0, 10*time.Millisecond)
+				time.Sleep(time.Second)
+			}
+			if l.Congested() {
+				t.Fatal("still congested after 15 s")
+			}
+		}
+		l.bounded()
+		before := len(l.long)
+		if before == 0 {
+			t.Error("no hold was long: what is tried here?")
+		}
+		time.Sleep(2 * time.Minute)
+		l.invoke(600, 50*time.Millisecond)
+		if len(l.long) != before+1 {
+			t.Errorf("held %v: after quiet minutes a table is worth a long hold", l.held[len(l.held)-1])
+		}
+		l.bounded()
+		l.settled(time.Minute)
+	})
+}

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/logtable/logtable/internal/awsenv"
+)
+
+// An adviser says what to do, given the table's name or ARN and its region, ""
+// if that is not known.
+type adviser func(table, region string) string
+
+func advise(text string) adviser { return func(string, string) string { return text } }
+
+const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), " +
+	"AWS_ENDPOINT_URL and HTTPS_PROXY"
+
+// A finding is what an error means.
+type finding struct {
+	result  outcome
+	why     string // in words without anybody's data
+	advice  adviser
+	expired bool // other credentials must be asked for
+	clock   bool // it is about the time for which the request was signed
+}
+
+// classify says what an error means, and what to do about it.
+func classify(err error) finding {
+	var unsigned *awsenv.CredentialsError
+	if errors.As(err, &unsigned) { // before all else: its cause is not DynamoDB's
+		return finding{result: again, why: unsigned.Error(), advice: advise(unsigned.Advice)}
+	}
+	status := 0
+	var resp *awshttp.ResponseError
+	if errors.As(err, &resp) {
+		status = resp.HTTPStatusCode()
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && awsenv.Code(api.ErrorCode()) != "" {
+		return classifyCode(api.ErrorCode(), api.ErrorMessage(), status)
+	}
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return finding{result: itemFault, why: "HTTP 413", advice: advise("")}
+	case status >= 200 && status < 300:
+		return finding{result: again, why: "the answer is not one of DynamoDB's",
+			advice: advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and " +
+				"HTTPS_PROXY")}
+	case status != 0:
+		return finding{result: again, why: fmt.Sprintf("HTTP %d", status), advice: advise("")}
+	}
+	return classifyNetwork(err)
+}
+
+// classifyNetwork is classify for what is not an answer.
+func classifyNetwork(err error) finding {
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, errNoCredentials):
+		return finding{result: tableFault, why: "no credentials",
+			advice: advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and " +
+				"AWS_SESSION_TOKEN")}
+	case errors.As(err, &untrusted):
+		why, advice := explainTLS(untrusted.Err)
+		return finding{result: again, why: why, advice: advise(advice)}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return finding{result: again, why: "no answer in time", advice: advise(checkRoute)}
+	case strings.Contains(err.Error(), "invalid input region"):
+		return finding{result: again, why: "AWS_REGION is not a region", advice: advise("set AWS_REGION to a region " +
+			"such as eu-central-1")}
+	}
+	return finding{result: again, why: "no connection: " + networkError(err), advice: advise(checkRoute)}
+}
+
+// explainTLS says why a server's certificate is not accepted.
+func explainTLS(err error) (why, advice string) {
+	var invalid x509.CertificateInvalidError
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the server's certificate is not valid at this time",
+			"check the clock of the function's environment, and what answers in DynamoDB's place (AWS_ENDPOINT_URL, HTTPS_PROXY)"
+	case errors.As(err, &name):
+		return "the server's certificate is another host's",
+			"something else answers in DynamoDB's place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY"
+	}
+	return "the server's certificate cannot be verified", trusted()
+}
+
+// trusted says where the certificates come from that are trusted, and which
+// setting to look at. Go reads SSL_CERT_FILE and SSL_CERT_DIR where it looks
+// for the system's, so these are read here where Go reads them.
+func trusted() string {
+	if os.Getenv("AWS_CA_BUNDLE") != "" {
+		return "only the certificates in AWS_CA_BUNDLE are trusted: have it hold those of AWS, and of a proxy in " +
+			"between, as PEM"
+	}
+	var set []string
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if os.Getenv(name) != "" {
+			set = append(set, name)
+		}
+	}
+	if len(set) > 0 {
+		return strings.Join(set, " and ") + " replaces the system's CA certificates, for Logtable too: correct it, " +
+			"or set AWS_CA_BUNDLE to a PEM file that Logtable shall use instead"
+	}
+	return "the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file"
+}
+
+// networkError is the innermost cause in short, which names addresses at the
+// most.
+func networkError(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if op, ok := err.(*net.OpError); ok && op.Addr != nil {
+			return cut(fmt.Sprintf("%s %s: %v", op.Op, op.Addr, op.Err), 160) // without our own port
+		}
+		if inner == nil {
+			return cut(err.Error(), 160)
+		}
+		err = inner
+	}
+}
+
+// policyLine is the statement that the function's role needs.
+func policyLine(table, region string) string {
+	if !strings.HasPrefix(table, "arn:") {
+		table = "arn:" + awsenv.Partition(region) + ":dynamodb:*:*:table/" + table
+	}
+	return "allow the function's role: " + awsenv.Denial{Action: "dynamodb:BatchWriteItem", Resource: table}.Statement()
+}
+
+// classifyCode is classify for an answer of DynamoDB's that has an error code.
+func classifyCode(raw, message string, status int) finding {
+	code := awsenv.Code(raw)
+	f := finding{result: again, why: code, advice: advise("")}
+	switch {
+	case refusesItem(code), status == http.StatusRequestEntityTooLarge:
+		f.result = itemFault
+	case code == "ResourceNotFoundException":
+		f.result, f.advice = tableFault, createTable
+	case awsenv.Throttled(code):
+		f.advice = advise("raise the table's throughput, or log less")
+	case awsenv.Broken(code):
+	case awsenv.ClockOff(code, message):
+		f.clock, f.advice = true, advise(awsenv.ClockAdvice)
+		f.why += ", about the time of the signature"
+	case awsenv.Expired(code):
+		f.expired = true
+		f.advice = advise("if this stays, what hands out the credentials gives old ones: " +
+			credentialsURI + ", or else AWS_SESSION_TOKEN")
+	case awsenv.Denied(code):
+		f.result = tableFault
+		f.denied(code, message)
+	case awsenv.BadSignature(code):
+		f.result = tableFault
+		f.advice = advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be " +
+			"those of its role")
+	case awsenv.OfKey(code):
+		f.result = tableFault
+		f.advice = advise("see to the KMS key that the table is encrypted with: it must exist, be enabled, and the " +
+			"function's role must be allowed to use it")
+	case awsenv.NotEnabled(code):
+		f.result = tableFault
+		f.advice = advise("the account may not use DynamoDB in this region yet: complete the account's sign-up, and " +
+			"enable the region for it")
+	case status != 0:
+		f.why = fmt.Sprintf("%s, HTTP %d", code, status) // nothing more is known of it
+	}
+	return f
+}
+
+// refusesItem reports whether a code is about one of the items.
+func refusesItem(code string) bool {
+	switch code {
+	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
+		return true
+	}
+	return false
+}
+
+func createTable(table, _ string) string {
+	return "create the table " + table + " with partition key date (String) and sort key stamp_mod (String), or " +
+		"set LOGTABLE_INFO_TABLE and LOGTABLE_ERRORS_TABLE"
+}
+
+// denied says of a denial what is denied, by which kind of policy, and what to
+// do.
+func (f *finding) denied(code, message string) {
+	d, ok := awsenv.ParseDenial(message)
+	switch {
+	case ok:
+		f.why = code + ": " + d.String()
+		if d.OfRole() && strings.EqualFold(d.Action, "dynamodb:BatchWriteItem") {
+			f.advice = policyLine
+		} else {
+			f.advice = advise(d.Advice())
+		}
+	case awsenv.OfKey(code):
+		f.advice = advise("allow the function's role to use the KMS key that the table is encrypted with, in its " +
+			"policy and in the key's")
+	default:
+		f.advice = policyLine
+	}
+}

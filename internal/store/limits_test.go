@@ -1,0 +1,286 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/spill"
+)
+
+// TestLimits is the list of this package's limits, for people: what each is, why
+// it is there, and which test fails without it.
+func TestLimits(t *testing.T) {
+	limits := []struct {
+		name  string
+		value any
+		want  any
+		why   string
+		test  string
+	}{
+		{"maxBatch", maxBatch, 25, "items that BatchWriteItem takes", "TestEverythingIsStoredInBothTables"},
+		{"maxBatchWire", maxBatchWire, 1 << 20, "memory of a request; errors get ahead", "TestRequestsStaySmall"},
+		{"maxWriters", maxWriters, 4, "memory and connections", "TestWritersAreFew"},
+		{"perWriter", perWriter, 50, "connections for what one writer can do", "TestWritersAreFew"},
+		{"replayHold", replayHold, 250 * time.Millisecond, "a hold is not for what earlier invocations left", "TestAHoldWaitsForItsOwnOverflow"},
+		{"sayEvery", sayEvery, 10 * time.Second, "losses must not cause more rows", "TestLossesAreToldSeldom"},
+		{"fullPack", fullPack, 100, "a pack is the cheaper the more is in it", "TestAFullPackIsWorthARequest"},
+		{"maxPackLines", maxPackLines, 1000, "what a reader must unpack for one line", "TestPacksAreBounded"},
+		{"maxPackBytes", maxPackBytes, 128 << 10, "what does not compress fits a last-resort line", "TestPacksAreBounded"},
+		{"maxUnpacked", maxUnpacked, 4 << 20, "few bytes of a stranger's unpack to many", "TestUnpackingIsBounded"},
+		{"maxItem", maxItem, 400<<10 - 64, "DynamoDB's limit of an item", "TestLongRowsAreCut"},
+		{"maxShort", maxShort, 2 << 10, "attributes that are short by nature", "TestShortAttributesAreCut"},
+		{"maxEncoded", maxEncoded, 1<<20 - 128, "the spill's limit of a record", "TestALineOfControlCharactersFitsEverywhere"},
+		{"spillChunk", spillChunk, 64 << 10, "memory of one write to the spill", "TestEvictionIsPiecewise"},
+		{"fullFor", fullFor, 250 * time.Millisecond, "a lost line must not cost ten times as much", "TestAFullSpillIsRememberedForAMoment"},
+		{"smallRecord", smallRecord, 4 << 10, "a large row without room does not mean that there is none", "TestOneThatFindsNoRoomBlocksNobody"},
+		{"keptBody", keptBody, 64 << 10, "a large request's memory is not kept for life", "TestALargeRequestsMemoryIsNotKept"},
+		{"firstAttempt", firstAttempt, 1500 * time.Millisecond, "a dead socket costs little", "TestAttemptsAreBounded"},
+		{"maxAttempt", maxAttempt, 8 * time.Second, "a slow table is waited for in the end, not for ever", "TestAttemptsAreBounded"},
+		{"perMiB", perMiB, 2 * time.Second, "large requests take longer", "TestAttemptsAreBounded"},
+		{"lastAttempt", lastAttempt, 700 * time.Millisecond, "two tries fit into SHUTDOWN's 2 s", "TestAttemptsAreBounded"},
+		{"lastPatience", lastPatience, 300 * time.Millisecond, "what hangs at the end is sent again", "TestTheEndGivesUpOldRequests"},
+		{"openAfter", openAfter, 5, "a dead DynamoDB is not waited for", "TestADeadDynamoDBIsProbedSeldom"},
+		{"restBase", restBase, 250 * time.Millisecond, "the first pause of a dead DynamoDB", "TestADeadDynamoDBIsProbedSeldom"},
+		{"restMost", restMost, 10 * time.Second, "the longest: it is noticed when DynamoDB is back", "TestADeadDynamoDBIsProbedSeldom"},
+		{"backoffBase", backoffBase, 25 * time.Millisecond, "a table at its limit is not hammered", "TestTheBackoffIsBounded"},
+		{"backoffDoublings", backoffDoublings, 5, "the pause ends in time for a hold", "TestTheBackoffIsBounded"},
+		{"chance", chance, 100 * time.Millisecond, "a hold that is probably in vain", "TestChancesAreRare"},
+		{"slowAnswer", slowAnswer, 200 * time.Millisecond, "a slow table is told from a slow processor", "TestASlowTableHoldsOnceAMinute"},
+		{"chanceBase", chanceBase, time.Second, "the first pause between such holds", "TestChancesAreRare"},
+		{"chanceMost", chanceMost, 10 * time.Second, "the longest: it is noticed when the table is quick again", "TestChancesAreRare"},
+		{"patience", patience, 250 * time.Millisecond, "one long hold a minute, not two", "TestHoldsAfterALongOneAreShort"},
+		{"patienceEvery", patienceEvery, time.Minute, "one long hold a minute, not two", "TestHoldsAfterALongOneAreShort"},
+	}
+	tests := testsHere(t)
+	for _, l := range limits {
+		if fmt.Sprint(l.value) != fmt.Sprint(l.want) {
+			t.Errorf("%s is %v, this list says %v: does %s still hold?", l.name, l.value, l.want, l.test)
+		}
+		if !strings.Contains(tests, "func "+l.test+"(") {
+			t.Errorf("%s: there is no %s", l.name, l.test)
+		}
+	}
+}
+
+// testsHere is the text of this package's tests.
+func testsHere(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// silent is a Reporter that nobody listens to.
+type silent struct{}
+
+func (silent) Fail(string, string, string, ...any) bool { return false }
+func (silent) Recover(string, string)                   {}
+
+// worstRows are rows that are as large as they can be, in one way or another.
+func worstRows() map[string]Entry {
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	long := func(s string) string { return strings.Repeat(s, 500_000/len(s)) }
+	fields := func(s string) string { return `{"a":"` + long(s) + `"}` }
+	return map[string]Entry{
+		"text":               {Time: at, Level: "INFO", Locator: "1", Message: long("x"), ExceptionAt: -1},
+		"control characters": {Time: at, Level: "INFO", Locator: "1", Message: long("\x01"), ExceptionAt: 400_000},
+		"quotes":             {Time: at, Error: true, Level: "ERROR", Locator: long(`"`), Message: long(`"`), Issues: long(`\`), ExceptionAt: 1},
+		"fields":             {Time: at, Level: "INFO", Locator: "1", Message: "x", Fields: fields(`\"`), ExceptionAt: -1},
+		"all": {
+			Time: at, Level: long("\x02"), Locator: long("\x03"), Module: long("m"), RequestID: long("\x04"), Message: long("\x01"),
+			Fields: fields(`\u0001`), Issues: long("\x05"), ExceptionAt: 399_999,
+		},
+		"no UTF-8": {Time: at, Level: "INFO", Locator: "\xff", Message: long("\xff\x01"), Fields: fields(`\\`), ExceptionAt: 7},
+	}
+}
+
+// The layers that a row passes, each with a limit of its own, fit one another: the
+// largest rows go through memory, the request, the spill and back.
+func TestNeighbouringLimitsFit(t *testing.T) {
+	const (
+		dynamoItem    = 400 << 10 // DynamoDB: an item
+		dynamoRequest = 16 << 20  // and a request
+	)
+	owner := strings.Repeat("o", maxOwner)
+	sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 64 << 20, KeepFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sp.Close()
+	s := New(Config{InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}, Owner: owner})
+	s.UseSpill(sp)
+	for name, e := range worstRows() {
+		s.Add(e)
+		queue := &s.queues[tableIndex(e.Error)]
+		r := queue.popLast()
+		decoded, err := r.row()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if n := decoded.size(); n > dynamoItem || n < 150_000 {
+			t.Errorf("%s: an item of %d bytes", name, n)
+		}
+		payload := r.appendJSON(nil, owner)
+		if len(payload) > spill.MaxPayload || len(r.item) > maxEncoded {
+			t.Errorf("%s: %d bytes for a spill that takes %d", name, len(payload), spill.MaxPayload)
+		}
+		if body := s.appendBody(nil, []*Record{r}); len(body) > dynamoRequest/2 {
+			t.Errorf("%s: a request of %d bytes", name, len(body))
+		}
+		if decoded.truncated == 0 || decoded.exceptionAt >= int64(len(decoded.message)) {
+			t.Errorf("%s: %d bytes are said to be gone, the exception begins at %d of %d", name, decoded.truncated, decoded.exceptionAt, len(decoded.message))
+		}
+		if _, _, err := parseRecord(payload); err != nil && name != "all" { // whose level is none
+			t.Errorf("%s: %v", name, err)
+		}
+		queue.push(r)
+	}
+	// A whole request of the largest ones.
+	if most := maxBatchWire + maxEncoded + maxBatch*(len(beforeItem)+len(afterItem)) + requestOverhead; most > dynamoRequest {
+		t.Errorf("a request of %d bytes", most)
+	}
+	if n := len(worstRows()); !s.Persist() || sp.Records() != n {
+		t.Errorf("%d of %d rows are on /tmp", sp.Records(), n)
+	}
+	for {
+		segment, err := sp.Take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if segment == nil {
+			break
+		}
+		if segment.Damaged > 0 {
+			t.Error("a file of the spill is damaged")
+		}
+		if err := sp.Done(segment); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The largest pack, of what does not compress, fits the item, the spill and a
+// line of the log; and what we pack we unpack.
+func TestTheLargestPackFits(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 1))
+	s := New(Config{InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}, Packed: true})
+	for range 200 {
+		noise := make([]rune, 1000)
+		for i := range noise {
+			noise[i] = rune(0x4e00 + random.IntN(0x5000))
+		}
+		s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: string(noise), ExceptionAt: -1})
+	}
+	group := s.takeGroup(&s.queues[infoTable], nil)
+	pack := s.packer.pack(group)
+	decoded, err := pack.row()
+	if err != nil || len(group) < 20 {
+		t.Fatal(len(group), err)
+	}
+	if n := decoded.size(); n > maxItem {
+		t.Errorf("an item of %d bytes", n)
+	}
+	line := append(append([]byte(lastResortKey), pack.AppendJSON(nil)...), '}', '\n')
+	if len(line) > maxLastResortLine || len(line) < maxLastResortLine/3 {
+		t.Errorf("a line of %d bytes, %d are written", len(line), maxLastResortLine)
+	}
+	if lines, err := decoded.unpack(); err != nil || len(lines) != len(group) {
+		t.Errorf("%d of %d lines: %v", len(lines), len(group), err)
+	}
+}
+
+func TestALargeRequestsMemoryIsNotKept(t *testing.T) {
+	s := New(Config{InfoTable: "i", ErrorsTable: "e", Report: silent{}})
+	s.bodyDone(make([]byte, 10, keptBody))
+	s.bodyDone(make([]byte, 10, 70_000))
+	if len(s.bodies) != 1 || cap(s.bodies[0]) > 64<<10 {
+		t.Errorf("%d buffers are kept", len(s.bodies))
+	}
+	for range 100 {
+		s.bodyDone(make([]byte, 10))
+	}
+	if len(s.bodies) > 4 {
+		t.Errorf("%d buffers are kept", len(s.bodies))
+	}
+}
+
+// Whatever is over, and however little there is to cut: lengths are looked at
+// before they are calculated with.
+func TestCuttingTakesAnyLength(t *testing.T) {
+	texts := []string{"", "x", "ß", `"`, "\x01", strings.Repeat("ß", 100), strings.Repeat("\x01", 100)}
+	for _, n := range []int{-1 << 40, -100, -1, 0, 1, 2, 3, 7, 63, 64, 65, 100, 1 << 40} {
+		for _, text := range texts {
+			if head := cut(text, n); len(head) > max(n, 0) || !strings.HasPrefix(text, head) {
+				t.Errorf("cut(%q, %d) = %q", text, n, head)
+			}
+			if head := quotedHead(text, n); head.kept > 0 && len(head.quoted) > n {
+				t.Errorf("quotedHead(%q, %d) = %q", text, n, head.quoted)
+			}
+			if k := quotable(text, n); k < 0 || k > len(text) {
+				t.Errorf("quotable(%q, %d) = %d", text, n, k)
+			}
+			for _, fields := range texts {
+				r := row{message: text, fields: fields, exceptionAt: 1, packed: "p"}
+				r.shorten(n)
+				r.shortenEncoded(n)
+				if !strings.HasPrefix(text, r.message) {
+					t.Errorf("%q became %q", text, r.message)
+				}
+			}
+		}
+	}
+}
+
+func TestLongRowsAreCut(t *testing.T) {
+	for name, e := range worstRows() {
+		s := New(Config{InfoTable: "i", ErrorsTable: "e", Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}})
+		s.Add(e)
+		r := s.queues[tableIndex(e.Error)].pop()
+		decoded, err := r.row()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for i := range attributes {
+			if a := &attributes[i]; a.text != nil && *a.text(decoded) != "" {
+				n += len(a.name) + len(*a.text(decoded))
+			}
+		}
+		if n > 400<<10 {
+			t.Errorf("%s: names and texts of %d bytes", name, n)
+		}
+	}
+}
+
+func TestShortAttributesAreCut(t *testing.T) {
+	s := New(Config{InfoTable: "i", ErrorsTable: "e", Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}})
+	s.Add(worstRows()["all"])
+	r, err := s.queues[infoTable].pop().row()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"level": r.level, "locator": r.locator, "request ID": r.requestID, "issues": r.issues} {
+		if len(text) > 2<<10 {
+			t.Errorf("%s of %d bytes", name, len(text))
+		}
+	}
+	if !bytes.HasPrefix([]byte(r.message), []byte("\x01")) {
+		t.Error("the message is gone")
+	}
+}

@@ -1,0 +1,92 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/signing"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// Last-resort lines are numbered and signed, whatever does not fit between them,
+// and the key comes behind the last.
+func TestLastResortLinesAreSigned(t *testing.T) {
+	for name, room := range map[string]int{"all": 1 << 20, "some": 6_000} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.server.Refuse()
+			key := signing.New()
+			f.SignWith(key)
+			f.add(100, "line")
+			var log bytes.Buffer
+			rest := f.LastResort(&log, room, false, time.Now().Add(time.Minute))
+			lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+			if rest.Lines == 0 || len(lines) != rest.Lines+1 {
+				t.Fatalf("%d lines in the log of %d records", len(lines), rest.Lines)
+			}
+			for i, line := range lines[:rest.Lines] {
+				l, found, err := store.ParseLastResort([]byte(line))
+				if !found || err != nil || l.Number != uint64(i+1) || !key.Check(l.Number, l.Record, l.MAC) {
+					t.Errorf("line %d: %v, number %d: %s", i, err, l.Number, line)
+				}
+				if strings.Contains(line, key.Secret()) {
+					t.Error("the key is given away before the end")
+				}
+			}
+			var last struct {
+				Logtable, Key string
+				Lines         int
+			}
+			if err := json.Unmarshal([]byte(lines[rest.Lines]), &last); err != nil || last.Logtable == "" || last.Key != key.Secret() || last.Lines != rest.Lines {
+				t.Errorf("the last line is %s: %v", lines[rest.Lines], err)
+			}
+			// From here on anybody can sign: Logtable does no more.
+			f.add(1, "afterwards")
+			log.Reset()
+			f.LastResort(&log, room, false, time.Now().Add(time.Minute))
+			if strings.Contains(log.String(), `"mac"`) || strings.Contains(log.String(), `"key"`) {
+				t.Errorf("a key is used again: %s", &log)
+			}
+		})
+	}
+}
+
+// Where nothing is written the key stays a secret, and costs no line.
+func TestNoKeyWithoutLines(t *testing.T) {
+	f := newFixture(t)
+	f.SignWith(signing.New())
+	var log bytes.Buffer
+	if f.LastResort(&log, 1<<20, false, time.Now().Add(time.Minute)); log.Len() > 0 {
+		t.Errorf("the log has %s", &log)
+	}
+}
+
+func TestParseLastResortTakesNothingElse(t *testing.T) {
+	const record = `{"logtable_record":{"table":"errors"}`
+	for line, want := range map[string]struct {
+		found, ok bool
+	}{
+		record + `}`:                         {true, true},
+		" \t" + record + ` , "n": 7}` + "\r": {true, true},
+		record + `,"n":1,"mac":"x"}`:         {true, true},
+		record:                               {true, false},
+		record + `,"n":-1}`:                  {true, false},
+		record + `,"n":"1"}`:                 {true, false},
+		record + `,"mac":1}`:                 {true, false},
+		record + `,"v":2}`:                   {true, false},
+		record + `} and more`:                {true, false},
+		`{"logtable_record":`:                {true, false},
+		`x ` + record + `}`:                  {false, false},
+		`{"a":1,"logtable_record":{}}`:       {false, false},
+		`"` + record + `}"`:                  {false, false},
+		``:                                   {false, false},
+		`{}`:                                 {false, false},
+	} {
+		if _, found, err := store.ParseLastResort([]byte(line)); found != want.found || (found && err == nil) != want.ok {
+			t.Errorf("%q: found %v, %v", line, found, err)
+		}
+	}
+}
