@@ -14,6 +14,7 @@ import (
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/store"
 )
 
 // said are events of what a function prints in the Text log format.
@@ -129,7 +130,7 @@ func TestLookAheadEnds(t *testing.T) {
 		c.post(said(prefix + unshipped)...)
 		synctest.Wait()
 		c.wants("while it waits")
-		time.Sleep(250*time.Millisecond + time.Second) // the second after which everything leaves
+		time.Sleep(600 * time.Millisecond) // the half second after which everything leaves
 		c.wants("after 200 ms", row)
 		c.post(said("{", `  "locator": "3",`)...)
 		c.post(said(`  "level": "ERROR"`, "}")...)
@@ -156,6 +157,28 @@ func TestLookAheadEnds(t *testing.T) {
 		c.invoke("b")
 		synctest.Wait()
 		c.wants("at INVOKE", row)
+	})
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		c.invoke("a")
+		c.post(append([]string{done("a", "")}, said(prefix+unshipped)...)...)
+		<-c.asked // what came with the end is stored before the environment freezes
+		c.wants("behind the end", row)
+	})
+}
+
+// No end is told, and the environment freezes: what waits must be on /tmp.
+func TestLookAheadEndsWithoutAnEnd(t *testing.T) {
+	var rows *store.Store
+	play(t, both(spilling(t), func(cfg *agent.Config) { rows = cfg.Store }), func(c *cloud, _ <-chan error) {
+		c.latency = time.Hour
+		began := c.invoke("a")
+		time.Sleep(9750 * time.Millisecond) // next is called 9.8 s after INVOKE
+		c.post(said(prefix + unshipped)...)
+		c.nextWithin(began, 9800*time.Millisecond, 9800*time.Millisecond)
+		synctest.Wait()
+		if waiting, unsafe := rows.Waiting(), rows.Unsafe(); waiting != 1 || unsafe != 0 {
+			t.Errorf("%d messages in the store, %d of them in memory only; want one, on /tmp", waiting, unsafe)
+		}
 	})
 }
 

@@ -193,6 +193,21 @@ var places = []place{
 	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":` + s + `,"text":"x"}` }},
 	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":"info","text":"x"} behind it: ` + s }},
 	{part: "Issues", line: func(s string) string { return `before it: ` + s + ` and {"locator":"1","level":"info","text":"x"}` }},
+	// What is repaired, put together, or left in the fields because it is of no use.
+	{part: "Text", line: func(s string) string { return `{"locator":"1","level":"error","n":NaN,"text":` + s + `}` }},
+	{part: "Text", line: func(s string) string { return `{"locator":"1","level":"error","text":["a",{"b":` + s + `}]}` }},
+	{part: "Fields", line: func(s string) string { return `{"locator":{"b":` + s + `},"level":"error","text":"x"}` }},
+	{part: "Fields", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","text":` + s + `}` }},
+	{part: "Fields", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","module":[` + s + `]}` }},
+	{part: "Fields", line: func(s string) string {
+		return `[ERROR] {"locator":"1","level":` + s + `,"text":"x"}`
+	}},
+	{part: "Exception", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x"}` + "\nTraceback (most recent call last):\n  File \"app.py\", line 3\nE: " + s
+	}},
+	{part: "Exception", line: func(s string) string {
+		return `{"timestamp":"2026-11-22T10:52:00Z","level":"ERROR","message":{"locator":"1","level":"error","text":"x"},"errorType":"E","errorMessage":` + s + `}`
+	}},
 	// Where an issue and a last line are cut.
 	{part: "Issues", line: func(s string) string {
 		return `{"locator":"1","level":"info","text":"x"} ` + strings.Repeat("x ", 240-min(len(s)/3, 200)) + s
