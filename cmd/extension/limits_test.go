@@ -37,7 +37,7 @@ func TestLimits(t *testing.T) {
 		}},
 		{"maxRegisterPause", "0.5 s", "a proxy that opens is found soon, and refusals are no load", registerPauses},
 		{"memoryBase", "12 MiB", "the collector's work would let the heap grow", memoryLimit},
-		{"threads", "10 with two processors", "each costs processor time at the start", spareThreadsCount},
+		{"threads", "8 with two processors", "each costs processor time at the start", spareThreadsCount},
 	} {
 		t.Run(limit.name, func(t *testing.T) {
 			t.Logf("%s: %s", limit.value, limit.why)

@@ -1,9 +1,16 @@
 package store_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/logtable/logtable/internal/store"
 )
 
 // In congestion a hold that is probably in vain comes once in ten seconds at
@@ -75,5 +82,55 @@ func TestHoldsAfterALongOneAreShort(t *testing.T) {
 		}
 		l.bounded()
 		l.settled(time.Minute)
+	})
+}
+
+// hung is a DynamoDB whose first request is never answered.
+type hung struct {
+	mu       sync.Mutex
+	requests int
+	rows     int
+}
+
+func (h *hung) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+	h.mu.Lock()
+	h.requests++
+	first := h.requests == 1
+	h.mu.Unlock()
+	if first {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, puts := range in.RequestItems {
+		h.rows += len(puts)
+	}
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
+}
+
+// At the end nothing queues behind a request that hangs, and the request itself
+// is given up in time for its records to be sent again.
+func TestAtTheEndNothingQueuesBehindARequestThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hung{}
+		f := newFixtureOn(t, nil, h, func(cfg *store.Config) { cfg.Attempt = 0 })
+		f.add(5, "sent")
+		f.Start()
+		time.Sleep(20 * time.Millisecond)
+		f.add(5, "waiting")
+		ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- f.FlushLast(ctx) }()
+		time.Sleep(100 * time.Millisecond)
+		h.mu.Lock()
+		if h.rows != 5 {
+			t.Errorf("%d rows after 100 ms: what waits queues behind the request that hangs", h.rows)
+		}
+		h.mu.Unlock()
+		if err := <-done; err != nil || h.rows != 10 {
+			t.Errorf("FlushLast() = %v, %d of 10 rows", err, h.rows)
+		}
 	})
 }

@@ -443,6 +443,8 @@ func (s *Store) startWriters() {
 		want = 1
 	case s.health.squeeze > 0 && !s.force:
 		want = min(want, 1) // more would only be refused more often
+	case s.force:
+		want += len(s.calls) // which may hang
 	}
 	for s.writers < min(want, maxWriters) {
 		s.writers++
@@ -599,11 +601,17 @@ func (s *Store) unfruitful(began time.Time, written int) {
 
 // restartCalls gives up the requests that have been on the wire for long when
 // the end has come: theirs may be a dead socket, and there is no time to find
-// out. Their records are sent once more. mu must be held.
+// out. The others get the time limit of the end. Their records are sent once
+// more. mu must be held.
 func (s *Store) restartCalls() {
 	for c := range s.calls {
-		if c.cancel != nil && s.cfg.Now().Sub(c.began) > lastPatience {
+		if c.cancel == nil {
+			continue
+		}
+		if age := s.cfg.Now().Sub(c.began); age > lastPatience {
 			c.cancel()
+		} else {
+			time.AfterFunc(s.timeLimit(c.batch)-age, c.cancel)
 		}
 	}
 }

@@ -438,17 +438,24 @@ func errStrangersAnswer() error {
 func (s *Store) begin(c *call) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limit := max(s.health.attempt, s.cfg.Attempt)
-	if s.force {
-		limit = min(limit, lastAttempt)
-	}
-	for _, r := range c.batch {
-		limit += time.Duration(len(r.item)) * perMiB >> 20
-	}
+	limit := s.timeLimit(c.batch)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	c.began, c.cancel = s.cfg.Now(), cancel
 	c.until = c.began.Add(limit)
 	return ctx
+}
+
+// timeLimit is how long a request with a batch may take that begins now. mu
+// must be held.
+func (s *Store) timeLimit(batch []*Record) time.Duration {
+	limit := max(s.health.attempt, s.cfg.Attempt)
+	if s.force {
+		limit = min(limit, lastAttempt)
+	}
+	for _, r := range batch {
+		limit += time.Duration(len(r.item)) * perMiB >> 20
+	}
+	return limit
 }
 
 // confirm settles a request that DynamoDB answered with 200: everything is
