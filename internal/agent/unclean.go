@@ -3,8 +3,6 @@ package agent
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -81,7 +79,7 @@ func (a *Agent) Unclean(mark []byte) {
 // Losses is the record that tells of losses, when writing works again.
 func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
 	var parts []string
-	for _, loss := range slices.SortedFunc(maps.Keys(lost), compareLoss) {
+	for _, loss := range sorted(lost) {
 		parts = append(parts, fmt.Sprintf("%d × %s, %s", lost[loss], loss.Level, loss.Reason))
 	}
 	level, ok := a.cfg.Scale.Find("ALARM")

@@ -222,12 +222,7 @@ func (p *Parser) isLevel(b []byte) bool {
 	if _, ok := find(p.scale, b); ok {
 		return true
 	}
-	for i := range aliases {
-		if len(b) == len(aliases[i].name) && strings.EqualFold(aliases[i].name, string(b)) {
-			return true
-		}
-	}
-	return strings.EqualFold("UNDEFINED", string(b)) // Java's LambdaLogger
+	return isAlias(b) || strings.EqualFold("UNDEFINED", string(b)) // Java's LambdaLogger
 }
 
 // isSeparator says whether b stands between the fields of a prefix.

@@ -2,7 +2,6 @@ package parse
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,60 +30,26 @@ const (
 
 const defaultLevels = "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7"
 
-// An alias is a name that common loggers print, and which level it stands for:
-// the first of the list that is on the scale.
-type alias struct {
-	name string
-	list [4]string
-}
-
+// aliases are names that common loggers print, each with the levels that it
+// stands for: the first of them that is on the scale.
+//
 // Most of the aliases are from syslog (RFC 5424), java.util.logging, log4j,
 // Python, loguru, Ruby (whose unknown prints as ANY), winston, Serilog, .NET
 // (whose console formatter prints four letters), Go's zap, Rust's tracing and
-// Google's Cloud Logging. This is a list, and no map, as that would be made when
-// the process starts.
-var aliases = [...]alias{
-	{"ALL", [4]string{"TRACE", "DEBUG"}},
-	{"SILLY", [4]string{"TRACE", "DEBUG"}},
-	{"FINEST", [4]string{"TRACE", "DEBUG"}},
-	{"FINER", [4]string{"TRACE", "DEBUG"}},
-	{"TRCE", [4]string{"TRACE", "DEBUG"}},
-	{"TRACE", [4]string{"VERBOSE", "DEBUG"}},
-	{"VERBOSE", [4]string{"TRACE", "DEBUG"}},
-	{"FINE", [4]string{"DEBUG", "TRACE"}},
-	{"DBG", [4]string{"DEBUG", "TRACE"}},
-	{"DBUG", [4]string{"DEBUG", "TRACE"}},
-	{"DEBUG", [4]string{"TRACE", "VERBOSE"}},
-	{"CONFIG", [4]string{"INFO", "INFORMATION"}},
-	{"LOG", [4]string{"INFO", "INFORMATION"}},
-	{"INFO", [4]string{"INFORMATION"}},
-	{"INFORMATION", [4]string{"INFO"}},
-	{"INFORMATIONAL", [4]string{"INFO", "INFORMATION"}},
-	{"NOTICE", [4]string{"INFO", "INFORMATION"}},
-	{"WARN", [4]string{"WARNING"}},
-	{"WARNING", [4]string{"WARN"}},
-	{"ERR", [4]string{"ERROR", "SEVERE"}},
-	{"ERROR", [4]string{"SEVERE", "ERR"}},
-	{"FAIL", [4]string{"ERROR", "SEVERE", "ERR"}},
-	{"SEVERE", [4]string{"ERROR", "ERR"}},
-	{"CRIT", [4]string{"CRITICAL", "FATAL", "ERROR"}},
-	{"CRITICAL", [4]string{"CRIT", "FATAL", "ERROR"}},
-	{"DPANIC", [4]string{"PANIC", "FATAL", "CRITICAL", "ERROR"}},
-	{"PANIC", [4]string{"FATAL", "CRITICAL", "ERROR"}},
-	{"FATAL", [4]string{"CRITICAL", "ERROR"}},
-	{"ALERT", [4]string{"CRITICAL", "FATAL", "ERROR"}},
-	{"EMERG", [4]string{"EMERGENCY", "FATAL", "CRITICAL", "ERROR"}},
-	{"EMERGENCY", [4]string{"EMERG", "FATAL", "CRITICAL", "ERROR"}},
-	{"VRB", [4]string{"TRACE", "DEBUG"}},
-	{"INF", [4]string{"INFO", "INFORMATION"}},
-	{"WRN", [4]string{"WARN", "WARNING"}},
-	{"FTL", [4]string{"FATAL", "CRITICAL", "ERROR"}},
-	{"HTTP", [4]string{"INFO", "INFORMATION"}},
-	{"SUCCESS", [4]string{"INFO", "INFORMATION"}},
-	{"DEFAULT", [4]string{"INFO", "INFORMATION"}},
-	{"ANY", [4]string{"ERROR", "SEVERE", "ERR"}},
-	{"UNKNOWN", [4]string{"ERROR", "SEVERE", "ERR"}},
-}
+// Google's Cloud Logging. This is a text, which costs the layer a kilobyte less
+// than a list, and no map, as that would be made when the process starts.
+const aliases = " ALL=TRACE,DEBUG SILLY=TRACE,DEBUG FINEST=TRACE,DEBUG FINER=TRACE,DEBUG TRCE=TRACE,DEBUG " +
+	"TRACE=VERBOSE,DEBUG VERBOSE=TRACE,DEBUG FINE=DEBUG,TRACE DBG=DEBUG,TRACE " +
+	"DBUG=DEBUG,TRACE DEBUG=TRACE,VERBOSE CONFIG=INFO,INFORMATION LOG=INFO,INFORMATION " +
+	"INFO=INFORMATION INFORMATION=INFO INFORMATIONAL=INFO,INFORMATION " +
+	"NOTICE=INFO,INFORMATION WARN=WARNING WARNING=WARN ERR=ERROR,SEVERE ERROR=SEVERE,ERR " +
+	"FAIL=ERROR,SEVERE,ERR SEVERE=ERROR,ERR CRIT=CRITICAL,FATAL,ERROR " +
+	"CRITICAL=CRIT,FATAL,ERROR DPANIC=PANIC,FATAL,CRITICAL,ERROR PANIC=FATAL,CRITICAL,ERROR " +
+	"FATAL=CRITICAL,ERROR ALERT=CRITICAL,FATAL,ERROR EMERG=EMERGENCY,FATAL,CRITICAL,ERROR " +
+	"EMERGENCY=EMERG,FATAL,CRITICAL,ERROR VRB=TRACE,DEBUG INF=INFO,INFORMATION " +
+	"WRN=WARN,WARNING FTL=FATAL,CRITICAL,ERROR HTTP=INFO,INFORMATION " +
+	"SUCCESS=INFO,INFORMATION DEFAULT=INFO,INFORMATION ANY=ERROR,SEVERE,ERR " +
+	"UNKNOWN=ERROR,SEVERE,ERR"
 
 // DefaultScale is DEBUG 0, INFO 1, WARN 2, ALARM 6, ERROR 7, with errors from
 // ALARM on. The numbers from INFO on are the ancestor's.
@@ -111,7 +76,6 @@ func ParseScale(levels, errorsFrom string) (*Scale, error) {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(s.levels, func(a, b Level) int { return cmp.Compare(a.Rank, b.Rank) })
 	s.index()
 	if err := s.setErrors(errorsFrom); err != nil {
 		return nil, err
@@ -120,7 +84,7 @@ func ParseScale(levels, errorsFrom string) (*Scale, error) {
 	return s, nil
 }
 
-// add appends the level that "NAME=number" describes.
+// add adds the level that "NAME=number" describes, in its place.
 func (s *Scale) add(part string) error {
 	name, number, ok := strings.Cut(part, "=")
 	name = strings.ToUpper(strings.TrimSpace(name))
@@ -138,6 +102,9 @@ func (s *Scale) add(part string) error {
 		return fmt.Errorf("cannot use the scale: it has more than %d levels; write fewer", maxLevels)
 	}
 	s.levels = append(s.levels, Level{Name: name, Rank: rank})
+	for i := len(s.levels) - 1; i > 0 && s.levels[i-1].Rank > rank; i-- {
+		s.levels[i-1], s.levels[i] = s.levels[i], s.levels[i-1]
+	}
 	return nil
 }
 
@@ -160,14 +127,14 @@ func (s *Scale) index() {
 		s.names[l.Name] = l
 	}
 	resolved := make(map[string]Level)
-	for i := range aliases {
-		a := &aliases[i]
-		if _, own := s.names[a.name]; own {
+	for alias := range strings.SplitSeq(aliases, " ") {
+		name, targets, _ := strings.Cut(alias, "=")
+		if _, own := s.names[name]; own {
 			continue
 		}
-		for _, target := range a.list {
+		for target := range strings.SplitSeq(targets, ",") {
 			if l, ok := s.names[target]; ok {
-				resolved[a.name] = l
+				resolved[name] = l
 				break
 			}
 		}
@@ -205,6 +172,15 @@ func (s *Scale) String() string {
 		names[i] = l.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// isAlias reports whether a name, in any case, is among the aliases.
+func isAlias(name []byte) bool {
+	if len(name) > maxLevelName {
+		return false
+	}
+	upper := strings.ToUpper(string(name))
+	return isLevelName(upper) && strings.Contains(aliases, " "+upper+"=")
 }
 
 // Find returns the level that a name, in any case, or one of its usual aliases
