@@ -203,7 +203,7 @@ func ParseMapping(setting string) (*Mapping, error) {
 	m := &Mapping{}
 	var chosen []preset
 	found := false
-	for part := range strings.SplitSeq(setting, ";") {
+	for _, part := range strings.Split(setting, ";") {
 		part = strings.TrimSpace(part)
 		name, names, own := strings.Cut(part, "=")
 		switch {
@@ -247,7 +247,7 @@ func (m *Mapping) own(name, names string) error {
 	if r >= roles { // -1 as well
 		return fmt.Errorf("cannot map onto %q: write one of %s before the sign =", name, strings.Join(roleNames[:], ", "))
 	}
-	for n := range strings.SplitSeq(names, ",") {
+	for _, n := range strings.Split(names, ",") {
 		n = strings.TrimSpace(n)
 		switch {
 		case n == "":
@@ -269,7 +269,7 @@ func (m *Mapping) own(name, names string) error {
 func (m *Mapping) add(p preset) {
 	m.presets = append(m.presets, p)
 	for r, names := range p.names {
-		for n := range strings.SplitSeq(names, ",") {
+		for _, n := range strings.Split(names, ",") {
 			if n != "" && !slices.Contains(m.roles[r], n) {
 				m.roles[r] = append(m.roles[r], n)
 			}

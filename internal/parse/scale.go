@@ -71,7 +71,7 @@ func ParseScale(levels, errorsFrom string) (*Scale, error) {
 		levels = defaultLevels
 	}
 	s := &Scale{names: make(map[string]Level)}
-	for part := range strings.SplitSeq(levels, ",") {
+	for _, part := range strings.Split(levels, ",") {
 		if err := s.add(part); err != nil {
 			return nil, err
 		}
@@ -127,12 +127,12 @@ func (s *Scale) index() {
 		s.names[l.Name] = l
 	}
 	resolved := make(map[string]Level)
-	for alias := range strings.SplitSeq(aliases, " ") {
+	for _, alias := range strings.Split(aliases, " ") {
 		name, targets, _ := strings.Cut(alias, "=")
 		if _, own := s.names[name]; own {
 			continue
 		}
-		for target := range strings.SplitSeq(targets, ",") {
+		for _, target := range strings.Split(targets, ",") {
 			if l, ok := s.names[target]; ok {
 				resolved[name] = l
 				break
