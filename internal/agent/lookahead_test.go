@@ -141,13 +141,13 @@ func TestLookAheadEnds(t *testing.T) {
 		<-c.asked
 		c.wants("at the end of the next body", row, "ERROR: (3)")
 	})
-	play(t, nil, func(c *cloud, _ <-chan error) {
+	play(t, nil, func(c *cloud, stopped <-chan error) {
 		c.invoke("a")
 		c.post(done("a", ""))
 		<-c.asked
 		c.post(said(prefix + unshipped)...)
 		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second)}
-		time.Sleep(time.Second)
+		<-stopped // before 200 ms are over
 		c.wants("at SHUTDOWN", row)
 	})
 	play(t, nil, func(c *cloud, _ <-chan error) {
