@@ -171,8 +171,7 @@ func wire(cfg config.Config, client *extapi.Client, listener *logsapi.Listener, 
 	}
 	var mark []byte
 	if sp, found := openSpill(cfg, log); sp != nil {
-		rows.UseSpill(sp)
-		c.Marker, mark = spill.NewPatient(sp), found.Mark
+		c.Marker, mark = rows.UseSpill(sp), found.Mark
 	} else {
 		rows.Bound(cfg.BufferAlone)
 		limitMemory(cfg.BufferAlone)

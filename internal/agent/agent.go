@@ -142,7 +142,9 @@ type Agent struct {
 	alerts   *alert.Sender // nil for none
 	refusals atomic.Int64  // issues of the alerting that were stored
 
-	jobs chan job // for work
+	jobs      chan job    // for work
+	accounted atomic.Bool // the last word has been said
+	renewed   atomic.Bool // see restored
 
 	marking  sync.Mutex // guards what follows; held while a mark is written
 	marked   bool       // the first one is done with
@@ -152,7 +154,6 @@ type Agent struct {
 	tracker  tracker
 	trust    trust  // in that the end of an invocation will be told
 	doubt    string // what made trust end, until that is said; "" for nothing
-	renewed  bool   // see restored
 	reading  bool   // a body is being read
 	traffic  traffic
 	clock    *time.Timer   // nil before it is armed first
@@ -221,8 +222,10 @@ func (a *Agent) Run(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		default:
 			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
-			a.startWriting()
-			a.arm()
+			a.begin(func() {
+				a.startWriting()
+				a.arm()
+			})
 			pause(ctx, min(backoffFirst<<min(refusals, 10), backoffMost))
 			refusals++
 		}

@@ -33,6 +33,7 @@ func (a *Agent) newAlerts() {
 	}
 	c := a.cfg.Alerts.Send
 	c.Report, c.Issue, c.Now = a.cfg.Diag, a.alertIssue, a.cfg.Now
+	c.Sealed = a.sealed
 	c.Down = a.cfg.Store.Resting // the lock is in one of the Store's tables
 	c.Panicked = func(v any) {
 		a.cfg.Diag.Fail("alerts panic", "internal error: no more alerts are sent by this process; rows are stored as before",
@@ -165,7 +166,7 @@ func (a *Agent) closeAlerts(ctx context.Context, end time.Time) {
 		return
 	}
 	if a.alerts.Waiting() > 0 && a.cfg.Store.Waiting() > 0 {
-		a.cfg.Store.Persist()
+		a.cfg.Store.PersistUntil(end.Add(-lastResortTime))
 	}
 	left := end.Sub(a.cfg.Now())
 	ctx, cancel := context.WithTimeout(ctx, left-min(lastResortTime, left/2))

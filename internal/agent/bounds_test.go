@@ -10,7 +10,9 @@ import (
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -174,4 +176,120 @@ func TestALateErrorAtTheEndIsAlerted(t *testing.T) {
 			t.Errorf("%d alerts", p.told)
 		}
 	})
+}
+
+// Reading what a function printed may take long on a starved processor: that,
+// too, makes one invocation a minute longer and no other.
+func TestABodyThatIsReadSlowlyHoldsOneInvocationAMinute(t *testing.T) {
+	play(t, nil, func(c *cloud, _ <-chan error) {
+		for i := range 5 {
+			c.set(func() { c.unread = time.Time{} })
+			if i > 0 {
+				c.post(done(fmt.Sprint(i-1), ""))
+			}
+			c.invoke(fmt.Sprint(i))
+			time.Sleep(500 * time.Millisecond)
+			ended := time.Now()
+			c.set(func() { c.unread = ended })
+			c.agent.Arrived()
+			at := <-c.asked
+			c.asked <- at
+			if held := at.Sub(ended); i > 0 && held > 300*time.Millisecond {
+				t.Errorf("invocation %d was held for %v", i, held)
+			}
+		}
+	})
+}
+
+// A stalled disk at the very end delays the process, and nothing is said of
+// messages that may be lost: what there was stands in the log.
+func TestNothingIsSaidToBeLostThatIsNot(t *testing.T) {
+	var log bytes.Buffer
+	play(t, func(cfg *agent.Config) { cfg.Log, cfg.LastResort, cfg.Marker = &log, 8<<20, slowMarker{} }, func(c *cloud, stopped <-chan error) {
+		c.set(func() { c.latency = time.Hour })
+		<-c.asked
+		c.post(line("x"))
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second), ShutdownReason: "spindown"}
+		<-stopped
+		if !strings.Contains(log.String(), "logtable_record") || strings.Contains(c.log.String(), "something is stuck") {
+			t.Errorf("log: %s%s", log.String(), c.log.String())
+		}
+	})
+}
+
+// slowMarker is on a disk that does not answer when the process ends.
+type slowMarker struct{}
+
+func (slowMarker) Mark([]byte) error { return nil }
+func (slowMarker) Unmark() error     { time.Sleep(500 * time.Millisecond); return nil }
+
+// Lambda is not kept waiting for whoever holds the Store's lock. (A mutex stops
+// virtual time, so this takes half a second of the real one.)
+func TestNextDoesNotWaitForTheStoresLock(t *testing.T) {
+	c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
+	log := diag.New(&c.log)
+	cfg := agent.Config{
+		Events: c, Receiver: c, Diag: log, Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: 300 * time.Millisecond,
+	}
+	cfg.Store = store.New(store.Config{
+		Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,
+	})
+	c.agent = agent.New(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go c.agent.Run(ctx)
+	<-c.asked
+	c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a", Deadline: time.Now().Add(10 * time.Minute)}
+	c.post(begin("a"))
+	locked, release := make(chan struct{}), make(chan struct{})
+	go cfg.Store.Add(store.Entry{
+		Time: time.Now(), Level: "INFO", Message: "x", ExceptionAt: -1,
+		Kept: func(string, string) { // called with the lock held
+			close(locked)
+			<-release
+		},
+	})
+	cfg.Store.Start()
+	<-locked
+	read := make(chan struct{})
+	go func() {
+		c.post(done("a", "")) // the intake waits, too
+		close(read)
+	}()
+	select {
+	case <-c.asked:
+	case <-time.After(time.Minute):
+		t.Error("next waits for the Store's lock")
+	}
+	close(release)
+	<-read
+}
+
+// Before a snapshot no alert leaves, either: each clone would be on its
+// connection.
+func TestNoAlertLeavesBeforeASnapshot(t *testing.T) {
+	p := &phone{}
+	play(t, both(alerting(p), snapshot, spilling(t), roomy(4<<10)), func(c *cloud, _ <-chan error) {
+		p.c = c
+		<-c.asked
+		for i := range 30 { // more than memory has room for: they go to /tmp
+			c.post(severe(fmt.Sprint(i)))
+		}
+		time.Sleep(3 * time.Second)
+		told := func() int { return c.number(func() int { return len(p.messages) }) }
+		if n := told(); n > 0 || c.stored() > 0 {
+			t.Errorf("%d alerts, %d rows before the restore", n, c.stored())
+		}
+		c.post(event("platform.restoreStart", `{}`))
+		time.Sleep(3 * time.Second)
+		if told() == 0 || c.stored() == 0 {
+			t.Errorf("%d alerts, %d rows after the restore", told(), c.stored())
+		}
+	})
+}
+
+func (c *cloud) number(f func() int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return f()
 }

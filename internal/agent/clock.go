@@ -38,10 +38,11 @@ func (a *Agent) disarm() {
 		return
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.armed && a.clock.Stop() {
 		a.armed = false
 	}
+	a.mu.Unlock()
+	a.arm() // for what came meanwhile and found the clock armed
 }
 
 // anythingWaits reports whether there is something to write or to send, or will

@@ -68,6 +68,7 @@ type endFacts struct {
 	stopped  bool // the agent does nothing any more
 
 	ended   time.Time // the end was seen; zero while it was not
+	arrived time.Time // since when it has been there, read or not
 	trouble bool      // a reset follows
 	reading bool      // the body that told of it may hold more, a death for one
 	unread  time.Time // since when an end seems to wait to be read; zero for none
@@ -92,19 +93,20 @@ func (f endFacts) decide(now time.Time) (what decision, until time.Time) {
 	}
 	if !f.ended.IsZero() {
 		until = f.ended.Add(bound)
-		if !f.reading || !now.Before(until) {
-			return hold, until
+		if wait := earliest(until, f.deadline); f.reading && now.Before(wait) {
+			return keepWaiting, wait
 		}
-		return keepWaiting, earliest(until, f.deadline)
+		return hold, until
 	}
 	if f.stopped || f.overlaps {
 		return leave, now
 	}
 	// The end may lie among bodies that there is no processor time to read:
-	// then the bound counts from its arrival.
+	// then the bound counts from its arrival. One that came before INVOKE has
+	// waited through a freeze.
 	unread := f.deadline
 	if !f.unread.IsZero() {
-		unread = earliest(f.unread.Add(f.flush), f.deadline)
+		unread = earliest(latest(f.unread, f.invoked).Add(f.flush), f.deadline)
 	}
 	switch {
 	case f.trust == proven:
@@ -134,9 +136,17 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // awaitEnd waits for the end of the invocation with the given ID, and returns
-// what was decided: anything but keepWaiting, and until when it may be held.
-func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decision, until time.Time) {
+// what was decided (anything but keepWaiting), until when it may be held, and
+// since when it is being held.
+func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decision, until, since time.Time) {
 	t := time.NewTimer(0)
 	defer t.Stop()
 	<-t.C
@@ -148,7 +158,7 @@ func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decis
 			a.giveUpWaiting(what)
 		}
 		if what != keepWaiting {
-			return what, until
+			return what, until, f.arrived
 		}
 		t.Reset(until.Sub(a.cfg.Now()))
 		select {
@@ -181,6 +191,16 @@ func (a *Agent) look(id string, f *endFacts) (woken <-chan struct{}) {
 		f.trouble = end.trouble
 		if f.ended.IsZero() {
 			f.ended = a.cfg.Now()
+		}
+	} else if f.unread.IsZero() {
+		f.arrived = time.Time{} // what was there was another one's
+	}
+	if f.arrived.IsZero() {
+		switch {
+		case !f.unread.IsZero():
+			f.arrived = latest(f.unread, f.invoked)
+		case !f.ended.IsZero():
+			f.arrived = f.ended
 		}
 	}
 	return woken

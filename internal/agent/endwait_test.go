@@ -46,6 +46,9 @@ func TestDecide(t *testing.T) {
 		{"in both cases", facts{trust: signless, unread: 1}, 2, keepWaiting, 2001},
 		{"not without telemetry", facts{trust: deaf, unread: 1}, 2, leave, 2},
 		{"the bound counts from its arrival", facts{trust: proven, unread: 1000}, 3000, leave, 3000},
+		{"also of one that came before a freeze", facts{trust: proven, unread: -60000}, 1, keepWaiting, 2000},
+		{"which ends", facts{trust: proven, unread: -60000}, 2000, leave, 2000},
+		{"the deadline goes before the rest of a body", facts{trust: proven, ended: 9700, reading: true}, 9801, hold, 11700},
 		{"the deadline goes first", facts{trust: proven, unread: 9000}, 9000, keepWaiting, 9800},
 
 		{"writing overlaps what follows", facts{trust: proven, overlaps: true}, 0, leave, 0},
@@ -67,7 +70,7 @@ func TestDecide(t *testing.T) {
 			if tc.facts.ended > 0 {
 				f.ended = at(tc.facts.ended)
 			}
-			if tc.facts.unread > 0 {
+			if tc.facts.unread != 0 {
 				f.unread = at(tc.facts.unread)
 			}
 			what, until := f.decide(at(tc.now))

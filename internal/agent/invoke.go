@@ -25,27 +25,22 @@ func (a *Agent) invoke(ctx context.Context, id string, deadline time.Time) {
 	a.arrive(id)
 	a.begin(func() { a.leftOver(id) })
 	now := a.cfg.Now()
-	what, until := a.awaitEnd(ctx, id, endFacts{invoked: now, deadline: deadline, flush: a.holdBound(now)})
+	what, until, since := a.awaitEnd(ctx, id, endFacts{invoked: now, deadline: deadline, flush: a.holdBound(now)})
 	seen := a.cfg.Now()
 	inTime := true
 	switch {
 	case what == hold:
 		until = earliest(until, deadline)
 		inTime = a.do(ctx, until.Add(holdSlack), func() { a.finish(ctx, until) })
-	case seen.After(now) || a.overlaps() && a.cfg.Store.Resting():
-		// There will be no better moment before the environment freezes.
-		inTime = a.do(ctx, earliest(seen.Add(shortHold), deadline.Add(holdSlack)), func() {
-			a.ahead.flush("the end was not seen")
-			a.cfg.Store.Persist()
-		})
+	case seen.After(now) || a.overlaps():
+		inTime = a.do(ctx, earliest(seen.Add(shortHold), deadline.Add(holdSlack)), a.unheld)
 	}
 	if !inTime {
 		a.cfg.Diag.Fail("stuck", "writing or /tmp takes longer than it may: the function is not held for it", "")
 	}
-	if now := a.cfg.Now(); now.Sub(seen) > shortHold {
+	if now := a.cfg.Now(); !since.IsZero() && now.Sub(since) > shortHold {
 		a.longest = now
 	}
-	a.arm()
 }
 
 // arrive notes that an invocation begins.
@@ -91,6 +86,17 @@ func (a *Agent) leftOver(id string) {
 	a.mark(id)
 }
 
+// unheld ends an invocation that is not held. Where writing is left to what
+// follows, only what DynamoDB does not take moves to /tmp: there will be no
+// better moment before the environment freezes.
+func (a *Agent) unheld() {
+	if !a.overlaps() || a.cfg.Store.Resting() {
+		a.ahead.flush("the invocation is left")
+		a.cfg.Store.Persist()
+	}
+	a.arm()
+}
+
 // finish writes what an ended invocation printed, until a moment at the latest.
 // What is not confirmed by then moves to /tmp.
 func (a *Agent) finish(ctx context.Context, until time.Time) {
@@ -100,7 +106,7 @@ func (a *Agent) finish(ctx context.Context, until time.Time) {
 	defer cancel()
 	if a.cfg.Store.Flush(ctx) != nil {
 		// It is kept, and the store has said why. /tmp keeps it longer.
-		a.cfg.Store.Persist()
+		a.cfg.Store.PersistUntil(until)
 	}
 	a.sendAlerts(ctx)
 	if !a.deathWaits() {

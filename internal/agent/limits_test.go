@@ -56,6 +56,7 @@ func TestLimits(t *testing.T) {
 		{"maxJobs", maxJobs, "what is stuck does not pile up work", "TestWorkDoesNotPileUp"},
 		{"maxOpen", maxOpen, "memory of invocations whose end was lost", "TestATrackerStaysSmall"},
 		{"maxDone", maxDone, "memory of invocations that have ended", "TestATrackerStaysSmall"},
+		{"maxPending", maxPending, "memory of INVOKE events whose end was lost", "TestATrackerStaysSmall"},
 		{"longestInvocation", longestInvocation, "what lies further back has a clock of its own", "TestWhoseLineIsIt"},
 		{"lateLines", lateLines, "on managed instances late lines of others come so late", "TestWhoseLineIsItAmongConcurrentInvocations"},
 		{"shortGap", shortGap, "traffic with longer gaps is not busy", "TestBusyTrafficIsNotHeld"},

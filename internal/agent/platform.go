@@ -33,6 +33,9 @@ func (a *Agent) platform(kind string, r platform, at time.Time) {
 	if row, ok := a.follow(kind, r, at); ok {
 		a.add(row)
 	}
+	if kind == "platform.runtimeDone" {
+		a.wake() // whatever else is in the body
+	}
 }
 
 // follow brings what is known of the invocations up to date. It returns the

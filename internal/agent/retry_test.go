@@ -145,3 +145,59 @@ func TestOnManagedInstancesARetryDiesAgain(t *testing.T) {
 		}
 	})
 }
+
+// In busy traffic, and where no end is waited for, an end is read when the next
+// invocation's INVOKE has been handled.
+func TestARetryOfWhatEndedUnseenIsWaitedFor(t *testing.T) {
+	for name, change := range map[string]func(*agent.Config){"busy": flushing(agent.FlushAdaptive), "doubted": nil} {
+		t.Run(name, func(t *testing.T) {
+			play(t, change, func(c *cloud, _ <-chan error) {
+				if change == nil {
+					c.loseAnEnd()
+				} else {
+					for i := range 5 {
+						c.round(fmt.Sprint("w", i), 50*time.Millisecond, 0)
+					}
+				}
+				c.invoke("r")
+				time.Sleep(100 * time.Millisecond)
+				end := done("r", failed)
+				<-c.asked
+				c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "x", Deadline: time.Now().Add(10 * time.Second)}
+				synctest.Wait()
+				c.post(end)
+				c.post(begin("x"))
+				time.Sleep(50 * time.Millisecond)
+				c.post(done("x", ""))
+				time.Sleep(time.Minute)
+				c.invoke("r")
+				time.Sleep(time.Second)
+				if len(c.asked) > 0 {
+					t.Error("next was called while the second attempt runs")
+				}
+			})
+		})
+	}
+}
+
+// The report of the first attempt was lost: the second one's is its own.
+func TestALostReportIsNotTheNextOnes(t *testing.T) {
+	play(t, nil, func(c *cloud, stopped <-chan error) {
+		c.invoke("a")
+		ended := time.Now()
+		c.post(done("a", failed))
+		c.nextWithin(ended, 0, time.Millisecond)
+		time.Sleep(time.Minute)
+		c.invoke("a")
+		time.Sleep(time.Second)
+		c.post(line("x"), done("a", `,"status":"error","errorType":"Runtime.ExitError"`))
+		<-c.asked
+		c.post(event("platform.report",
+			`{"requestId":"a","status":"error","errorType":"Runtime.ExitError","metrics":{"memorySizeMB":128,"maxMemoryUsedMB":128}}`))
+		c.events <- extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "failure", Deadline: time.Now().Add(2 * time.Second)}
+		<-stopped
+		if c.of("(platform.oom)") != 1 || c.of("(platform.error)") != 1 {
+			t.Errorf("rows: %q", c.rows)
+		}
+	})
+}

@@ -26,6 +26,7 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	kept := reason == "timeout" || reason == "failure"
 	rest := a.cfg.Store.LastResort(a.cfg.Log, a.cfg.LastResort, kept, end)
 	a.account(rest)
+	a.accounted.Store(true)
 	a.unmark()
 }
 

@@ -9,11 +9,7 @@ package agent
 // restored is called when the process is known to run in a clone, or never to
 // become one. Only the first call has an effect.
 func (a *Agent) restored() {
-	a.mu.Lock()
-	first := !a.renewed
-	a.renewed = true
-	a.mu.Unlock()
-	if first {
+	if !a.renewed.Swap(true) {
 		a.cfg.Store.Renew()
 	}
 }
@@ -21,13 +17,10 @@ func (a *Agent) restored() {
 // startWriting lets what waits leave, except while a snapshot is still to
 // come: a connection in it would be dead in every clone.
 func (a *Agent) startWriting() {
-	a.mu.Lock()
-	sealed := a.sealed()
-	a.mu.Unlock()
-	if !sealed {
+	if !a.sealed() {
 		a.cfg.Store.Start()
 	}
 }
 
-// sealed reports that a snapshot is still to come. mu must be held.
-func (a *Agent) sealed() bool { return a.cfg.Snapshot && !a.renewed }
+// sealed reports that a snapshot is still to come.
+func (a *Agent) sealed() bool { return a.cfg.Snapshot && !a.renewed.Load() }

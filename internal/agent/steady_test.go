@@ -22,8 +22,7 @@ func spilling(t *testing.T) func(*agent.Config) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { sp.Close() })
-		cfg.Store.UseSpill(sp)
-		cfg.Marker = spill.NewPatient(sp)
+		cfg.Marker = cfg.Store.UseSpill(sp)
 	}
 }
 

@@ -14,6 +14,9 @@ const (
 	// event of the same request is handled, for the lines that come after it,
 	// and for the report.
 	maxDone = 64
+	// maxPending bounds the INVOKE events that wait for their end to be read:
+	// one, unless telemetry is late or lost.
+	maxPending = 8
 	// initRequest stands for a request ID before the first invocation.
 	initRequest = "init"
 	// longestInvocation is Lambda's limit. An event that lies further back
@@ -36,6 +39,7 @@ type tracker struct {
 	started bool      // a platform.start has been seen
 	initEnd time.Time // of the platform's init events, if seen
 
+	pending   []string  // requests of INVOKE events whose end has not been seen, oldest first
 	previous  string    // the request of the last INVOKE event
 	invoked   string    // the request of the last INVOKE event, until its end
 	invokedAt time.Time // when it was received
@@ -146,8 +150,14 @@ func (t *tracker) end(id string, at time.Time, trouble, report bool) (e *attempt
 	} else {
 		ended = t.newAttempt(id, time.Time{})
 	}
-	ended.end, ended.trouble, ended.reported, ended.invoked = at, trouble, report, t.invoked == id
-	if t.invoked == id {
+	ended.end, ended.trouble, ended.reported = at, trouble, report
+	if i := slices.Index(t.pending, id); i >= 0 {
+		ended.invoked = true
+		t.pending = slices.Delete(t.pending, i, i+1)
+	}
+	// The INVOKE of the next attempt may have come before this end was read.
+	ended.former = slices.Contains(t.pending, id)
+	if t.invoked == id && !ended.former {
 		t.invoked = ""
 	}
 	return t.close(ended), true
@@ -177,7 +187,7 @@ func (t *tracker) formerOf(id string, at time.Time, report bool) *attempt {
 	o := t.find(id)
 	switch {
 	case o != nil && !o.start.IsZero() && at.Before(o.start):
-	case report && !t.concurrent:
+	case report && !t.concurrent && !t.endedBy(id, at):
 		// Each attempt has one report, and they come in order.
 	default:
 		return nil
@@ -215,6 +225,17 @@ func (t *tracker) invoke(id string, at time.Time) {
 		e.former = true // Lambda tries again
 	}
 	t.invoked, t.invokedAt = id, at
+	if len(t.pending) >= maxPending {
+		t.pending = slices.Delete(t.pending, 0, 1)
+	}
+	t.pending = append(t.pending, id)
+}
+
+// endedBy reports whether the last attempt at a request had ended at a time: a
+// report that was made then is its.
+func (t *tracker) endedBy(id string, at time.Time) bool {
+	e := t.ended(id)
+	return e != nil && !e.start.IsZero() && !at.Before(e.end)
 }
 
 // requestOf returns the request that a line belongs to which carries no
@@ -294,10 +315,13 @@ func (t *tracker) tailOf(id string) []string {
 
 // unfinished is the invocation that runs as far as is known, nil for none.
 func (t *tracker) unfinished() *attempt {
-	if n := len(t.open); n > 0 {
-		return &t.open[n-1]
+	if o := t.find(t.invoked); o != nil {
+		return o
 	}
 	if t.invoked == "" {
+		if n := len(t.open); n > 0 {
+			return &t.open[n-1]
+		}
 		return nil
 	}
 	a := t.newAttempt(t.invoked, time.Time{})

@@ -100,7 +100,58 @@ func TestATrackerStaysSmall(t *testing.T) {
 	if len(tr.open) > 1000 || len(tr.done) > 64 {
 		t.Errorf("%d open, %d done", len(tr.open), len(tr.done))
 	}
+	var lost tracker
+	for i := range 10_000 {
+		lost.invoke(fmt.Sprint(i), time.Time{})
+	}
+	if len(lost.pending) > 8 || len(lost.open) > 2 {
+		t.Errorf("%d pending, %d open of invocations whose end was lost", len(lost.pending), len(lost.open))
+	}
 	if tr.ended("9998") == nil {
 		t.Error("the last end is forgotten")
+	}
+}
+
+// SHUTDOWN finds the invocation of the last INVOKE running, though the end of
+// the one before was lost.
+func TestWhoIsUnfinished(t *testing.T) {
+	var tr tracker
+	at := time.UnixMilli(1_795_300_000_000)
+	if u := tr.unfinished(); u != nil {
+		t.Errorf("%q runs", u.id)
+	}
+	tr.invoke("a", at)
+	tr.start("a", at)
+	tr.invoke("b", at.Add(time.Minute)) // its start is not delivered
+	if u := tr.unfinished(); u == nil || u.id != "b" {
+		t.Errorf("%+v is taken for what runs, want b", u)
+	}
+	tr.end("b", at.Add(2*time.Minute), false, false)
+	tr.end("a", at.Add(2*time.Minute), false, false)
+	if u := tr.unfinished(); u != nil {
+		t.Errorf("%q runs", u.id)
+	}
+}
+
+// The telemetry of an attempt is read when the next one's INVOKE has been
+// handled: after a thaw, or in busy traffic.
+func TestTheEndOfAnAttemptIsReadLate(t *testing.T) {
+	var tr tracker
+	at := func(s int) time.Time { return time.Unix(1_795_300_000+int64(s), 0) }
+	tr.invoke("r", at(0))
+	tr.invoke("r", at(60))
+	tr.start("r", at(0))
+	tr.end("r", at(1), false, false)
+	if tr.ended("r") != nil {
+		t.Error("the first attempt's end is taken for the second one's")
+	}
+	tr.start("r", at(60))
+	tr.end("r", at(61), false, false)
+	if tr.ended("r") == nil {
+		t.Error("the second attempt's end is not seen")
+	}
+	tr.invoke("r", at(180))
+	if tr.ended("r") != nil {
+		t.Error("the third attempt is taken for ended")
 	}
 }

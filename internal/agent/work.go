@@ -64,7 +64,7 @@ func (a *Agent) doNow(ctx context.Context, limit time.Time, f func()) bool {
 // await hands j to the worker, unless jobs is nil, and reports whether it was
 // done by limit.
 func (a *Agent) await(ctx context.Context, limit time.Time, j job, jobs chan<- job) bool {
-	planned := a.latest(limit)
+	planned := latest(limit, a.cfg.Now().Add(holdSlack)) // a wrong clock must not have all take too long
 	t := time.NewTimer(planned.Sub(a.cfg.Now()))
 	defer t.Stop()
 	for {
@@ -88,15 +88,6 @@ func (a *Agent) await(ctx context.Context, limit time.Time, j job, jobs chan<- j
 	}
 }
 
-// latest is limit, or soon, if that is over: a clock that is wrong must not
-// have everything take too long.
-func (a *Agent) latest(limit time.Time) time.Time {
-	if soon := a.cfg.Now().Add(holdSlack); limit.Before(soon) {
-		return soon
-	}
-	return limit
-}
-
 func done(j job) bool {
 	select {
 	case <-j.done:
@@ -108,6 +99,9 @@ func done(j job) bool {
 
 // abandon is the last word of a process whose work is stuck at its end.
 func (a *Agent) abandon() {
+	if a.accounted.Load() {
+		return // what was left has been told of
+	}
 	a.cfg.Diag.Say(slog.LevelError, "something is stuck at the end of this environment: messages may be lost",
 		"see whether /tmp is on a slow disk, and report this line", "messages in memory", a.cfg.Store.InMemory())
 }

@@ -43,6 +43,10 @@ type Config struct {
 	Max     int           // publishes of the function in this time
 	Channel Channel
 	Lock    Lock // nil: this environment decides alone
+	// Sealed reports that nothing may be sent yet, because the process is about
+	// to become part of a snapshot; nil for never. Start is called when that is
+	// over. It is called with locks held, and must take none.
+	Sealed func() bool
 	// Down reports that the lock is known not to answer; nil for never. It is
 	// called with no lock of the Sender's held.
 	Down   func() bool
@@ -160,6 +164,9 @@ func (s *Sender) Start() {
 // start starts a run where there is something to do, or has the one under way
 // turn to what is more urgent. mu must be held.
 func (s *Sender) start() {
+	if s.cfg.Sealed != nil && s.cfg.Sealed() {
+		return
+	}
 	next, probe := s.due(s.cfg.Now())
 	if s.running {
 		if s.doing == probing && next != nil && !probe && s.probe != nil {

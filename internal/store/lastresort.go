@@ -60,7 +60,9 @@ func (s *Store) SignWith(k *signing.Key) {
 // spill, and only what finds no room there is written.
 func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) Rest {
 	if kept {
-		s.Persist()
+		// What a slow disk does not take in half of the time is written.
+		now := s.cfg.Now()
+		s.PersistUntil(now.Add(deadline.Sub(now) / 2))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,6 +14,8 @@ const (
 	// spillChunk is how many bytes of records leave memory at once when it is
 	// full: one write to the spill makes room for many lines.
 	spillChunk = 64 << 10
+	// persistMost is how long Persist may take.
+	persistMost = time.Second
 	// fullFor is for how long a spill that had no room is not tried again by
 	// what merely found no room in memory: a function that prints on would have
 	// 64 KiB encoded for each line, to be refused. One that gave nothing is not
@@ -38,11 +40,14 @@ type replay struct {
 
 // UseSpill gives the Store a place to put what does not fit or cannot be
 // written in time. Without one, such records wait in memory, within its bound.
-func (s *Store) UseSpill(sp *spill.Spill) {
+// What it returns is for others who use the same spill: they wait for a disk that
+// stalls no longer than the Store does, at the end as well.
+func (s *Store) UseSpill(sp *spill.Spill) *spill.Patient {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spill = spill.NewPatient(sp)
 	s.backlog = s.spilled() > 0
+	return s.spill
 }
 
 // spilled is how many records wait in the spill and nowhere else. mu must be
@@ -253,7 +258,13 @@ func (s *Store) settle(r *Record) {
 //
 // What came from the spill stays in the queues: it is safe, and a segment that
 // was given back would be written again from its beginning, each time.
-func (s *Store) Persist() bool {
+//
+// On a slow disk it is broken off after a second.
+func (s *Store) Persist() bool { return s.PersistUntil(s.cfg.Now().Add(persistMost)) }
+
+// PersistUntil is Persist for as long as a caller has time. It begins with the
+// errors.
+func (s *Store) PersistUntil(until time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.spill == nil {
@@ -263,17 +274,23 @@ func (s *Store) Persist() bool {
 	s.noRoom = fullness{} // somebody may have made room
 	all := true
 	for t := range s.queues {
-		all = s.persist(&s.queues[t]) && all
+		all = s.persist(&s.queues[t], until) && all
 	}
 	return s.copyWire() && all
 }
 
-// persist is Persist for one queue. mu must be held.
-func (s *Store) persist(queue *fifo) (all bool) {
+// persist is PersistUntil for one queue. mu must be held.
+func (s *Store) persist(queue *fifo, until time.Time) (all bool) {
 	var stay, chunk []*Record
 	all = true
 	size := 0
 	for n := queue.len(); n > 0; n-- {
+		if size == 0 && s.cfg.Now().After(until) {
+			for _, r := range slices.Backward(stay) {
+				queue.pushFirst(r)
+			}
+			return false
+		}
 		r := queue.pop()
 		if r.replay != nil {
 			stay = append(stay, r)

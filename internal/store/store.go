@@ -96,42 +96,43 @@ type Store struct {
 	cfg      Config
 	inMemory atomic.Int64 // see InMemory
 
-	mu         sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
-	keys       *keys
-	row        row    // what add is encoding; here, because on the stack it would not stay
-	buf        []byte // for one item
-	module     module // of the last record
-	arenas     [2]arena
-	queues     [2]fifo // by table
-	tables     [2]table
-	bytes      int           // cost of all records that wait or are on the wire
-	age        uint32        // see Age
-	onWire     int           // records
-	writers    int           // goroutines
-	changed    chan struct{} // closed and replaced when the above changes
-	health     health
-	congestion congestion
-	dead       bool           // a writer has panicked: no other one is started
-	force      bool           // SHUTDOWN: no more resting
-	partial    bool           // batches leave that are not full
-	calls      map[*call]bool // what writers have in hand
-	packer     packer         // has a lock of its own
-	bodies     [][]byte       // of earlier requests, to be used again
-	seam       sync.Once      // before the first request: sets plain
-	plain      atomic.Bool    // the client does not take encoded rows
-	lost       map[Loss]int   // in all
-	unsaid     map[Loss]int   // not stored as a record yet
-	written    int
-	units      float64
-	spill      *spill.Patient // nil if there is none
-	noRoom     fullness       // of the spill
-	unread     time.Time      // when a spill that gave nothing is asked again
-	spillBuf   []byte         // of what was spilled last, to be used again
-	replays    int            // records in memory that came from the spill
-	backlog    bool           // some in the spill are older than this flush's invocation
-	taken      int            // records of the spill whose segments are being replayed
-	saidAt     time.Time      // when losses were last made a record
-	key        *signing.Key   // of the last-resort lines; nil if there is none
+	mu           sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
+	keys         *keys
+	row          row    // what add is encoding; here, because on the stack it would not stay
+	buf          []byte // for one item
+	module       module // of the last record
+	arenas       [2]arena
+	queues       [2]fifo // by table
+	tables       [2]table
+	bytes        int           // cost of all records that wait or are on the wire
+	age          uint32        // see Age
+	writtenByAge int           // written, when it was called last
+	onWire       int           // records
+	writers      int           // goroutines
+	changed      chan struct{} // closed and replaced when the above changes
+	health       health
+	congestion   congestion
+	dead         bool           // a writer has panicked: no other one is started
+	force        bool           // SHUTDOWN: no more resting
+	partial      bool           // batches leave that are not full
+	calls        map[*call]bool // what writers have in hand
+	packer       packer         // has a lock of its own
+	bodies       [][]byte       // of earlier requests, to be used again
+	seam         sync.Once      // before the first request: sets plain
+	plain        atomic.Bool    // the client does not take encoded rows
+	lost         map[Loss]int   // in all
+	unsaid       map[Loss]int   // not stored as a record yet
+	written      int
+	units        float64
+	spill        *spill.Patient // nil if there is none
+	noRoom       fullness       // of the spill
+	unread       time.Time      // when a spill that gave nothing is asked again
+	spillBuf     []byte         // of what was spilled last, to be used again
+	replays      int            // records in memory that came from the spill
+	backlog      bool           // some in the spill are older than this flush's invocation
+	taken        int            // records of the spill whose segments are being replayed
+	saidAt       time.Time      // when losses were last made a record
+	key          *signing.Key   // of the last-resort lines; nil if there is none
 }
 
 // A call is a batch that a writer has in hand, to be sent or on the wire.
