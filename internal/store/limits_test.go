@@ -38,6 +38,8 @@ func TestLimits(t *testing.T) {
 		{"maxEncoded", maxEncoded, 1<<20 - 128, "the spill's limit of a record", "TestALineOfControlCharactersFitsEverywhere"},
 		{"spillChunk", spillChunk, 64 << 10, "memory of one write to the spill", "TestEvictionIsPiecewise"},
 		{"fullFor", fullFor, 250 * time.Millisecond, "a lost line must not cost ten times as much", "TestAFullSpillIsRememberedForAMoment"},
+		{"persistMost", persistMost, time.Second, "a slow disk holds nobody", "TestPersistIsBroughtToAnEnd"},
+		{"hungFor", hungFor, 400 * time.Millisecond, "a request that hangs costs a kill of the process a second", "TestWhatDoesNotGetOnIsOld"},
 		{"smallRecord", smallRecord, 4 << 10, "a large row without room does not mean that there is none", "TestOneThatFindsNoRoomBlocksNobody"},
 		{"keptBody", keptBody, 64 << 10, "a large request's memory is not kept for life", "TestALargeRequestsMemoryIsNotKept"},
 		{"firstAttempt", firstAttempt, 1500 * time.Millisecond, "a dead socket costs little", "TestAttemptsAreBounded"},
