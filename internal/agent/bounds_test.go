@@ -293,3 +293,20 @@ func (c *cloud) number(f func() int) int {
 	defer c.mu.Unlock()
 	return f()
 }
+
+// A hold that DynamoDB has used up leaves what it printed on /tmp all the same.
+func TestWhatAHoldHadNoTimeForIsOnTmp(t *testing.T) {
+	for _, hold := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second} {
+		var rows *store.Store
+		play(t, both(spilling(t), func(cfg *agent.Config) { rows, cfg.FlushTimeout = cfg.Store, hold }), func(c *cloud, _ <-chan error) {
+			c.set(func() { c.latency = time.Hour })
+			c.invoke("a")
+			c.post(line("x"), line("y"))
+			c.post(done("a", ""))
+			<-c.asked
+			if waiting, unsafe := rows.Waiting(), rows.Unsafe(); waiting < 2 || unsafe != 0 {
+				t.Errorf("a hold of %v: %d lines wait, %d of them in memory only", hold, waiting, unsafe)
+			}
+		})
+	}
+}

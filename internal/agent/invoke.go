@@ -106,7 +106,7 @@ func (a *Agent) finish(ctx context.Context, until time.Time) {
 	defer cancel()
 	if a.cfg.Store.Flush(ctx) != nil {
 		// It is kept, and the store has said why. /tmp keeps it longer.
-		a.cfg.Store.PersistUntil(until)
+		a.cfg.Store.Persist()
 	}
 	a.sendAlerts(ctx)
 	if !a.deathWaits() {

@@ -262,8 +262,8 @@ func (s *Store) settle(r *Record) {
 // On a slow disk it is broken off after a second.
 func (s *Store) Persist() bool { return s.PersistUntil(s.cfg.Now().Add(persistMost)) }
 
-// PersistUntil is Persist for as long as a caller has time. It begins with the
-// errors.
+// PersistUntil is Persist for as long as a caller has time, and for one write of
+// errors and one of others at the least. It begins with the errors.
 func (s *Store) PersistUntil(until time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -283,9 +283,9 @@ func (s *Store) PersistUntil(until time.Time) bool {
 func (s *Store) persist(queue *fifo, until time.Time) (all bool) {
 	var stay, chunk []*Record
 	all = true
-	size := 0
+	size, wrote := 0, false
 	for n := queue.len(); n > 0; n-- {
-		if size == 0 && s.cfg.Now().After(until) {
+		if size == 0 && wrote && s.cfg.Now().After(until) {
 			for _, r := range slices.Backward(stay) {
 				queue.pushFirst(r)
 			}
@@ -302,7 +302,7 @@ func (s *Store) persist(queue *fifo, until time.Time) (all bool) {
 			kept := s.toSpill(chunk)
 			stay = append(stay, kept...)
 			all = all && len(kept) == 0
-			chunk, size = chunk[:0], 0
+			chunk, size, wrote = chunk[:0], 0, true
 		}
 	}
 	for _, r := range stay {
