@@ -58,6 +58,30 @@ func TestWhatDoesNotGetOnIsOld(t *testing.T) {
 	})
 }
 
+// Where much is written, and written, nothing is old, whatever has waited.
+func TestWhatGetsOnIsNotOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCapped(10)
+		f := newFixtureOn(t, nil, c, func(cfg *store.Config) { cfg.Attempt = 0 })
+		f.add(20, "waits")
+		f.Age()
+		f.Start()
+		time.Sleep(100 * time.Millisecond)
+		if f.Age() || f.Waiting() == 0 {
+			t.Errorf("old, though some of it has been written; %d wait", f.Waiting())
+		}
+		c.set(func() { c.perSec, c.units = 1e-6, 0 }) // and now nothing is
+		time.Sleep(100 * time.Millisecond)
+		f.Age()
+		time.Sleep(100 * time.Millisecond)
+		if !f.Age() {
+			t.Error("not old, though nothing is written any more")
+		}
+		c.set(func() { c.perSec = 0 })
+		time.Sleep(time.Minute)
+	})
+}
+
 // A disk that is slow, but does not stall, takes what it can in the time that
 // there is. The rest stays, in its order.
 func TestPersistIsBroughtToAnEnd(t *testing.T) {
