@@ -242,7 +242,7 @@ func TestNextDoesNotWaitForTheStoresLock(t *testing.T) {
 	c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a", Deadline: time.Now().Add(10 * time.Minute)}
 	c.post(begin("a"))
 	locked, release := make(chan struct{}), make(chan struct{})
-	go cfg.Store.Add(store.Entry{
+	cfg.Store.Add(store.Entry{
 		Time: time.Now(), Level: "INFO", Message: "x", ExceptionAt: -1,
 		Kept: func(string, string) { // called with the lock held
 			close(locked)

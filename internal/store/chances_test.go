@@ -109,6 +109,12 @@ func (h *hung) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemIn
 	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
+func (h *hung) stored() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rows
+}
+
 // At the end nothing queues behind a request that hangs, and the request itself
 // is given up in time for its records to be sent again.
 func TestAtTheEndNothingQueuesBehindARequestThatHangs(t *testing.T) {
@@ -124,13 +130,11 @@ func TestAtTheEndNothingQueuesBehindARequestThatHangs(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- f.FlushLast(ctx) }()
 		time.Sleep(100 * time.Millisecond)
-		h.mu.Lock()
-		if h.rows != 5 {
-			t.Errorf("%d rows after 100 ms: what waits queues behind the request that hangs", h.rows)
+		if n := h.stored(); n != 5 {
+			t.Errorf("%d rows after 100 ms: what waits queues behind the request that hangs", n)
 		}
-		h.mu.Unlock()
-		if err := <-done; err != nil || h.rows != 10 {
-			t.Errorf("FlushLast() = %v, %d of 10 rows", err, h.rows)
+		if err := <-done; err != nil || h.stored() != 10 {
+			t.Errorf("FlushLast() = %v, %d of 10 rows", err, h.stored())
 		}
 	})
 }
