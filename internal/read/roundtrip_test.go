@@ -75,7 +75,7 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		{true, "ERROR", "f(x) y", "refused (again) é", "KeyError: é\n  line 2", "", "", "orders", now, time.Time{}, 1},
 		{true, "ALARM", "3", "", "boom", "", "", "orders", now, time.Time{}, 2},
 		{false, "WARN", "4", `{"locator":"4","level":"LOUD","text":"what"}`, "", "", "", "orders", now, expiry, 3},
-		{false, "WARN", "", `{"level":"INFO","text":"no locator"}`, "", "", "", "orders", now, expiry, 4},
+		{false, "INFO", "?", "no locator", "", "", "", "orders", now, expiry, 4},
 	}
 	var got []part
 	options := read.Options{From: now, To: now.Add(time.Second), InfoTable: "info", ErrorsTable: "errors", Now: now}
