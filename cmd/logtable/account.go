@@ -65,7 +65,7 @@ func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
 	return &account{client: client, region: cfg.Region, endpoint: f.endpointURL}, nil
 }
 
-// isLoopback says whether a URL points to this machine.
+// isLoopback reports whether a URL points to this machine.
 func isLoopback(rawURL string) bool {
 	u, err := url.Parse(rawURL)
 	if err != nil {

@@ -171,7 +171,7 @@ func TestExitCodeOfAnInterruption(t *testing.T) {
 	}
 }
 
-// Who reads the output may leave: that is no failure, and needs no message.
+// Whoever reads the output may leave: that is not a failure, and needs no message.
 func TestExitCodeOfABrokenPipe(t *testing.T) {
 	server, env := tables(t)
 	for _, args := range [][]string{{"-o", "jsonl"}, {"-o", "text"}, {"--exit-code"}} {

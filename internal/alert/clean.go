@@ -20,7 +20,7 @@ const (
 // clean takes out what a terminal, a mail program or a reader could be misled
 // by, in whatever goes to people: control and formatting characters (Unicode's
 // Cc, Cf, Zl and Zp, so all that turn the direction of writing), line ends and
-// tabs excepted, and what is no character. Each becomes a space. The joiner
+// tabs excepted, and what is not a character. Each becomes a space. The joiner
 // within an emoji stays, between letters it does not: there it hides.
 //
 // Everything that is sent goes through here, at the latest in seal.

@@ -48,7 +48,7 @@ func Prefix(b []byte) (n, stop int) { return value(b) }
 // value is Value. Where that is 0, stop is how far b could be read.
 func value(b []byte) (n, stop int) {
 	depth := 0
-	objects := uint64(0) // the lowest bit says whether the innermost bracket is an object's
+	objects := uint64(0) // the lowest bit tells whether the innermost bracket is an object's
 	for i := 0; i < len(b); {
 		n := 0
 		switch c := b[i]; c {

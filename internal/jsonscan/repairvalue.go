@@ -80,7 +80,7 @@ func scalar(b []byte) int {
 	return number(b)
 }
 
-// word reads what is no value as a string, up to what may end a value.
+// word reads what is not a value as a string, up to what may end a value.
 func (r *Repairer) word() bool {
 	end := r.i
 	for end < len(r.b) && r.b[end] != ',' && r.b[end] != '}' && r.b[end] != ']' && (r.b[end] >= ' ' || r.b[end] == '\t') {

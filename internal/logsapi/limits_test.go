@@ -266,7 +266,7 @@ func otherMachines(t *testing.T) {
 			t.Errorf("from %s: answered %d, want %d", ip, s, want)
 		}
 	}
-	// Who knows the token may come from anywhere.
+	// Whoever knows the token may come from anywhere.
 	far := r.dialFrom(net.ParseIP("192.0.2.1"))
 	p := far.send("POST /" + r.token + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]")
 	if s := p.status(time.Second); s != 200 {

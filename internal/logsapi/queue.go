@@ -103,7 +103,7 @@ func (l *Listener) repeat(body []byte) bool {
 func oneInstant(body []byte) bool {
 	var first, last []byte
 	some := false
-	_ = Events(body, func(e Event) { // a body that is no array has no events
+	_ = Events(body, func(e Event) { // a body that is not an array has no events
 		if !some {
 			first, some = e.Time, true
 		}

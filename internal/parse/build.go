@@ -365,7 +365,7 @@ func kind(value jsontext.Value) jsontext.Kind {
 	return '0'
 }
 
-// isInteger says whether a JSON number is written without fraction or exponent.
+// isInteger reports whether a JSON number is written without fraction or exponent.
 func isInteger(number []byte) bool {
 	return !bytes.ContainsAny(number, ".eE")
 }

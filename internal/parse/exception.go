@@ -405,7 +405,7 @@ func withoutHead(stack, typ, message []byte) []byte {
 	return stack
 }
 
-// isLabel says whether b is one word, a colon and a space.
+// isLabel reports whether b is one word, a colon and a space.
 func isLabel(b []byte) bool {
 	return bytes.HasSuffix(b, []byte(": ")) && bytes.Count(b, []byte(" ")) == 1
 }

@@ -95,13 +95,13 @@ func cutShort(b []byte, sep byte) (before, after []byte, ok bool) {
 	return b[:i], b[i+1:], true
 }
 
-// isTimestamp says whether b looks like an RFC 3339 time.
+// isTimestamp reports whether b looks like an RFC 3339 time.
 func isTimestamp(b []byte) bool {
 	return len(b) >= len("2026-11-22T10:52:00Z") && len(b) <= 40 &&
 		b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':'
 }
 
-// isRequestID says whether b may be a request id. During init, Node.js prints
+// isRequestID reports whether b may be a request id. During init, Node.js prints
 // "undefined" in its place and Python nothing. The platform's ids are UUIDs,
 // but no document promises it.
 func isRequestID(b []byte) bool {
@@ -126,7 +126,7 @@ func hasDigit(b []byte) bool {
 	return false
 }
 
-// isNoID says whether b is what languages print for an id that there is none of.
+// isNoID reports whether b is what languages print for an id that there is none of.
 func isNoID(b []byte) bool {
 	switch string(b) {
 	case "", "undefined", "null", "None", "-":
@@ -135,7 +135,7 @@ func isNoID(b []byte) bool {
 	return false
 }
 
-// isOwnID says whether b, a line's own member, is a request id: a function may
+// isOwnID reports whether b, a line's own member, is a request id: a function may
 // name its requests as it likes, but in one printable word.
 func isOwnID(b []byte) bool {
 	if isNoID(b) {
@@ -152,7 +152,7 @@ func isOwnID(b []byte) bool {
 	return true
 }
 
-// isPrefix says whether text, which stands before an object on its line, is
+// isPrefix reports whether text, which stands before an object on its line, is
 // nothing but what loggers put there: times, numbers, levels, request ids,
 // names that end in ':' or hold a '.' or stand before a dash, all of these in
 // brackets, and separators. "INFO:root:", "2026/11/22 10:52:42 main.go:17: " and
@@ -190,7 +190,7 @@ func cutField(text []byte) (field, rest []byte) {
 	return text, nil
 }
 
-// isPrefixField says whether a field belongs to a logger's prefix. rest is what
+// isPrefixField reports whether a field belongs to a logger's prefix. rest is what
 // follows it.
 func (p *Parser) isPrefixField(field, rest []byte) bool {
 	if last := len(field) - 1; last > 0 && strings.IndexByte("])>", field[last]) >= 0 && strings.IndexByte("[(<", field[0]) >= 0 {
@@ -225,12 +225,12 @@ func (p *Parser) isLevel(b []byte) bool {
 	return isAlias(b) || strings.EqualFold("UNDEFINED", string(b)) // Java's LambdaLogger
 }
 
-// isSeparator says whether b stands between the fields of a prefix.
+// isSeparator reports whether b stands between the fields of a prefix.
 func isSeparator(b []byte) bool {
 	return len(b) > 0 && len(bytes.Trim(b, "-|:")) == 0
 }
 
-// isStamp says whether b is a time, a date, a zone's offset or a number.
+// isStamp reports whether b is a time, a date, a zone's offset or a number.
 func isStamp(b []byte) bool {
 	if strings.IndexByte("0123456789#+-", b[0]) < 0 {
 		return false
@@ -238,7 +238,7 @@ func isStamp(b []byte) bool {
 	return len(bytes.Trim(b, "0123456789#+-:./,_TZ")) == 0 && bytes.ContainsAny(b, "0123456789")
 }
 
-// isName says whether b may be the name of a logger, thread, file or program.
+// isName reports whether b may be the name of a logger, thread, file or program.
 //
 //go:noinline
 func isName(b []byte) bool {

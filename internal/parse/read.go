@@ -109,7 +109,7 @@ func (p *Parser) scanStrictly(o *object, l *layer, text []byte) bool {
 	return true
 }
 
-// setState says whether something follows the object.
+// setState reports whether something follows the object.
 func (o *object) setState(text []byte) {
 	o.state = whole
 	if len(trimSpace(text[o.end:])) > 0 {
@@ -132,7 +132,7 @@ func (p *Parser) scanTolerantly(o *object, l *layer, text []byte) {
 }
 
 // beginsLine reports whether text begins with an object, but for a prefix that
-// loggers write: then it is no part of the object before it.
+// loggers write: then it is not a part of the object before it.
 func (p *Parser) beginsLine(text []byte) bool {
 	brace := bytes.IndexByte(text[:min(len(text), maxPrefix)], '{')
 	if brace < 0 || nextBrace(text[brace:], 0) != 0 {

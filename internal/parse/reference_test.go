@@ -146,7 +146,7 @@ func (r *reference) finish(one map[string]string) {
 
 func isString(value string) bool { return strings.HasPrefix(value, `"`) }
 
-// isID says whether a member named like a request id is one.
+// isID reports whether a member named like a request id is one.
 func isID(s string) bool {
 	odd := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 	return s != "" && s != "undefined" && s != "null" && s != "None" && s != "-" && !strings.ContainsFunc(s, odd)

@@ -155,7 +155,7 @@ func (p *Parser) mapText(o *object, l *layer) string {
 	return ""
 }
 
-// isUncaught says whether a value is what Lambda's Node.js runtime has as the
+// isUncaught reports whether a value is what Lambda's Node.js runtime has as the
 // message of its envelope when an error was not caught: the error as an object.
 func (p *Parser) isUncaught(o *object, value jsontext.Value) (uncaught bool) {
 	if !p.mapping.envelope || !o.isEnvelope() || kind(value) != '{' || o.exception != nil {
@@ -167,7 +167,7 @@ func (p *Parser) isUncaught(o *object, value jsontext.Value) (uncaught bool) {
 	return uncaught
 }
 
-// mapExceptions finds all exceptions and says whether there is any.
+// mapExceptions finds all exceptions and reports whether there is any.
 func (p *Parser) mapExceptions(o *object, l *layer) bool {
 	n := 0
 	for _, name := range p.mapping.roles[roleException] {
@@ -305,7 +305,7 @@ func (p *Parser) place(object jsontext.Value, l *layer) []byte {
 //go:noinline
 func (l *layer) quote(text func(dst []byte) []byte) []byte {
 	from := len(l.made)
-	// Invalid UTF-8 is replaced, which is no error here.
+	// Invalid UTF-8 is replaced, which is not an error here.
 	l.made, _ = jsontext.AppendQuote(l.made, text(nil))
 	return l.made[from:]
 }

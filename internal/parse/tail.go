@@ -225,7 +225,7 @@ func (p *Parser) Unwrap(record []byte) (u Unwrapped, ok bool) {
 
 // Wrap appends to dst the record of which Unwrap returns u.
 func (u *Unwrapped) Wrap(dst []byte) []byte {
-	// Invalid UTF-8 is replaced, which is no error here.
+	// Invalid UTF-8 is replaced, which is not an error here.
 	if !u.Envelope {
 		dst, _ = jsontext.AppendQuote(dst, u.Text)
 		return dst

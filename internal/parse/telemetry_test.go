@@ -115,7 +115,7 @@ func TestEmittedForms(t *testing.T) {
 }
 
 // checkEmitted reads a text as a string record and, if it is JSON, as an
-// object. It says whether it held a line of ours.
+// object. It reports whether it held a line of ours.
 func checkEmitted(t *testing.T, parser *parse.Parser, text string, ours bool) bool {
 	t.Helper()
 	quoted, err := json.Marshal(text)

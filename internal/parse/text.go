@@ -8,7 +8,7 @@ func lineStart(text []byte) int {
 	return bytes.LastIndexAny(text, "\r\n") + 1
 }
 
-// isSpace says whether c is JSON white space. Runtimes that write a record as
+// isSpace reports whether c is JSON white space. Runtimes that write a record as
 // several lines may put '\r' for '\n', which JSON takes as well.
 func isSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t'

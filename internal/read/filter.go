@@ -13,7 +13,7 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
-// keep says whether a row is wanted. It decides; the filter that DynamoDB is
+// keep reports whether a row is wanted. It decides; the filter that DynamoDB is
 // given only saves carrying rows that keep would drop, and lets through the
 // ones it cannot judge.
 func (o *Options) keep(row *Row) bool {
@@ -163,7 +163,7 @@ func grow(in *dynamodb.QueryInput) {
 	in.Limit = &limit
 }
 
-// selective says whether more than expired rows is filtered out.
+// selective reports whether more than expired rows is filtered out.
 func (o *Options) selective() bool {
 	return len(o.Levels) > 0 || o.Locator != "" || o.Module != "" || o.RequestID != "" || o.Contains != ""
 }

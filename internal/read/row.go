@@ -195,7 +195,7 @@ func parseMessage(message, knownLevel, knownLocator string) (level, locator stri
 	return knownLevel, "", 0
 }
 
-// atWordEnd says whether s is empty or goes on with a space.
+// atWordEnd reports whether s is empty or goes on with a space.
 func atWordEnd(s string) bool {
 	return s == "" || s[0] == ' '
 }

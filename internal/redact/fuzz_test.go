@@ -64,7 +64,7 @@ func FuzzString(f *testing.F) {
 	})
 }
 
-// checkKept says whether the parts between marks are in the text, in order.
+// checkKept reports whether the parts between marks are in the text, in order.
 func checkKept(t *testing.T, setting, text, once string) {
 	t.Helper()
 	if once == text {

@@ -38,7 +38,7 @@ type tokenKind uint8
 
 const (
 	nameToken   tokenKind = iota + 1
-	stringToken           // that is no name
+	stringToken           // that is not a name
 	bareToken             // a number, true, false or null
 )
 
@@ -200,7 +200,7 @@ func stringEnd(text string, i int) int {
 	}
 }
 
-// isName says whether the string that ends at i is the name of a member.
+// isName reports whether the string that ends at i is the name of a member.
 func isName(text string, i int) bool {
 	for ; i < len(text); i++ {
 		switch text[i] {
@@ -213,7 +213,7 @@ func isName(text string, i int) bool {
 }
 
 // appendNumber looks at a value that is not a string. It is masked as a whole:
-// what is a part of it only is no card.
+// what is a part of it only is not a card.
 func (r *Redactor) appendNumber(spans []span, text string, t token) []span {
 	number := text[t.start:t.end]
 	if !isDigit(number[len(number)-1]) {

@@ -13,7 +13,7 @@ const (
 	maxCard = 19
 )
 
-// hasCard says whether there is a card's number in s. It asks for the whole
+// hasCard reports whether there is a card's number in s. It asks for the whole
 // number, not just for digits, because every other line has a time in
 // milliseconds.
 func hasCard(s string) bool {
@@ -134,7 +134,7 @@ func cardAt(s string, i int) (end int) {
 	}
 }
 
-// numberStarts says whether the digits at i are not the tail of something:
+// numberStarts reports whether the digits at i are not the tail of something:
 // of a word, a hash, a decimal fraction, or a telephone number with its +.
 func numberStarts(s string, i int) bool {
 	if i == 0 {
@@ -146,7 +146,7 @@ func numberStarts(s string, i int) bool {
 	return wordStarts(s, i)
 }
 
-// numberEnds says whether the digits before i are all of a number.
+// numberEnds reports whether the digits before i are all of a number.
 func numberEnds(s string, i int) bool {
 	if i == len(s) {
 		return true
@@ -154,13 +154,13 @@ func numberEnds(s string, i int) bool {
 	return !isAlnum(s[i]) && !(s[i] == '.' && i+1 < len(s) && isDigit(s[i+1]))
 }
 
-// dashed says whether more groups belong to s[start:end], as in a UUID.
+// dashed reports whether more groups belong to s[start:end], as in a UUID.
 func dashed(s string, start, end int) bool {
 	return start > 1 && s[start-1] == '-' && isAlnum(s[start-2]) ||
 		end+1 < len(s) && s[end] == '-' && isAlnum(s[end+1])
 }
 
-// isCard says whether a network issues numbers that begin so, in that length,
+// isCard reports whether a network issues numbers that begin so, in that length,
 // and whether the check digit is right. Without the first, a tenth of all
 // timestamps in milliseconds or nanoseconds were cards.
 func isCard(digits []byte) bool {

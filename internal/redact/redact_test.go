@@ -472,7 +472,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// A request's ID, and X-Ray's, are no cards, whatever their digits, nor is a part
+// A request's ID, and X-Ray's, are not cards, whatever their digits, nor is a part
 // of one, alone and in a text.
 func TestIDsAreNoCards(t *testing.T) {
 	r := compile(t, "all")

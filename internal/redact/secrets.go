@@ -65,7 +65,7 @@ func appendKeyIDs(spans []span, s string) []span {
 	return spans
 }
 
-// isKeyID says whether a key ID begins at i, not reached into by a longer run
+// isKeyID reports whether a key ID begins at i, not reached into by a longer run
 // of its own characters. Small letters may stand beside it.
 func isKeyID(s string, i int) bool {
 	end := i + keyIDLength
@@ -262,7 +262,7 @@ func appendBearers(spans []span, s string, c context) []span {
 // Gateway's authorizer events.
 var authorizationNames = [...]string{"authorization", "authorizationtoken"}
 
-// afterAuthorization says whether the value that begins at i is given to an
+// afterAuthorization reports whether the value that begins at i is given to an
 // Authorization header.
 func afterAuthorization(s string, i int) bool {
 	const most = 24

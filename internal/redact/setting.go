@@ -182,7 +182,7 @@ func quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// matchesEmpty says whether an expression may match without consuming a
+// matchesEmpty reports whether an expression may match without consuming a
 // character.
 func matchesEmpty(e *syntax.Regexp) bool {
 	switch e.Op {
@@ -200,7 +200,7 @@ func matchesEmpty(e *syntax.Regexp) bool {
 	return true // *, ?, and what only asserts: ^ $ \b and their like
 }
 
-// isUnbounded says whether there is no bound to the length of a match.
+// isUnbounded reports whether there is no bound to the length of a match.
 func isUnbounded(e *syntax.Regexp) bool {
 	switch e.Op {
 	case syntax.OpStar, syntax.OpPlus:

@@ -109,7 +109,7 @@ func (w *walker) next() error {
 	}
 }
 
-// peek returns the first byte that is no space, without reading it.
+// peek returns the first byte that is not a space, without reading it.
 func (w *walker) peek() (byte, error) {
 	for {
 		c, err := w.r.ReadByte()
@@ -263,7 +263,7 @@ func (w *walker) inner(depth int, o *object, events bool) error {
 	return err
 }
 
-// passOver is called for a field of Logs Insights that is no row's message.
+// passOver is called for a field of Logs Insights that is not a row's message.
 func (w *walker) passOver(field *object) {
 	if w.tell && strings.Contains(field.value, string(mention)) {
 		w.to.inside()

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// other reads a value that is no message. If it mentions a record the sink is
+// other reads a value that is not a message. If it mentions a record the sink is
 // told.
 func (w *walker) other(limit int) (value []byte, ok bool, err error) {
 	value, ok, err = w.raw(limit)

@@ -39,7 +39,7 @@ type sink interface {
 	// time in epoch milliseconds (0 if the log does not say). message is valid
 	// until event returns.
 	event(stream string, at int64, message []byte) error
-	// inside is that something that is no message mentions a record.
+	// inside is that something that is not a message mentions a record.
 	inside()
 	// long is that a message was too long to be looked at, and mentions a
 	// record.

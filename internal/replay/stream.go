@@ -140,7 +140,7 @@ func (s *stream) missing() int {
 	return int(s.lines - s.found)
 }
 
-// platformLine says whether a message is a line of Lambda's own, in either log
+// platformLine reports whether a message is a line of Lambda's own, in either log
 // format. A function can print such lines, too; but not before the first
 // invocation has begun, which is all that counts.
 func platformLine(message []byte) kind {

@@ -68,7 +68,7 @@ func (s *Store) mayWait(now time.Time) time.Duration {
 }
 
 // judge looks back at a flush that has ended: whether it was long, and whether
-// the next one should wait. Length alone is no reason, for what takes long may
+// the next one should wait. Length alone is not a reason, for what takes long may
 // be much: only a table that was slow, or did not take what it was given,
 // counts. mu must be held.
 func (s *Store) judge(h hold) {
