@@ -33,7 +33,7 @@ Exit codes:
     3  done, and there is something to see: records that replay did not take,
        rows that query --exit-code found, an alert test that nobody gets
   130  interrupted
-  141  who read the output has left
+  141  the reader of the output has left
 `
 
 var (
@@ -41,7 +41,7 @@ var (
 	// something that somebody should look at.
 	errSeen = errors.New("there is something to see")
 	// errPipe is that nobody reads what is printed any more.
-	errPipe = errors.New("who read the output has left")
+	errPipe = errors.New("the reader of the output has left")
 )
 
 // output is standard output. Once nobody reads it any more, the command is
