@@ -107,7 +107,8 @@ func (a *account) explainTable(verb, permission, table string, err error) error 
 		return errors.New(cannot + "no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, " +
 			"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
-		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" + rootCause(err) + ")")
+		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" +
+			rootCause(err) + ")")
 	}
 	return errors.New(cannot + text)
 }
@@ -125,7 +126,8 @@ func explainAPI(api smithy.APIError, permission, table string) string {
 		return "there is no such table: check --region and --profile, or name it with --info-table and --errors-table " +
 			"(LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
 	case "AccessDeniedException":
-		return "access denied: have " + permission + " on " + table + " allowed, or choose another --profile (" + oneLine(api.ErrorMessage()) + ")"
+		return "access denied: have " + permission + " on " + table + " allowed, or choose another --profile (" +
+			oneLine(api.ErrorMessage()) + ")"
 	case "ExpiredTokenException", "ExpiredToken":
 		return "the AWS credentials have expired: log in again (aws sso login), or choose another --profile"
 	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":

@@ -164,7 +164,8 @@ func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) (te
 	confirmed, pending := out.Attributes["SubscriptionsConfirmed"], out.Attributes["SubscriptionsPending"]
 	switch {
 	case confirmed == "0" && pending == "0":
-		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " + topic.ARN + " --protocol email --notification-endpoint you@example.com)", false
+		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " +
+			topic.ARN + " --protocol email --notification-endpoint you@example.com)", false
 	case confirmed == "0":
 		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, by the link in the mail that SNS has sent", false
 	case pending != "0" && pending != "":
