@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/logtable/logtable/internal/config"
-	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/read"
 )
 
@@ -98,11 +98,11 @@ func (f *queryFlags) levelNames(sh *shell) ([]string, error) {
 	if text == "" {
 		name, text = config.Levels, strings.TrimSpace(sh.getenv(config.Levels))
 	}
-	scale := parse.DefaultScale()
+	scale := level.DefaultScale()
 	if text != "" {
 		first, _, _ := strings.Cut(text, "=") // which levels are errors makes no difference here
 		var err error
-		if scale, err = parse.ParseScale(text, first); err != nil {
+		if scale, err = level.ParseScale(text, first); err != nil {
 			return nil, usagef("%s %s cannot be read: %w; write it as for the layer, for example DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", name, visible(text), err)
 		}
 	}

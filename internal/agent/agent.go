@@ -19,6 +19,7 @@ import (
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
@@ -91,8 +92,8 @@ type Config struct {
 	Store    *store.Store
 	Diag     *diag.Logger
 
-	Scale        *parse.Scale
-	MinLevel     parse.Level // zero for all
+	Scale        *level.Scale
+	MinLevel     level.Level // zero for all
 	Plain        string
 	Mapping      *parse.Mapping // nil for our own names only
 	Module       string         // of lines that name none

@@ -18,8 +18,8 @@ import (
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/logsapi"
-	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -119,7 +119,7 @@ func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan
 		c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
 		log := diag.New(&c.log)
 		cfg := agent.Config{
-			Events: c, Receiver: c, Diag: log, Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: 2 * time.Second,
+			Events: c, Receiver: c, Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: 2 * time.Second,
 		}
 		var silence func()
 		cfg.Store = store.New(store.Config{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -22,7 +23,7 @@ const rowPatience = 300 * time.Millisecond
 // Alerts say who is told of what. The Agent fills in the rest of Send.
 type Alerts struct {
 	Send  alert.Config
-	From  parse.Level // the level from which on the configured topics are told
+	From  level.Level // the level from which on the configured topics are told
 	Allow alert.Allow // topics that a line may ask for; none: it may not ask
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
-	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -181,7 +181,7 @@ func BenchmarkIntakeWithAlerts(b *testing.B) {
 	body := "[" + strings.Join(lines, ",") + "]"
 	for _, variant := range []string{"unset", "set", "asked"} {
 		b.Run(variant, func(b *testing.B) {
-			cfg := agent.Config{Diag: diag.New(&strings.Builder{}), Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
+			cfg := agent.Config{Diag: diag.New(&strings.Builder{}), Scale: level.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
 			cfg.Store = store.New(store.Config{Client: everything{}, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: cfg.Diag})
 			if variant != "unset" {
 				alerting(&phone{})(&cfg)

@@ -12,7 +12,7 @@ import (
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
-	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -229,7 +229,7 @@ func TestNextDoesNotWaitForTheStoresLock(t *testing.T) {
 	c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
 	log := diag.New(&c.log)
 	cfg := agent.Config{
-		Events: c, Receiver: c, Diag: log, Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: 300 * time.Millisecond,
+		Events: c, Receiver: c, Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: 300 * time.Millisecond,
 	}
 	cfg.Store = store.New(store.Config{
 		Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
@@ -17,7 +18,7 @@ func TestEveryTextOfARowIsMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := New(Config{Scale: parse.DefaultScale(), Redact: masking})
+	a := New(Config{Scale: level.DefaultScale(), Redact: masking})
 	var e store.Entry
 	v := reflect.ValueOf(&e).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {
@@ -65,7 +66,7 @@ func TestMessageKeepsItsParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := New(Config{Scale: parse.DefaultScale(), Redact: masking})
+		a := New(Config{Scale: level.DefaultScale(), Redact: masking})
 		line := parse.Line{Level: a.cfg.Scale.Top(), Locator: c.locator, Text: c.text, Exception: c.exception}
 		e := a.entry(&line, "", a.cfg.Now())
 		text, exception := parts(&e)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/diag"
-	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -48,7 +48,7 @@ func (c *table) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInp
 func reading(change func(*agent.Config)) (*agent.Agent, *store.Store, *table) {
 	t := &table{}
 	log := diag.New(new(bytes.Buffer))
-	cfg := agent.Config{Diag: log, Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
+	cfg := agent.Config{Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
 	cfg.Store = store.New(store.Config{Client: t, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 8 << 20, Report: log})
 	cfg.Concurrent = true // or each line would be written at once
 	if change != nil {
@@ -135,7 +135,7 @@ func TestAllocationsOfStoredLines(t *testing.T) {
 
 // A line that is not stored costs none.
 func TestAllocationsOfIntake(t *testing.T) {
-	a, _, _ := reading(func(c *agent.Config) { c.MinLevel = parse.DefaultScale().Top() })
+	a, _, _ := reading(func(c *agent.Config) { c.MinLevel = level.DefaultScale().Top() })
 	body := batch(0, 900, false)
 	a.Intake(body)
 	if n := testing.AllocsPerRun(5, func() { a.Intake(body) }) / 900; n > 0.01 {

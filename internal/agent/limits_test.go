@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -73,7 +74,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestShutdownEnd(t *testing.T) {
-	a := New(Config{Store: emptyStore(), Scale: parse.DefaultScale()})
+	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale()})
 	now := time.UnixMilli(1_795_300_000_000)
 	for _, tc := range []struct {
 		name     string
@@ -99,7 +100,7 @@ func emptyStore() *store.Store {
 
 // A worker that is stuck is not given more and more to do.
 func TestWorkDoesNotPileUp(t *testing.T) {
-	a := New(Config{Store: emptyStore(), Scale: parse.DefaultScale()})
+	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale()})
 	for range 1000 {
 		a.begin(func() {}) // there is no worker: none of them is done
 	}
@@ -109,7 +110,7 @@ func TestWorkDoesNotPileUp(t *testing.T) {
 }
 
 func TestALongLinesBufferIsNotKept(t *testing.T) {
-	a := New(Config{Store: emptyStore(), Scale: parse.DefaultScale(), Module: "m"})
+	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale(), Module: "m"})
 	a.line(parse.Line{Level: a.cfg.Scale.Info(), Locator: "1", Text: strings.Repeat("x", 300<<10)}, "", time.Now())
 	if c := cap(a.message); c > keptMessage {
 		t.Errorf("a buffer of %d bytes is kept", c)
@@ -132,7 +133,7 @@ func TestTailIsBounded(t *testing.T) {
 	if size > 64<<10 {
 		t.Errorf("the tail of one invocation takes %d bytes", size)
 	}
-	a := New(Config{Store: emptyStore(), Scale: parse.DefaultScale()})
+	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale()})
 	told := strings.Split(a.lastLines(kept.lines()), "\n")
 	if len(told) != 11 { // and what they are
 		t.Fatalf("%d lines are told", len(told))

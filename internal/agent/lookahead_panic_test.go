@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 )
 
@@ -13,7 +14,7 @@ import (
 // the lock under which telemetry is read: Intake would stand still for ever.
 func TestAPanicOfTheLookAheadLeavesNoLock(t *testing.T) {
 	var log strings.Builder
-	a := New(Config{Scale: parse.DefaultScale(), Diag: diag.New(&log)})
+	a := New(Config{Scale: level.DefaultScale(), Diag: diag.New(&log)})
 	l := a.ahead
 	holdOne := func() {
 		done := l.begin()

@@ -242,10 +242,6 @@ func (a *Agent) info(locator, id, text string, at time.Time) (row store.Entry, o
 // logsDropped is the row of what the platform did not deliver to us, the only
 // trace of those lines.
 func (a *Agent) logsDropped(r platform, at time.Time) store.Entry {
-	level, ok := a.cfg.Scale.Find("ALARM")
-	if !ok {
-		level = a.cfg.Scale.Top()
-	}
 	unknown := func(s string) string {
 		if s == "" {
 			return "an unknown number of"
@@ -253,7 +249,7 @@ func (a *Agent) logsDropped(r platform, at time.Time) store.Entry {
 		return s
 	}
 	line := parse.Line{
-		Level: level, Locator: "platform.logsDropped",
+		Level: a.cfg.Scale.Alarm(), Locator: "platform.logsDropped",
 		Text: fmt.Sprintf("Lambda dropped %s lines (%s bytes) before Logtable could receive them",
 			unknown(r.droppedRecords), unknown(r.droppedBytes)),
 	}

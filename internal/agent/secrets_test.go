@@ -20,6 +20,7 @@ import (
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
@@ -300,7 +301,7 @@ func leave(t *testing.T, setting, mapping string, lines ...string) *sink {
 		}
 		var said strings.Builder
 		cfg := agent.Config{
-			Diag: diag.New(&said), Scale: parse.DefaultScale(), Module: "orders", Plain: "INFO", Mapping: names,
+			Diag: diag.New(&said), Scale: level.DefaultScale(), Module: "orders", Plain: "INFO", Mapping: names,
 			FlushTimeout: time.Second, Concurrent: true, Redact: masking,
 		}
 		cfg.Diag.Mask(masking.JSON)

@@ -82,11 +82,7 @@ func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
 	for _, loss := range sorted(lost) {
 		parts = append(parts, fmt.Sprintf("%d × %s, %s", lost[loss], loss.Level, loss.Reason))
 	}
-	level, ok := a.cfg.Scale.Find("ALARM")
-	if !ok {
-		level = a.cfg.Scale.Top()
-	}
-	line := parse.Line{Level: level, Locator: "logtable.lost", Text: "messages were lost: " + strings.Join(parts, "; ")}
+	line := parse.Line{Level: a.cfg.Scale.Alarm(), Locator: "logtable.lost", Text: "messages were lost: " + strings.Join(parts, "; ")}
 	e := a.entry(&line, "", a.cfg.Now())
 	if a.alerts != nil {
 		a.expect(&e, nil)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/awsenv"
-	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/level"
 )
 
 // Alerts are the settings of alerting.
@@ -16,7 +16,7 @@ type Alerts struct {
 	Topics []alert.Topic
 	// From is the level from which on a record is severe: LOGTABLE_ALERT_FROM;
 	// default ALARM, or the errors' first level on a scale without it.
-	From parse.Level
+	From level.Level
 	// Allow are the topics that a line may ask for by itself:
 	// LOGTABLE_ALERT_ALLOW, ARNs with * in their names only; none by default.
 	Allow alert.Allow
@@ -40,7 +40,7 @@ const (
 	defaultAlertMax    = 10
 )
 
-func (l *loader) alerts(scale *parse.Scale) Alerts {
+func (l *loader) alerts(scale *level.Scale) Alerts {
 	a := Alerts{From: alarm(scale), Window: l.alertWindow(), Max: l.integer(AlertMax, defaultAlertMax, 1, 1000, 20)}
 	for _, entry := range list(l.getenv(AlertTopics)) {
 		topic, err := alert.ParseTopic(entry)
@@ -82,16 +82,11 @@ func (l *loader) exampleTopic() string {
 
 // alarm is the level ALARM, or on a scale without it the lowest that is an
 // error.
-func alarm(scale *parse.Scale) parse.Level {
-	if level, ok := scale.Find("ALARM"); ok {
-		return level
+func alarm(scale *level.Scale) level.Level {
+	if l, ok := scale.Find("ALARM"); ok {
+		return l
 	}
-	for name := range strings.SplitSeq(scale.String(), ", ") { // lowest first
-		if level, ok := scale.Find(name); ok && level.Error {
-			return level
-		}
-	}
-	return scale.Top()
+	return scale.LowestError()
 }
 
 func (l *loader) alertWindow() time.Duration {

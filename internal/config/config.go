@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
 )
@@ -77,10 +78,10 @@ type Config struct {
 	// function's name.
 	Module string
 	// Scale orders the levels: LOGTABLE_LEVELS and LOGTABLE_ERRORS_FROM.
-	Scale *parse.Scale
+	Scale *level.Scale
 	// MinLevel is the lowest level that is stored: LOGTABLE_LEVEL; the zero
 	// Level (all) by default.
-	MinLevel parse.Level
+	MinLevel level.Level
 	// Plain is the level under which lines that are not ours are stored:
 	// LOGTABLE_PLAIN; "" (default) leaves them to CloudWatch.
 	Plain string
@@ -397,15 +398,15 @@ func fixedZone(seconds int) *time.Location {
 	return time.FixedZone(fmt.Sprintf("%c%02d:%02d", sign, abs/3600, abs/60%60), seconds)
 }
 
-func (l *loader) scale() *parse.Scale {
+func (l *loader) scale() *level.Scale {
 	levels, from := strings.TrimSpace(l.getenv(Levels)), strings.TrimSpace(l.getenv(ErrorsFrom))
-	scale, err := parse.ParseScale(levels, from)
+	scale, err := level.ParseScale(levels, from)
 	if err == nil {
 		return scale
 	}
 	// A scale that is refused must not take a good LOGTABLE_ERRORS_FROM
 	// along, nor the other way round.
-	if scale, lerr := parse.ParseScale(levels, ""); lerr == nil {
+	if scale, lerr := level.ParseScale(levels, ""); lerr == nil {
 		l.refuse(ErrorsFrom, from, "is not a level of the scale", "the scale's own", "write the name of a level: "+
 			scale.String())
 		return scale
@@ -413,17 +414,17 @@ func (l *loader) scale() *parse.Scale {
 	l.refuse(Levels, levels, "is refused: "+err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
 		"write NAME=number,… in rising order, for example "+Levels+"=DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7; a scale "+
 			"without ALARM and ERROR needs "+ErrorsFrom+", too")
-	if scale, err := parse.ParseScale("", from); err == nil {
+	if scale, err := level.ParseScale("", from); err == nil {
 		return scale
 	}
-	return parse.DefaultScale()
+	return level.DefaultScale()
 }
 
 // level reads the name of a level; the neutral word means none.
-func (l *loader) level(variable, neutral string, scale *parse.Scale) (parse.Level, bool) {
+func (l *loader) level(variable, neutral string, scale *level.Scale) (level.Level, bool) {
 	v := strings.TrimSpace(l.getenv(variable))
 	if v == "" || strings.EqualFold(v, neutral) {
-		return parse.Level{}, false
+		return level.Level{}, false
 	}
 	level, ok := scale.Find(v)
 	if !ok {

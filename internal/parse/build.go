@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/jsonscan"
+	"github.com/logtable/logtable/internal/level"
 )
 
 // How many bytes an issue repeats.
@@ -45,9 +46,9 @@ func (p *Parser) build(line *Line, o *object, w *wrapped) {
 	b := builder{p: p, layer: &p.layers[w.n], broken: o.state == broken}
 	b.checkShape(o, w)
 	locator := b.locator(o.locator)
-	level := o.known
-	if level.Name == "" {
-		level = b.level(o.level, &w.around)
+	found := o.known
+	if found.Name == "" {
+		found = b.level(o.level, &w.around)
 	}
 	said := b.text(o.text)
 	exception := b.exception(o.exception)
@@ -56,10 +57,10 @@ func (p *Parser) build(line *Line, o *object, w *wrapped) {
 	}
 	module := b.module(o.module)
 	id := b.requestID(o, w.around.requestID)
-	line.Kind, line.Level, line.Issues = Ours, level, b.issues
+	line.Kind, line.Level, line.Issues = Ours, found, b.issues
 	line.NoAlert = o.faults|w.around.faults != 0
 	var fields span
-	if level.Name == "" {
+	if found.Name == "" {
 		line.Kind, line.Level = Invalid, p.warn
 		said, exception = span{}, span{} // in the raw text, and not to be stored twice
 	} else {
@@ -183,7 +184,7 @@ var unknown = []byte("?")
 // level reads the line's level. Where it has none that is on the scale, what is
 // around the line may tell of something worse than a warning. Otherwise the
 // level has no name.
-func (b *builder) level(value jsontext.Value, around *told) Level {
+func (b *builder) level(value jsontext.Value, around *told) level.Level {
 	switch kind(value) {
 	case missing:
 		b.absent("level is missing: write one of %s", b.p.scale)
@@ -198,7 +199,7 @@ func (b *builder) level(value jsontext.Value, around *told) Level {
 	}
 	l := b.p.levelAround(around)
 	if l.Rank <= b.p.warn.Rank {
-		return Level{}
+		return level.Level{}
 	}
 	if value != nil {
 		b.leave(`"level"`, value)

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/level"
 )
 
 // A verdict is what the fourth stage decides: whose line an object is.
@@ -57,7 +59,7 @@ func (o *object) isEnvelope() bool {
 // line itself, stand for it. In a runtime's envelope what was printed does; what
 // a logger's own line quotes does not.
 func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
-	level := p.knownLevel(o)
+	own := p.knownLevel(o)
 	highest := lines[0].Level
 	for i := range lines {
 		if lines[i].Level.Rank > highest.Rank {
@@ -65,9 +67,9 @@ func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
 		}
 	}
 	if o.named && !p.isSigned() {
-		return s.alone || highest.Rank >= level.Rank
+		return s.alone || highest.Rank >= own.Rank
 	}
-	if !s.allOf || len(lines) > 1 || lines[0].Kind != Ours || level.Error || highest.Rank > level.Rank {
+	if !s.allOf || len(lines) > 1 || lines[0].Kind != Ours || own.Error || highest.Rank > own.Rank {
 		return false
 	}
 	lines[0].NoAlert = true
@@ -75,12 +77,12 @@ func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
 }
 
 // knownLevel is the level of an object, or a zero one.
-func (p *Parser) knownLevel(o *object) Level {
+func (p *Parser) knownLevel(o *object) level.Level {
 	if o.known.Name != "" || o.level == nil {
 		return o.known
 	}
-	level, _ := p.levelOf(o.level)
-	return level
+	found, _ := p.levelOf(o.level)
+	return found
 }
 
 // resolve finds the members that the mapping means among those of an object,

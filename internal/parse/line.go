@@ -3,6 +3,8 @@ package parse
 import (
 	"slices"
 	"strings"
+
+	"github.com/logtable/logtable/internal/level"
 )
 
 // Kind says what a line is.
@@ -38,7 +40,7 @@ func (k Kind) String() string {
 // escapes them. How long the strings are valid says who hands out the line.
 type Line struct {
 	Kind  Kind
-	Level Level
+	Level level.Level
 
 	// Locator, Text, Exception, Module and RequestID are "" where the line has
 	// none. RequestID comes from the line or else from what was around it. The

@@ -3,10 +3,10 @@ package parse
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/logtable/logtable/internal/level"
 )
 
 // A Mapping says under which names other loggers write what a line of ours has
@@ -22,7 +22,7 @@ import (
 // the preset powertools knows its own.
 type Mapping struct {
 	roles    [roles][]string
-	numbers  *numbering
+	numbers  level.Numbering
 	envelope bool   // `message` counts in a runtime's envelope, too
 	sign     string // members, separated by commas, that only the logger has, no runtime's envelope
 	presets  []preset
@@ -57,7 +57,7 @@ const (
 type preset struct {
 	name    string
 	names   [roles]string
-	numbers *numbering
+	numbers level.Numbering
 	sign    string
 	silent  string
 	lambda  bool // it is the runtimes' envelope itself
@@ -77,40 +77,40 @@ var presets = [...]preset{
 		// .NET's own JSON names begin with capitals where it is told to.
 		names: [roles]string{roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
 			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId"},
-		numbers: pythonNumbers, sign: "service,Service",
+		numbers: level.Python, sign: "service,Service",
 	},
 	{
 		name:    "pino",
 		names:   [roles]string{roleLocator: "caller,name", roleText: "msg", roleException: "err,error"},
-		numbers: pinoNumbers,
+		numbers: level.Pino,
 	},
 	{
 		name:    "slog",
 		names:   [roles]string{roleLocator: "source,logger", roleText: "msg", roleException: "error,err"},
-		numbers: slogNumbers,
+		numbers: level.Slog,
 	},
 	{
 		name:    "zap",
 		names:   [roles]string{roleLocator: "caller,logger", roleText: "msg", roleException: "error,errorVerbose,stacktrace"},
-		numbers: zapNumbers,
+		numbers: level.Zap,
 	},
 	{
 		name: "log4j2",
 		names: [roles]string{roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
 			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
-		numbers: log4jNumbers, sign: "loggerName,logger_name",
+		numbers: level.Log4j, sign: "loggerName,logger_name",
 	},
 	{
 		name: "serilog",
 		names: [roles]string{roleLocator: "SourceContext,Properties.SourceContext", roleLevel: "@l,Level",
 			roleText: "@m,@mt,RenderedMessage,MessageTemplate", roleException: "@x,Exception"},
-		numbers: dotnetNumbers, silent: "@t",
+		numbers: level.DotNet, silent: "@t",
 	},
 	{
 		name: "ecs",
 		names: [roles]string{roleLocator: "log.origin.file,log.origin.function,log.logger", roleLevel: "log.level", roleText: "message",
 			roleException: "error", roleRequestID: "faas.execution"},
-		numbers: syslogNumbers,
+		numbers: level.Syslog,
 	},
 	{
 		name: "otel",
@@ -120,68 +120,13 @@ var presets = [...]preset{
 			roleText:      "body.stringValue,body,Body",
 			roleException: "attributes.exception,Attributes.exception",
 			roleRequestID: "attributes.faas.invocation_id,Attributes.faas.invocation_id"},
-		numbers: otelNumbers,
+		numbers: level.OpenTelemetry,
 	},
 	{
 		name:   "lambda",
 		names:  [roles]string{roleLocator: "location,logger", roleText: "message", roleException: "errorType+errorMessage+stackTrace"},
 		lambda: true,
 	},
-}
-
-// A numbering says what a logger's numbers mean.
-type numbering struct {
-	steps []step
-	exact bool // numbers between and beyond the steps mean nothing
-	// If it is not 0, fractions, and numbers below the first step and above
-	// this one mean nothing.
-	most float64
-}
-
-// A step is the level that begins at a number.
-type step struct {
-	from float64
-	name string
-}
-
-// The numbers that loggers print for levels. A number between two means the
-// lower one.
-var (
-	// pino's and Bunyan's documents.
-	pinoNumbers = &numbering{steps: []step{{10, "TRACE"}, {20, "DEBUG"}, {30, "INFO"}, {40, "WARN"}, {50, "ERROR"}, {60, "FATAL"}}}
-	// Python's logging.
-	pythonNumbers = &numbering{steps: []step{{0, "TRACE"}, {10, "DEBUG"}, {20, "INFO"}, {30, "WARN"}, {40, "ERROR"}, {50, "CRITICAL"}}}
-	// Go's log/slog, whose names carry a difference: INFO+2.
-	slogNumbers = &numbering{steps: []step{{-8, "TRACE"}, {-4, "DEBUG"}, {0, "INFO"}, {4, "WARN"}, {8, "ERROR"}}}
-	// zapcore.Level.
-	zapNumbers = &numbering{exact: true, steps: []step{{-1, "DEBUG"}, {0, "INFO"}, {1, "WARN"}, {2, "ERROR"}, {3, "DPANIC"}, {4, "PANIC"}, {5, "FATAL"}}}
-	// RFC 5424, section 6.2.1.
-	syslogNumbers = &numbering{exact: true, steps: syslogSteps}
-	// Log4j's GELF template prints syslog's numbers; 100 to 600 are its own.
-	log4jNumbers = &numbering{exact: true, steps: []step{{100, "FATAL"}, {200, "ERROR"}, {300, "WARN"}, {400, "INFO"}, {500, "DEBUG"}, {600, "TRACE"},
-		{0, "EMERG"}, {1, "ALERT"}, {2, "CRIT"}, {3, "ERR"}, {4, "WARNING"}, {5, "NOTICE"}, {6, "INFO"}, {7, "DEBUG"}}}
-	// Microsoft.Extensions.Logging.LogLevel; Serilog's own numbers agree.
-	dotnetNumbers = &numbering{exact: true, steps: []step{{0, "TRACE"}, {1, "DEBUG"}, {2, "INFORMATION"}, {3, "WARNING"}, {4, "ERROR"}, {5, "CRITICAL"}}}
-	// The log data model's SeverityNumber: four to a name, 0 for none told.
-	otelNumbers = &numbering{most: 24, steps: []step{{0, "INFO"}, {1, "TRACE"}, {5, "DEBUG"}, {9, "INFO"}, {13, "WARN"}, {17, "ERROR"}, {21, "FATAL"}}}
-
-	syslogSteps = []step{{0, "EMERG"}, {1, "ALERT"}, {2, "CRIT"}, {3, "ERR"}, {4, "WARNING"}, {5, "NOTICE"}, {6, "INFO"}, {7, "DEBUG"}}
-)
-
-// name returns the name of the level that a number means.
-func (n *numbering) name(number float64) (string, bool) {
-	if n.most != 0 && (number < n.steps[0].from || number > n.most || number != math.Trunc(number)) {
-		return "", false
-	}
-	for i := len(n.steps) - 1; i >= 0; i-- {
-		if s := n.steps[i]; number == s.from || !n.exact && number > s.from {
-			return s.name, true
-		}
-	}
-	if n.exact {
-		return "", false
-	}
-	return n.steps[0].name, true
 }
 
 // ParseMapping reads a Mapping from a setting: parts separated by semicolons,
@@ -275,7 +220,7 @@ func (m *Mapping) add(p preset) {
 			}
 		}
 	}
-	if m.numbers == nil {
+	if m.numbers == level.Ranks {
 		m.numbers = p.numbers
 	}
 	m.sign = strings.Trim(m.sign+","+p.sign, ",")
@@ -283,58 +228,4 @@ func (m *Mapping) add(p preset) {
 		m.silent = p.silent
 	}
 	m.envelope = m.envelope || p.lambda
-}
-
-// level returns the level that a number means, or a name that numbers has.
-func (m *Mapping) level(s *Scale, text string, numbers *numbering) (Level, bool) {
-	if text == "" || len(text) > maxLevelName {
-		return Level{}, false
-	}
-	if text == "UNDEFINED" { // Java's LambdaLogger without a level
-		return s.Find("INFORMATION")
-	}
-	if number, err := strconv.ParseFloat(text, 64); err == nil {
-		return numbers.level(s, number)
-	}
-	if numbers == slogNumbers {
-		return slogLevel(s, text)
-	}
-	if last := len(text) - 1; numbers == otelNumbers && text[last] >= '2' && text[last] <= '4' { // INFO2, as the data model displays them
-		return find(s, text[:last])
-	}
-	return Level{}, false
-}
-
-// level returns the level that a number means; without a numbering it is one of
-// the scale's own.
-func (n *numbering) level(s *Scale, number float64) (Level, bool) {
-	if n != nil {
-		name, ok := n.name(number)
-		if !ok {
-			return Level{}, false
-		}
-		return s.Find(name)
-	}
-	for _, l := range s.levels {
-		if float64(l.Rank) == number {
-			return l, true
-		}
-	}
-	return Level{}, false
-}
-
-// slogLevel reads what slog prints for levels between the named ones: INFO+2.
-func slogLevel(s *Scale, text string) (Level, bool) {
-	i := strings.IndexAny(text, "+-")
-	if i < 0 {
-		return Level{}, false
-	}
-	more, err := strconv.Atoi(text[i:])
-	for _, base := range slogNumbers.steps {
-		if err == nil && base.name == text[:i] {
-			name, _ := slogNumbers.name(base.from + float64(more))
-			return s.Find(name)
-		}
-	}
-	return Level{}, false
 }

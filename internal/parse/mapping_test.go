@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 )
 
@@ -138,7 +139,7 @@ var words = regexp.MustCompile(`"[^"]*"|\S+`)
 
 // A replaced scale gives numbers and names their meaning, as far as it goes.
 func TestMappedLevelsOnReplacedScale(t *testing.T) {
-	scale, err := parse.ParseScale("DEBUG=10,INFO=20,WARNING=30,ERROR=40,CRITICAL=50", "")
+	scale, err := level.ParseScale("DEBUG=10,INFO=20,WARNING=30,ERROR=40,CRITICAL=50", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 )
 
@@ -232,7 +233,7 @@ func TestManyLines(t *testing.T) {
 		}
 		n := 0
 		parser.Lines(record, func(line parse.Line) {
-			want := parse.Line{Level: parse.Level{Name: "INFO", Rank: 1}, Locator: "12"}
+			want := parse.Line{Level: level.Level{Name: "INFO", Rank: 1}, Locator: "12"}
 			if n++; n == limit {
 				want.Issues = tt.issues
 			}
@@ -296,7 +297,7 @@ func TestPlainOffForUnknownLevel(t *testing.T) {
 }
 
 func TestInvalidOnReplacedScale(t *testing.T) {
-	scale, err := parse.ParseScale("low=1,mid=5,high=9", "high")
+	scale, err := level.ParseScale("low=1,mid=5,high=9", "high")
 	if err != nil {
 		t.Fatal(err)
 	}

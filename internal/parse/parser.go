@@ -26,7 +26,10 @@
 // whole.
 package parse
 
-import "github.com/logtable/logtable/internal/jsonscan"
+import (
+	"github.com/logtable/logtable/internal/jsonscan"
+	"github.com/logtable/logtable/internal/level"
+)
 
 // Bounds on what one line may cost. None of them loses a line: what goes beyond
 // is kept as text. The length of a line is bounded by the event's.
@@ -43,8 +46,8 @@ const (
 
 // Options configures a Parser.
 type Options struct {
-	// Scale orders the levels; nil means DefaultScale.
-	Scale *Scale
+	// Scale orders the levels; nil means level.DefaultScale.
+	Scale *level.Scale
 	// Plain names the level under which lines that are not ours are returned.
 	// With "", or a name that is not on the scale, they are left alone.
 	Plain string
@@ -59,10 +62,10 @@ type Options struct {
 // Parser reads log lines. It reuses its buffers and is not safe for concurrent
 // use. The lines that Lines hands out are parts of them, see there.
 type Parser struct {
-	scale   *Scale
+	scale   *level.Scale
 	mapping *Mapping
-	warn    Level
-	plain   Level
+	warn    level.Level
+	plain   level.Level
 	plainOn bool
 	head    func(text string, n int) string
 
@@ -99,7 +102,7 @@ func New(o Options) *Parser {
 	p := &Parser{scale: o.Scale, mapping: o.Mapping, head: o.Head}
 	p.repairer = jsonscan.Repairer{MaxDepth: maxDepth, NewLine: p.beginsLine}
 	if p.scale == nil {
-		p.scale = DefaultScale()
+		p.scale = level.DefaultScale()
 	}
 	if p.head == nil {
 		p.head = head

@@ -52,8 +52,8 @@ func splitTabs(text []byte) (rest, id []byte, ok bool) {
 
 // splitPython reads "[LEVEL]\tTIME\tID\t…".
 func splitPython(text []byte) (rest, id []byte, ok bool) {
-	level, rest, ok := cutShort(text, '\t')
-	if !ok || level[len(level)-1] != ']' {
+	name, rest, ok := cutShort(text, '\t')
+	if !ok || name[len(name)-1] != ']' {
 		return nil, nil, false
 	}
 	stamp, rest, ok := cutShort(rest, '\t')
@@ -212,19 +212,6 @@ func (p *Parser) isPrefixField(field, rest []byte) bool {
 	return isName(name) && (colon || bytes.IndexByte(name, '.') > 0 || isSeparator(next) || p.isLevel(name))
 }
 
-// isLevel reports whether b is a level's name for any logger.
-func (p *Parser) isLevel(b []byte) bool {
-	for _, word := range [...]string{"ANY", "DEFAULT", "HTTP", "SUCCESS", "UNKNOWN"} {
-		if len(b) == len(word) && strings.EqualFold(word, string(b)) {
-			return string(b) == word // in small letters it is what somebody says
-		}
-	}
-	if _, ok := find(p.scale, b); ok {
-		return true
-	}
-	return isAlias(b) || strings.EqualFold("UNDEFINED", string(b)) // Java's LambdaLogger
-}
-
 // isSeparator reports whether b stands between the fields of a prefix.
 func isSeparator(b []byte) bool {
 	return len(b) > 0 && len(bytes.Trim(b, "-|:")) == 0
@@ -248,31 +235,4 @@ func isName(b []byte) bool {
 		}
 	}
 	return len(b) > 0
-}
-
-// levelAround returns the highest level that the prefix or the envelope around a
-// line tells, a zero one if neither does.
-func (p *Parser) levelAround(around *told) (highest Level) {
-	if around.level != nil {
-		highest, _ = p.levelOf(around.level)
-	}
-	for _, text := range [...][]byte{around.prefix, around.lead} {
-		text = skipFiller(text[:min(len(text), maxPrefix)])
-		for len(text) > 0 {
-			field, rest := cutField(text)
-			rest = skipFiller(rest)
-			word := bytes.Trim(field, "[]()<>:")
-			if colon := bytes.IndexByte(word, ':'); colon > 0 { // Python's "ERROR:root:"
-				word = word[:colon]
-			}
-			if l, ok := named(p.scale, word); ok && (highest.Name == "" || l.Rank > highest.Rank) {
-				highest = l
-			}
-			if !p.isPrefixField(field, rest) {
-				break
-			}
-			text = rest
-		}
-	}
-	return highest
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/jsonscan"
+	"github.com/logtable/logtable/internal/level"
 )
 
 // The third stage reads an object's members. The strict reader takes what is
@@ -36,7 +37,7 @@ type object struct {
 
 	// With a Mapping only: the level where it is known already, the exceptions
 	// beside the first, and whether the line is ours by mapped names.
-	known   Level
+	known   level.Level
 	thrown  [maxThrown][]byte
 	foreign bool
 
@@ -260,12 +261,4 @@ func (p *Parser) fits(r role, value jsontext.Value) bool {
 		return r == roleLocator && isInteger(value)
 	}
 	return false
-}
-
-// levelOf returns the level that a JSON string names.
-func (p *Parser) levelOf(value jsontext.Value) (Level, bool) {
-	if kind(value) != '"' {
-		return Level{}, false
-	}
-	return named(p.scale, p.memberName(value))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 )
 
@@ -56,7 +57,7 @@ var levelNames = map[string]bool{"log_level": true, "severity": true, "levelname
 
 // levelNamed is the level that a value names.
 func levelNamed(value string) (string, bool) {
-	level, known := parse.DefaultScale().Find(strings.TrimSpace(unquoteRaw(value)))
+	level, known := level.DefaultScale().Find(strings.TrimSpace(unquoteRaw(value)))
 	return level.Name, known && isString(value)
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/level"
 )
 
 // maxThrown is how many exceptions beside its first a line is told with: an
@@ -61,7 +63,7 @@ func (p *Parser) readLevel(o *object, value jsontext.Value, text string) (ok boo
 	switch kind(value) {
 	case '"':
 		name := bytes.TrimSpace(p.memberName(value))
-		if o.known, ok = named(p.scale, name); !ok {
+		if o.known, ok = p.printedLevel(name); !ok {
 			o.known, ok = p.numberedLevel(string(name), text)
 		}
 	case '0':
@@ -72,21 +74,20 @@ func (p *Parser) readLevel(o *object, value jsontext.Value, text string) (ok boo
 
 // numberedLevel reads a level that is a number, or a name that numbers have. What
 // means nothing to the preset of the line may mean something to the first one.
-func (p *Parser) numberedLevel(level, text string) (Level, bool) {
-	m := p.mapping
+func (p *Parser) numberedLevel(printed, text string) (level.Level, bool) {
 	numbers := p.numbersFor(text)
-	l, ok := m.level(p.scale, level, numbers)
-	if !ok && numbers != m.numbers {
-		return m.level(p.scale, level, m.numbers)
+	l, ok := numbers.Find(p.scale, printed)
+	if !ok && numbers != p.mapping.numbers {
+		return p.mapping.numbers.Find(p.scale, printed)
 	}
 	return l, ok
 }
 
 // numbersFor returns what numbers mean to the preset by whose names the line was
 // recognised: the one of those with this name for the text that has most of its
-// other names in the line, the first of several. It is nil where no preset is
-// in use that prints numbers.
-func (p *Parser) numbersFor(text string) *numbering {
+// other names in the line, the first of several. It is level.Ranks where no
+// preset is in use that prints numbers.
+func (p *Parser) numbersFor(text string) level.Numbering {
 	m := p.mapping
 	if len(m.presets) < 2 {
 		return m.numbers
@@ -94,7 +95,7 @@ func (p *Parser) numbersFor(text string) *numbering {
 	best, most := m.numbers, -1
 	for i := range m.presets {
 		preset := &m.presets[i]
-		if preset.numbers == nil || !hasName(preset.names[roleText], text) {
+		if preset.numbers == level.Ranks || !hasName(preset.names[roleText], text) {
 			continue
 		}
 		n, signed := 0, preset.sign == "" || text != "message"

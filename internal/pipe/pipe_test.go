@@ -30,8 +30,8 @@ import (
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/logsapi"
-	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -191,7 +191,7 @@ func ours(tb testing.TB, c store.Client, l *logsapi.Listener, masks bool) way {
 		Client: c, InfoTable: infoTable, ErrorsTable: errorTable, TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20, Report: log,
 		Panicked: func(v any) { tb.Errorf("panic: %v", v) }, Attempt: time.Minute,
 	})
-	cfg := agent.Config{Receiver: l, Store: s, Diag: log, Scale: parse.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
+	cfg := agent.Config{Receiver: l, Store: s, Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
 	if masks {
 		r, err := redact.New("secrets")
 		if err != nil {

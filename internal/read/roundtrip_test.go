@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
@@ -43,7 +44,7 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		Panicked: func(v any) { t.Errorf("panic: %v", v) }, Attempt: time.Minute, Now: func() time.Time { return now },
 	})
 
-	parser := parse.New(parse.Options{Scale: parse.DefaultScale()})
+	parser := parse.New(parse.Options{Scale: level.DefaultScale()})
 	for _, line := range []string{
 		`{"locator":"1","level":"info","text":"received","order":17,"request_id":"7f3a9c12-1111"}`,
 		`{"locator":"f(x) y","level":"ERROR","text":"refused (again) \u00e9","exception":"KeyError: \u00e9\n  line 2"}`,

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
@@ -252,7 +253,7 @@ func TestPackedWriteUnits(t *testing.T) {
 func (f *fixture) print(size, n int, seed uint64) {
 	f.t.Helper()
 	random := rand.New(rand.NewPCG(seed, 1))
-	parser := parse.New(parse.Options{Scale: parse.DefaultScale()})
+	parser := parse.New(parse.Options{Scale: level.DefaultScale()})
 	total := 0
 	for i := range n {
 		text := randomLine(random, size)

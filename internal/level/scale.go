@@ -1,7 +1,8 @@
-package parse
+// Package level says which levels a log line can have, in which order, and what
+// loggers call and number them.
+package level
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,39 +25,19 @@ type Scale struct {
 
 // Bounds of a replaced scale. Names end up in every row and every diagnostic.
 const (
-	maxLevels    = 32
-	maxLevelName = 32 // bytes
+	maxLevels = 32
+	// MaxName is how long the name of a level may be, in bytes.
+	MaxName = 32
 )
 
 const defaultLevels = "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7"
-
-// aliases are names that common loggers print, each with the levels that it
-// stands for: the first of them that is on the scale.
-//
-// Most of the aliases are from syslog (RFC 5424), java.util.logging, log4j,
-// Python, loguru, Ruby (whose unknown prints as ANY), winston, Serilog, .NET
-// (whose console formatter prints four letters), Go's zap, Rust's tracing and
-// Google's Cloud Logging. This is a text, which costs the layer a kilobyte less
-// than a list, and no map, as that would be made when the process starts.
-const aliases = " ALL=TRACE,DEBUG SILLY=TRACE,DEBUG FINEST=TRACE,DEBUG FINER=TRACE,DEBUG TRCE=TRACE,DEBUG " +
-	"TRACE=VERBOSE,DEBUG VERBOSE=TRACE,DEBUG FINE=DEBUG,TRACE DBG=DEBUG,TRACE " +
-	"DBUG=DEBUG,TRACE DEBUG=TRACE,VERBOSE CONFIG=INFO,INFORMATION LOG=INFO,INFORMATION " +
-	"INFO=INFORMATION INFORMATION=INFO INFORMATIONAL=INFO,INFORMATION " +
-	"NOTICE=INFO,INFORMATION WARN=WARNING WARNING=WARN ERR=ERROR,SEVERE ERROR=SEVERE,ERR " +
-	"FAIL=ERROR,SEVERE,ERR SEVERE=ERROR,ERR CRIT=CRITICAL,FATAL,ERROR " +
-	"CRITICAL=CRIT,FATAL,ERROR DPANIC=PANIC,FATAL,CRITICAL,ERROR PANIC=FATAL,CRITICAL,ERROR " +
-	"FATAL=CRITICAL,ERROR ALERT=CRITICAL,FATAL,ERROR EMERG=EMERGENCY,FATAL,CRITICAL,ERROR " +
-	"EMERGENCY=EMERG,FATAL,CRITICAL,ERROR VRB=TRACE,DEBUG INF=INFO,INFORMATION " +
-	"WRN=WARN,WARNING FTL=FATAL,CRITICAL,ERROR HTTP=INFO,INFORMATION " +
-	"SUCCESS=INFO,INFORMATION DEFAULT=INFO,INFORMATION ANY=ERROR,SEVERE,ERR " +
-	"UNKNOWN=ERROR,SEVERE,ERR"
 
 // DefaultScale is DEBUG 0, INFO 1, WARN 2, ALARM 6, ERROR 7, with errors from
 // ALARM on. The numbers from INFO on are the ancestor's.
 func DefaultScale() *Scale {
 	s, err := ParseScale("", "")
 	if err != nil {
-		panic("parse: the default scale is refused: " + err.Error())
+		panic("level: the default scale is refused: " + err.Error())
 	}
 	return s
 }
@@ -88,12 +69,14 @@ func ParseScale(levels, errorsFrom string) (*Scale, error) {
 func (s *Scale) add(part string) error {
 	name, number, ok := strings.Cut(part, "=")
 	name = strings.ToUpper(strings.TrimSpace(name))
-	if !ok || !isLevelName(name) {
-		return fmt.Errorf("cannot read level %q: write NAME=number with letters, digits, '-' or '_' in the name, for example %s", strings.TrimSpace(part), defaultLevels)
+	if !ok || !isName(name) {
+		return fmt.Errorf("cannot read level %q: write NAME=number with letters, digits, '-' or '_' in the name, "+
+			"for example %s", strings.TrimSpace(part), defaultLevels)
 	}
 	rank, err := strconv.Atoi(strings.TrimSpace(number))
 	if err != nil {
-		return fmt.Errorf("cannot read the number of level %s: %q is not a whole number; write for example %s=3", name, strings.TrimSpace(number), name)
+		return fmt.Errorf("cannot read the number of level %s: %q is not a whole number; write for example %s=3",
+			name, strings.TrimSpace(number), name)
 	}
 	if slices.ContainsFunc(s.levels, func(l Level) bool { return l.Name == name }) {
 		return fmt.Errorf("cannot use the scale: level %s is in it twice; write each name once", name)
@@ -108,8 +91,8 @@ func (s *Scale) add(part string) error {
 	return nil
 }
 
-func isLevelName(name string) bool {
-	if name == "" || len(name) > maxLevelName {
+func isName(name string) bool {
+	if name == "" || len(name) > MaxName {
 		return false
 	}
 	for _, c := range []byte(name) {
@@ -160,7 +143,8 @@ func (s *Scale) setErrors(name string) error {
 		}
 	}
 	if name == "" {
-		return errors.New("cannot tell where errors begin: the scale has neither ALARM nor ERROR; name the lowest error level, one of " + s.String())
+		return errors.New("cannot tell where errors begin: the scale has neither ALARM nor ERROR; " +
+			"name the lowest error level, one of " + s.String())
 	}
 	return fmt.Errorf("cannot let errors begin at %q: it is not on the scale; write one of %s", name, s)
 }
@@ -174,15 +158,6 @@ func (s *Scale) String() string {
 	return strings.Join(names, ", ")
 }
 
-// isAlias reports whether a name, in any case, is among the aliases.
-func isAlias(name []byte) bool {
-	if len(name) > maxLevelName {
-		return false
-	}
-	upper := strings.ToUpper(string(name))
-	return isLevelName(upper) && strings.Contains(aliases, " "+upper+"=")
-}
-
 // Find returns the level that a name, in any case, or one of its usual aliases
 // (WARNING, CRITICAL, FATAL, …) stands for. Names on the scale go first; an
 // alias is found only if a level it may stand for is on the scale.
@@ -192,9 +167,13 @@ func (s *Scale) Find(name string) (Level, bool) {
 	return find(s, name)
 }
 
-// find is Find for text that is not yet a string; it does not allocate.
+// FindBytes is Find for text that is not yet a string; it does not allocate.
+func (s *Scale) FindBytes(name []byte) (Level, bool) {
+	return find(s, name)
+}
+
 func find[T ~string | ~[]byte](s *Scale, name T) (Level, bool) {
-	var upper [maxLevelName]byte
+	var upper [MaxName]byte
 	if len(name) > len(upper) {
 		return Level{}, false
 	}
@@ -207,25 +186,6 @@ func find[T ~string | ~[]byte](s *Scale, name T) (Level, bool) {
 	}
 	l, ok := s.names[string(upper[:len(name)])]
 	return l, ok
-}
-
-// named is find for what loggers print for a level: in a terminal's colours, or
-// as Python's name for a number that has none.
-func named(s *Scale, text []byte) (Level, bool) {
-	text = bytes.TrimSpace(text)
-	if l, ok := find(s, text); ok {
-		return l, true
-	}
-	if bytes.IndexByte(text, 0x1b) >= 0 && len(text) < 4*maxLevelName {
-		return find(s, bytes.TrimSpace(withoutColours(text)))
-	}
-	const python = "Level "
-	if len(text) > len(python) && len(text) < maxLevelName && bytes.EqualFold(text[:len(python)], []byte(python)) {
-		if number, err := strconv.Atoi(string(text[len(python):])); err == nil {
-			return pythonNumbers.level(s, float64(number))
-		}
-	}
-	return Level{}, false
 }
 
 // Warn returns the level under which invalid lines are stored whose own level
@@ -244,10 +204,24 @@ func (s *Scale) Warn() Level {
 	return l
 }
 
-// Top is the highest level.
+// Top returns the highest level.
 func (s *Scale) Top() Level { return s.levels[len(s.levels)-1] }
 
-// Info is the level for what is merely worth knowing: INFO, or on a scale
+// Alarm returns the level for what somebody has to know: ALARM, or on a scale
+// without it the highest level.
+func (s *Scale) Alarm() Level {
+	if level, ok := s.Find("ALARM"); ok {
+		return level
+	}
+	return s.Top()
+}
+
+// LowestError returns the lowest level that is an error.
+func (s *Scale) LowestError() Level {
+	return s.levels[slices.IndexFunc(s.levels, func(l Level) bool { return l.Error })]
+}
+
+// Info returns the level for what is merely worth knowing: INFO, or on a scale
 // without it the lowest level.
 func (s *Scale) Info() Level {
 	if level, ok := s.Find("INFO"); ok && !level.Error {

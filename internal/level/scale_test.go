@@ -1,14 +1,14 @@
-package parse_test
+package level_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/level"
 )
 
 func TestDefaultScale(t *testing.T) {
-	s := parse.DefaultScale()
+	s := level.DefaultScale()
 	tests := []struct {
 		name  string
 		want  string
@@ -39,7 +39,7 @@ func TestDefaultScale(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, ok := s.Find(tt.name)
-		if want := (parse.Level{Name: tt.want, Rank: tt.rank, Error: tt.error}); !ok || got != want {
+		if want := (level.Level{Name: tt.want, Rank: tt.rank, Error: tt.error}); !ok || got != want {
 			t.Errorf("Find(%q) = %+v, %v; want %+v", tt.name, got, ok, want)
 		}
 	}
@@ -96,7 +96,7 @@ func TestParseScale(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := parse.ParseScale(tt.levels, tt.errorsFrom)
+			s, err := level.ParseScale(tt.levels, tt.errorsFrom)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,10 +112,10 @@ func TestParseScale(t *testing.T) {
 			if got := strings.Join(errs, " "); got != tt.errors {
 				t.Errorf("errors %s, want %s", got, tt.errors)
 			}
-			if got, want := s.Warn(), (parse.Level{Name: "WARN", Rank: tt.warn, Error: tt.warnIsError}); got != want {
+			if got, want := s.Warn(), (level.Level{Name: "WARN", Rank: tt.warn, Error: tt.warnIsError}); got != want {
 				t.Errorf("Warn() = %+v, want %+v", got, want)
 			}
-			for name, got := range map[string]parse.Level{tt.top: s.Top(), tt.info: s.Info()} {
+			for name, got := range map[string]level.Level{tt.top: s.Top(), tt.info: s.Info()} {
 				if want, ok := s.Find(name); !ok || got != want {
 					t.Errorf("Top() or Info() = %+v, want %+v", got, want)
 				}
@@ -145,7 +145,7 @@ func TestParseScaleErrors(t *testing.T) {
 		{"A=1" + manyLevels(33), "A", "more than 32 levels"},
 	}
 	for _, tt := range tests {
-		if _, err := parse.ParseScale(tt.levels, tt.errorsFrom); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := level.ParseScale(tt.levels, tt.errorsFrom); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("ParseScale(%.40q, %q): %v, want %q", tt.levels, tt.errorsFrom, err, tt.want)
 		}
 	}
