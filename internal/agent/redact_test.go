@@ -121,7 +121,8 @@ func TestEveryPartHasAPlace(t *testing.T) {
 		"Kind":  true, // no text
 		"Level": true, // one of the scale's, else it is in the issues
 
-		"NoAlert": true, // no text
+		"HasAlert": true, // no text
+		"NoAlert":  true, // no text
 	}
 	for _, p := range places {
 		known[p.part] = true

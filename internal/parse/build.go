@@ -58,6 +58,7 @@ func (p *Parser) build(line *Line, o *object, w *wrapped) {
 	module := b.module(o.module)
 	id := b.requestID(o, w.around.requestID)
 	line.Kind, line.Level, line.Issues = Ours, found, b.issues
+	line.HasAlert = o.alert
 	line.NoAlert = o.faults|w.around.faults != 0
 	var fields span
 	if found.Name == "" {

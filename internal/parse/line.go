@@ -65,6 +65,10 @@ type Line struct {
 	// up to 500 bytes of it, and says its length if there is more.
 	Issues []string
 
+	// HasAlert says that there may be a member `alert` among the Fields, by
+	// which a line asks for an alert; if it is false there is none.
+	HasAlert bool
+
 	// NoAlert says that what the line asks for in its member `alert` does not
 	// count: the line was repaired, or is quoted in another's message, so that
 	// somebody else may have written that.

@@ -19,6 +19,7 @@ type member struct {
 // note keeps a member, the i-th of its object, for resolve.
 func (p *Parser) note(o *object, l *layer, i int, quoted, value jsontext.Value, at int) {
 	if i >= maxMembers {
+		o.alert = true // for all we know
 		l.beyond = appendMember(l.beyond, quoted, value)
 		return
 	}

@@ -261,6 +261,35 @@ func TestManyMembers(t *testing.T) {
 	}
 }
 
+// Who wants to know what a line asks for need not search the fields of the
+// others for it.
+func TestHasAlert(t *testing.T) {
+	tests := []struct {
+		fields string
+		want   bool
+	}{
+		{`"order":1`, false},
+		{`"order":"alert"`, false},
+		{`"order":{"alert":1}`, false},
+		{`"alert":{"channel":"sns"}`, true},
+		{`"alert":null,"order":1`, true},
+		{`"\u0061lert":{}`, true},
+		{strings.Repeat(`"x":1,`, 1_000) + `"alert":{}`, true},
+	}
+	names, err := parse.ParseMapping("text=msg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parser := range []*parse.Parser{parse.New(parse.Options{}), parse.New(parse.Options{Mapping: names})} {
+		for _, tt := range tests {
+			record := `{"locator":"12","level":"INFO","text":"t",` + tt.fields + `}`
+			if line, ok := parser.Record([]byte(record)); !ok || line.HasAlert != tt.want {
+				t.Errorf("%.60s: HasAlert %v, want %v", tt.fields, line.HasAlert, tt.want)
+			}
+		}
+	}
+}
+
 // A line of Record outlives both the input and the parser's buffers.
 func TestLineOwnsItsMemory(t *testing.T) {
 	parser := parse.New(parse.Options{Plain: "INFO"})

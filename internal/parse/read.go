@@ -29,6 +29,7 @@ type object struct {
 	requestID  []byte // a string that isOwnID takes
 	message    []byte
 	timestamp  bool
+	alert      bool   // it may have this member
 	named      bool   // it has the name for a request id that the runtimes use
 	otherLevel []byte // under another name that loggers have for it
 
@@ -149,7 +150,10 @@ func (p *Parser) member(o *object, l *layer, i int, name, value, printed jsontex
 	switch {
 	case p.mapping != nil:
 		p.note(o, l, i, name, value, at)
-	case i < maxMembers && p.set(o, l, p.plainName(name), value):
+	case i >= maxMembers:
+		o.alert = true // for all we know
+		l.fields = appendMember(l.fields, name, value)
+	case p.set(o, l, p.plainName(name), value):
 	case printed != nil:
 		l.fields = append(append(l.fields, ','), printed...)
 	default:
@@ -206,6 +210,8 @@ func (p *Parser) remember(o *object, name []byte, value jsontext.Value) {
 		o.message = value
 	case "timestamp":
 		o.timestamp = true
+	case "alert":
+		o.alert = true
 	case "log_level", "severity", "levelname", "severity_text", "level_name":
 		if _, ok := p.levelOf(value); ok && o.otherLevel == nil {
 			o.otherLevel = value
