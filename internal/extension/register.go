@@ -1,4 +1,4 @@
-package main
+package extension
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
-	"github.com/logtable/logtable/internal/signing"
+	"github.com/logtable/logtable/internal/wait"
 )
 
 const (
@@ -26,34 +26,46 @@ const (
 	maxRegisterPause = 500 * time.Millisecond
 
 	initializationType = "AWS_LAMBDA_INITIALIZATION_TYPE"
-	managed            = "lambda-managed-instances"
+	managedInstances   = "lambda-managed-instances"
 	snapStart          = "snap-start"
 )
 
+// An environment is what the registration has told of it.
+type environment struct {
+	extapi.Registration
+	// managed says that it is one of Lambda Managed Instances, which have no
+	// INVOKE: several invocations run at a time, and nothing is ever frozen.
+	managed bool
+	// snapStart says that the process is cloned between its init and the first
+	// INVOKE.
+	snapStart bool
+}
+
 // register registers for what the platform offers, and tries as long as init
 // lasts: behind AWS_LAMBDA_RUNTIME_API may be another layer's proxy, which opens
-// late. concurrent is true on Lambda Managed Instances, which have no INVOKE and
-// refuse to be asked for it.
-func register(ctx context.Context, client *extapi.Client) (reg extapi.Registration, concurrent bool, err error) {
+// late. Managed instances refuse to be asked for INVOKE, even where no variable
+// says that it is one.
+func register(ctx context.Context, client *extapi.Client) (environment, error) {
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	concurrent = os.Getenv(initializationType) == managed
-	for pause := registerPause; ; pause = min(2*pause, maxRegisterPause) {
+	mode := os.Getenv(initializationType)
+	env := environment{managed: mode == managedInstances, snapStart: mode == snapStart}
+	for failures := 0; ; {
 		events := []string{extapi.Invoke, extapi.Shutdown}
-		if concurrent {
+		if env.managed {
 			events = events[1:]
 		}
-		if reg, err = client.Register(ctx, events...); err == nil {
-			return reg, concurrent, nil
+		var err error
+		if env.Registration, err = client.Register(ctx, events...); err == nil {
+			return env, nil
 		}
-		if !concurrent && extapi.InvalidEventType(err) {
-			concurrent = true
+		if !env.managed && extapi.InvalidEventType(err) {
+			env.managed = true
 			continue // asked again at once
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return reg, concurrent, err
+		failures++
+		if wait.Sleep(ctx, wait.Backoff(registerPause, maxRegisterPause, failures)) != nil {
+			return env, err
 		}
 	}
 }
@@ -80,62 +92,22 @@ func unregistered(err error, addr string) (message, advice string) {
 	return "what answers for Lambda's Extensions API is something else", proxy
 }
 
-// A claim is what a process has that is the only Logtable of its environment.
-type claim struct {
-	listener *logsapi.Listener // nil where nothing is to be received
-	release  func()
-}
-
-// claims makes the claim of this process beside its registration, which must
-// not wait: the runtime does not start before every extension is registered.
-// ok is false if Logtable must stay a silent guest.
-//
-// The key of the last-resort lines is nil if the claim cannot be made at once:
-// what is committed to after the registration is not believed.
-func claims(addr string, ok bool, log *diag.Logger, stderr *diag.Async) (<-chan claim, *signing.Key) {
-	made := make(chan claim, 1)
-	release, alone := takeName(addr)
-	var key *signing.Key
-	if ok && alone {
-		key = firstLine(stderr)
-	}
-	go func() {
-		c := claim{release: func() {}}
-		defer func() { made <- c }()
-		defer log.Guard("claim", func() {})
-		if !alone {
-			release, alone = only(addr)
-		}
-		c.release = release
-		switch {
-		case !alone:
-			log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing",
-				"attach one only, as a layer or in the image")
-		case ok:
-			c.listener = listen(log)
-		}
-	}()
-	return made, key
-}
-
-func listen(log *diag.Logger) *logsapi.Listener {
-	l, err := logsapi.Listen()
-	if err != nil {
-		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "",
-			"error", err.Error())
+// subscribe asks for telemetry and returns the listener that it will come to.
+// Where none will come it is closed and nil: then nothing is ever waited for.
+func subscribe(
+	ctx context.Context, client *extapi.Client, addr string, env environment, l *logsapi.Listener, log *diag.Logger,
+) *logsapi.Listener {
+	if l == nil {
 		return nil
 	}
-	return l
-}
-
-// subscribe asks for telemetry and reports whether any will come. Without it
-// nothing is ever waited for.
-func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *logsapi.Listener,
-	buffering logsapi.Buffering, log *diag.Logger) bool {
-	err := logsapi.Subscribe(ctx, client.HTTP(), addr, id, l.URI(), buffering)
+	buffering := logsapi.Smallest
+	if env.managed {
+		buffering = logsapi.Relaxed
+	}
+	err := logsapi.Subscribe(ctx, client.HTTP(), addr, env.ID, l.URI(), buffering)
 	switch {
 	case err == nil:
-		return true
+		return l
 	case errors.Is(err, logsapi.ErrNotDelivering):
 		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(),
 			"to see Logtable work on a laptop, run `logtable demo`")
@@ -143,5 +115,6 @@ func subscribe(ctx context.Context, client *extapi.Client, addr, id string, l *l
 		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "",
 			"error", err.Error())
 	}
-	return false
+	l.Close()
+	return nil
 }

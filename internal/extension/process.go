@@ -1,15 +1,12 @@
-package main
+package extension
 
 import (
-	"errors"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // memoryBase is what the extension needs beside its buffer, in bytes, with
@@ -63,39 +60,4 @@ func withoutTracing(value string) (rest string, dropped bool) {
 		keep = append(keep, pair)
 	}
 	return strings.Join(keep, ","), dropped
-}
-
-// only reports whether no other process of this environment has called it and
-// not released it yet. A name in use is tried again for half a second: it may
-// be that of a process that is just ending, in an environment whose address was
-// reused.
-func only(addr string) (release func(), ok bool) {
-	for range 10 {
-		time.Sleep(50 * time.Millisecond)
-		if release, ok = takeName(addr); ok {
-			break
-		}
-	}
-	return release, ok
-}
-
-// takeName takes the name of an abstract socket (Linux), which disappears with
-// the process however that ends, and reports whether it was free; addr, the
-// address of the environment's API, makes it unique. Where there are no such
-// sockets everybody is the only one.
-func takeName(addr string) (release func(), ok bool) {
-	if runtime.GOOS != "linux" {
-		return func() {}, true
-	}
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return func() {}, true
-	}
-	syscall.CloseOnExec(fd)
-	// The name is all that is wanted: nobody connects, so nobody listens.
-	if err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: "@logtable-" + addr}); err == nil {
-		return func() { syscall.Close(fd) }, true
-	}
-	syscall.Close(fd)
-	return func() {}, !errors.Is(err, syscall.EADDRINUSE)
 }

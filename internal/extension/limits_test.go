@@ -1,4 +1,4 @@
-package main
+package extension
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func registration(t *testing.T, f api, message string) {
 	client := extapi.New("127.0.0.1:9001", "logtable")
 	client.HTTP().Transport = f
 	begin := time.Now()
-	_, _, err := register(t.Context(), client)
+	_, err := register(t.Context(), client)
 	if took := time.Since(begin); err == nil || took < 9*time.Second || took > 9900*time.Millisecond {
 		t.Errorf("%v after %v", err, took)
 	}
@@ -84,7 +84,7 @@ func registerPauses(t *testing.T) {
 		at = append(at, time.Now())
 		return nil, errors.New("connection refused")
 	})
-	if _, _, err := register(t.Context(), client); err == nil {
+	if _, err := register(t.Context(), client); err == nil {
 		t.Error("registered")
 	}
 	if len(at) < 15 || len(at) > 40 {

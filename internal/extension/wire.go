@@ -1,0 +1,198 @@
+package extension
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/logtable/logtable/internal/agent"
+	"github.com/logtable/logtable/internal/config"
+	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/logsapi"
+	"github.com/logtable/logtable/internal/signing"
+	"github.com/logtable/logtable/internal/spill"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// parts are what an extension is wired from.
+type parts struct {
+	cfg      config.Config
+	env      environment
+	client   *extapi.Client
+	listener *logsapi.Listener // nil where nothing will ever arrive
+	key      *signing.Key      // of the last-resort lines; nil: they are not signed
+	log      *diag.Logger
+	stderr   *diag.Async
+}
+
+// An extension is one that is registered. Without a listener it is in no-op
+// mode.
+type extension struct {
+	parts
+	dynamodb *dynamodb.Client // nil where its settings are bad
+	store    *store.Store
+	agent    *agent.Agent
+	mark     []byte // what a process left that did not end properly; nil for none
+}
+
+// wire builds an extension. It opens the spill, and otherwise starts nothing:
+// no goroutine and no connection.
+func wire(p parts) *extension {
+	e := &extension{parts: p}
+	client, refresh, err := store.NewClient(os.Getenv, e.warn)
+	if err != nil && e.listener != nil {
+		e.log.Say(slog.LevelError, "Logtable does nothing, the function is not affected", "", "error", err.Error())
+		e.listener.Close()
+		e.listener = nil
+	}
+	e.dynamodb = client
+	e.store = store.New(e.storeConfig(refresh))
+	e.store.SignWith(e.key)
+	cfg := e.agentConfig()
+	if e.dynamodb != nil && e.cfg.Alerts.On() {
+		cfg.Alerts = e.alerts(refresh)
+	}
+	if e.listener != nil {
+		cfg.Receiver = e.listener
+		e.useSpill(&cfg)
+	}
+	e.agent = agent.New(cfg)
+	return e
+}
+
+func (e *extension) warn(message, advice string) { e.log.Say(slog.LevelWarn, message, advice) }
+
+func (e *extension) storeConfig(refresh func()) store.Config {
+	return store.Config{
+		Client: e.dynamodb, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable, TTL: e.cfg.TTL, Zone: e.cfg.Zone,
+		Packed: e.cfg.Packed, Shards: e.cfg.Shards, MaxBytes: e.cfg.BufferBytes,
+		Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+		Owner:  owner(&e.cfg), Report: e.log, Refresh: refresh, Panicked: e.panicked("writer"),
+		Losses: func(lost map[store.Loss]int) store.Entry { return e.agent.Losses(lost) },
+	}
+}
+
+func (e *extension) agentConfig() agent.Config {
+	return agent.Config{
+		Events: e.client, Store: e.store, Diag: e.log,
+		Scale: e.cfg.Scale, MinLevel: e.cfg.MinLevel, Plain: e.cfg.Plain, Mapping: e.cfg.Fields,
+		Module:   cmp.Or(e.cfg.Module, e.env.FunctionName, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "function"),
+		MaxLines: e.cfg.MaxLines, Platform: platformRows(e.cfg.Platform), Redact: e.cfg.Masking,
+		Flush: flush(e.cfg.Flush), FlushTimeout: e.cfg.FlushTimeout,
+		Owner: owner(&e.cfg), Log: e.stderr, LastResort: e.cfg.LastResortBytes,
+		Concurrent: e.env.managed, Snapshot: e.env.snapStart,
+	}
+}
+
+// panicked returns what puts the agent into no-op mode after a panic somewhere
+// else.
+func (e *extension) panicked(where string) func(any) {
+	return func(v any) {
+		e.log.Panic(where, v)
+		e.agent.Silence()
+	}
+}
+
+func flush(word string) agent.Flush {
+	switch word {
+	case "adaptive":
+		return agent.FlushAdaptive
+	case "background":
+		return agent.FlushBackground
+	}
+	return agent.FlushEnd
+}
+
+func platformRows(word string) agent.Platform {
+	switch word {
+	case "all":
+		return agent.PlatformAll
+	case "none":
+		return agent.PlatformNone
+	}
+	return agent.PlatformErrors
+}
+
+// start starts what works beside the agent's loop, which is to run next.
+func (e *extension) start() {
+	e.stderr.Grow(e.cfg.LastResortBytes)
+	if e.listener == nil {
+		return
+	}
+	e.client.Asked = e.besideInit
+	e.agent.AlertsRefused(e.cfg.Alerts.Refused)
+	if e.mark != nil {
+		e.agent.Unclean(e.mark)
+	}
+	e.listener.Handle, e.listener.Arrived = e.agent.Intake, e.agent.Arrived
+	e.listener.Panicked = e.panicked("listener")
+	go e.listener.Serve()
+}
+
+// besideInit is done beside the function's own init, which has more processor
+// time than its invocations.
+func (e *extension) besideInit() {
+	defer e.log.Guard("started", nil)
+	e.agent.Started()
+	if !e.env.snapStart {
+		store.Warm(context.Background(), e.dynamodb)
+	}
+}
+
+// useSpill gives the store its spill, and the agent what marks the process in
+// it. Where there is none, what DynamoDB does not take waits in memory, which
+// is given more room for it.
+func (e *extension) useSpill(cfg *agent.Config) {
+	sp, found := openSpill(&e.cfg, e.log)
+	if sp == nil {
+		e.store.Bound(e.cfg.BufferAlone)
+		limitMemory(e.cfg.BufferAlone)
+		return
+	}
+	cfg.Marker, e.mark = e.store.UseSpill(sp), found.Mark
+}
+
+// openSpill opens the spill. An unusable directory costs the spill, not the
+// function: then there is none.
+func openSpill(cfg *config.Config, log *diag.Logger) (*spill.Spill, spill.Found) {
+	if cfg.SpillBytes == 0 {
+		return nil, spill.Found{}
+	}
+	sp, found, err := spill.Open(spill.Config{Dir: cfg.SpillDir, MaxBytes: int64(max(cfg.SpillBytes, 0))})
+	if err != nil {
+		log.Say(slog.LevelWarn,
+			"nothing is kept on /tmp: what DynamoDB does not take waits in memory only",
+			"see LOGTABLE_SPILL_DIR", "error", err.Error())
+		return nil, found
+	}
+	if dir := sp.Dir(); dir != filepath.Clean(cfg.SpillDir) {
+		log.Say(slog.LevelInfo,
+			"LOGTABLE_SPILL_DIR is used by others as well: Logtable keeps to a folder of its own in it",
+			"to choose the folder, name one that does not exist yet", "folder", dir)
+	}
+	if found.Damaged+found.Refused > 0 {
+		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "",
+			"damaged records", found.Damaged, "strange files", found.Refused)
+	}
+	return sp, found
+}
+
+// owner is the same for all processes of a function that write to the same
+// tables, and of no others.
+func owner(cfg *config.Config) string {
+	h := fnv.New64a()
+	for _, part := range []string{
+		os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), os.Getenv("AWS_REGION"), cfg.InfoTable, cfg.ErrorsTable,
+		os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), os.Getenv("AWS_ENDPOINT_URL"),
+	} {
+		fmt.Fprintf(h, "%s\n", part)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
+}
