@@ -39,15 +39,19 @@ func at(clock string) time.Time {
 	return t
 }
 
+func key(time, module string) read.Key { return read.Key{Time: at(time), Module: module} }
+
 var sample = []read.Row{
-	{Table: "logtable-info", Time: at("2026-11-21T23:59:59.999Z"), Date: "2026-11-21", StampMod: "1795305599.9990000+orders+2p4thtomb9",
-		Module: "orders", Level: "INFO", Locator: "1", Text: "order received", RequestID: "7f3a9c12-1111-4222-8333-444455556666",
-		Fields: `{"order":1718,"customer":"Ann Lee","paid":true}`, Expiry: at("2027-01-20T23:59:59Z")},
-	{Table: "logtable-errors", Error: true, Time: at("2026-11-22T00:00:00.002Z"), Module: "billing-eu", Level: "ERROR", Locator: "42",
-		Text: "no card", Exception: "Traceback:\n\tline 17\r\nKeyError: 'card'\n"},
-	{Table: "logtable-errors", Error: true, Time: at("2026-11-22T00:00:01Z"), Module: "orders", Level: "ALARM", Locator: "7+",
-		Exception: "first line\nsecond line"},
-	{Table: "logtable-info", Time: at("2026-11-22T00:00:02Z"), Module: "orders", Level: "WARN", Text: "two\nlines",
+	{Table: "logtable-info", Level: "INFO", Locator: "1", Text: "order received",
+		Key: read.Key{Time: at("2026-11-21T23:59:59.999Z"), Module: "orders",
+			Date: "2026-11-21", StampMod: "1795305599.9990000+orders+2p4thtomb9"},
+		RequestID: "7f3a9c12-1111-4222-8333-444455556666",
+		Fields:    `{"order":1718,"customer":"Ann Lee","paid":true}`, Expiry: at("2027-01-20T23:59:59Z")},
+	{Table: "logtable-errors", Error: true, Key: key("2026-11-22T00:00:00.002Z", "billing-eu"), Level: "ERROR",
+		Locator: "42", Text: "no card", Exception: "Traceback:\n\tline 17\r\nKeyError: 'card'\n"},
+	{Table: "logtable-errors", Error: true, Key: key("2026-11-22T00:00:01Z", "orders"), Level: "ALARM",
+		Locator: "7+", Exception: "first line\nsecond line"},
+	{Table: "logtable-info", Key: key("2026-11-22T00:00:02Z", "orders"), Level: "WARN", Text: "two\nlines",
 		Issues: `level "LOUD" is not on the scale`, Truncated: 17},
 }
 
@@ -144,7 +148,7 @@ func TestPrintStopsAtAnErrorAfterTheRowsBefore(t *testing.T) {
 func TestPrintTextOfManyRows(t *testing.T) {
 	rows := make([]read.Row, lookAhead+2)
 	for i := range rows {
-		rows[i] = read.Row{Time: at("2026-11-22T10:00:00Z"), Level: "INFO", Module: "m", Locator: "1", Text: fmt.Sprint("text ", i)}
+		rows[i] = read.Row{Key: key("2026-11-22T10:00:00Z", "m"), Level: "INFO", Locator: "1", Text: fmt.Sprint("text ", i)}
 	}
 	rows[lookAhead].Module = "wider"
 	var out bytes.Buffer
@@ -180,8 +184,8 @@ func hiddenIn(output string) string {
 
 // hostile has something a terminal or an eye obeys in every string.
 func hostile(s string) read.Row {
-	return read.Row{Table: s, Date: s, StampMod: s, Message: s, Module: s, EnvironmentID: s, Level: s, Locator: s,
-		Text: s, Exception: s, RequestID: s, Fields: s, Issues: s}
+	return read.Row{Table: s, Key: read.Key{Date: s, StampMod: s, Module: s, EnvironmentID: s}, Message: s,
+		Level: s, Locator: s, Text: s, Exception: s, RequestID: s, Fields: s, Issues: s}
 }
 
 func TestNoControlCharacterIsPrinted(t *testing.T) {
@@ -230,7 +234,8 @@ func FuzzPrint(f *testing.F) {
 			t.Errorf("text has %+q", found)
 		}
 		out.Reset()
-		text := read.Row{Time: at("2026-11-22T10:00:00Z"), Level: "INFO", Module: "m", Locator: "1", Text: s, Exception: s, Fields: s}
+		text := read.Row{Key: key("2026-11-22T10:00:00Z", "m"), Level: "INFO", Locator: "1",
+			Text: s, Exception: s, Fields: s}
 		if _, err := printText(&out, seq(nil, text), textStyle{width: 80}); err != nil {
 			t.Fatal(err)
 		}

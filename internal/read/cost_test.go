@@ -21,7 +21,9 @@ type counter struct {
 	calls, items atomic.Int64
 }
 
-func (c *counter) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (c *counter) Query(
+	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	out, err := c.querier.Query(ctx, in, o...)
 	c.calls.Add(1)
 	if out != nil {
@@ -36,8 +38,10 @@ func (f *fixture) fill(tableName string, n int, until time.Time) {
 	var batch []types.WriteRequest
 	for i := range n {
 		at := until.Add(-time.Duration(i) * 10 * time.Millisecond)
-		batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: item("date", at.Format(time.DateOnly), "level", "INFO",
-			"message", fmt.Sprint("INFO: (1) line ", i), "stamp_mod", fmt.Sprintf("%d.%03d0000+m+env", at.Unix(), at.Nanosecond()/1e6))}})
+		put := &types.PutRequest{Item: item("date", at.Format(time.DateOnly), "level", "INFO",
+			"message", fmt.Sprint("INFO: (1) line ", i),
+			"stamp_mod", fmt.Sprintf("%d.%03d0000+m+env", at.Unix(), at.Nanosecond()/1e6))}
+		batch = append(batch, types.WriteRequest{PutRequest: put})
 		if len(batch) == 25 || i == n-1 {
 			in := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{tableName: batch}}
 			if out, err := f.api.BatchWriteItem(ctx, in); err != nil || len(out.UnprocessedItems) > 0 {
@@ -59,11 +63,13 @@ func TestTheNewestCostFewCalls(t *testing.T) {
 		o            Options
 		calls, items int64
 	}{
-		"the last errors":   {Options{ErrorsTable: "errors", NewestFirst: true}, 5, 10},
-		"the first errors":  {Options{ErrorsTable: "errors"}, 5, 10},
-		"the last lines":    {Options{InfoTable: "info", NewestFirst: true, Shards: 1}, 8, 10_000},
-		"the first lines":   {Options{InfoTable: "info", Shards: 1}, 5, 10},
-		"both, newest once": {Options{InfoTable: "info", ErrorsTable: "errors", NewestFirst: true, Shards: 1}, 11, 10_010},
+		"the last errors":  {Options{ErrorsTable: "errors", NewestFirst: true}, 5, 10},
+		"the first errors": {Options{ErrorsTable: "errors"}, 5, 10},
+		"the last lines":   {Options{InfoTable: "info", NewestFirst: true, Shards: 1}, 8, 10_000},
+		"the first lines":  {Options{InfoTable: "info", Shards: 1}, 5, 10},
+		"both, newest once": {
+			Options{InfoTable: "info", ErrorsTable: "errors", NewestFirst: true, Shards: 1}, 11, 10_010,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &counter{querier: f.api}
@@ -77,7 +83,8 @@ func TestTheNewestCostFewCalls(t *testing.T) {
 				texts = append(texts, row.Text)
 			}
 			if c.calls.Load() > tc.calls || c.items.Load() > tc.items || len(texts) != 10 {
-				t.Errorf("%d rows in %d calls that read %d items, want at most %d and %d", len(texts), c.calls.Load(), c.items.Load(), tc.calls, tc.items)
+				t.Errorf("%d rows in %d calls that read %d items, want at most %d and %d",
+					len(texts), c.calls.Load(), c.items.Load(), tc.calls, tc.items)
 			}
 		})
 	}
@@ -89,16 +96,20 @@ func packItem(t *testing.T, key string, lines ...string) map[string]types.Attrib
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, 5)
 	for _, stamp := range lines {
-		item := map[string]map[string]string{"date": {"S": "2026-11-22"}, "stamp_mod": {"S": stamp}, "level": {"S": "INFO"},
-			"message": {"S": "INFO: (1) " + stamp}}
+		item := map[string]map[string]string{
+			"date": {"S": "2026-11-22"}, "stamp_mod": {"S": stamp},
+			"level": {"S": "INFO"}, "message": {"S": "INFO: (1) " + stamp},
+		}
 		line, _ := json.Marshal(item) // of strings
 		_, _ = w.Write(line)
 	}
 	_ = w.Close()
 	return map[string]types.AttributeValue{
-		"date": &types.AttributeValueMemberS{Value: "2026-11-22"}, "stamp_mod": &types.AttributeValueMemberS{Value: key},
-		"message": &types.AttributeValueMemberS{Value: "2 lines: INFO"}, "packed": &types.AttributeValueMemberB{Value: b.Bytes()},
-		"lines": &types.AttributeValueMemberN{Value: "2"},
+		"date":      &types.AttributeValueMemberS{Value: "2026-11-22"},
+		"stamp_mod": &types.AttributeValueMemberS{Value: key},
+		"message":   &types.AttributeValueMemberS{Value: "2 lines: INFO"},
+		"packed":    &types.AttributeValueMemberB{Value: b.Bytes()},
+		"lines":     &types.AttributeValueMemberN{Value: "2"},
 	}
 }
 
@@ -130,7 +141,9 @@ func TestAPackThatCannotBeReadSaysSo(t *testing.T) {
 	item["packed"] = &types.AttributeValueMemberB{Value: b.Bytes()}
 	f.putItem("info", item)
 	for row, err := range New(f.pages).Query(ctx, Options{From: day, To: day.AddDate(0, 0, 1), InfoTable: "info"}) {
-		if want := `cannot unpack an item: the attribute "trace" is not known here: written by a newer Logtable: install that version and try again`; err != nil || row.Issues != want {
+		const want = `cannot unpack an item: the attribute "trace" is not known here: ` +
+			`written by a newer Logtable: install that version and try again`
+		if err != nil || row.Issues != want {
 			t.Errorf("%v: issues %q, want %q", err, row.Issues, want)
 		}
 	}

@@ -86,7 +86,8 @@ func (e *expression) filter(o *Options) string {
 		return alive
 	}
 	// What is in a pack only keep can see.
-	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)", alive, e.name(store.AttrPacked), strings.Join(parts, " AND "))
+	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)",
+		alive, e.name(store.AttrPacked), strings.Join(parts, " AND "))
 }
 
 // levels lets through the rows of these levels, and the ancestor's, which have

@@ -29,8 +29,15 @@ type source struct {
 	// Thus a partition is not asked before its time has come.
 	key string
 
-	day   string // of a source that may have shards nobody has named
-	probe bool   // they are still to be looked for
+	day        string // of a source that may have shards nobody has named
+	findShards bool   // they are still to be looked for
+}
+
+func newSource(api querier, o *Options, table, date, key string, order int) *source {
+	return &source{
+		api: api, options: o, table: table, errors: table == o.ErrorsTable, order: order,
+		input: queryInput(o, table, date), more: true, key: key,
+	}
 }
 
 // sources makes a source for each partition of each table.
@@ -42,15 +49,13 @@ func (c *Client) sources(o Options) []*source {
 			key = min(stampBound(p.to), stampBound(o.To))
 		}
 		add := func(table, date string) *source {
-			all = append(all, &source{
-				api: c.api, options: &o, table: table, errors: table == o.ErrorsTable, input: queryInput(&o, table, date),
-				more: true, order: len(all), key: key,
-			})
-			return all[len(all)-1]
+			s := newSource(c.api, &o, table, date, key, len(all))
+			all = append(all, s)
+			return s
 		}
 		if o.InfoTable != "" {
 			s := add(o.InfoTable, p.date)
-			s.day, s.probe = p.date, o.Shards == 0
+			s.day, s.findShards = p.date, o.Shards == 0
 			for shard := 1; shard < o.Shards; shard++ {
 				add(o.InfoTable, store.ShardDate(p.date, shard))
 			}
@@ -113,7 +118,7 @@ func (s *source) bound(item map[string]types.AttributeValue) string {
 	if !s.options.NewestFirst || !s.options.packs(s.table) {
 		return key
 	}
-	at := parseStampMod(key).time
+	at := parseKey("", key).Time
 	if at.IsZero() {
 		return key
 	}
@@ -123,7 +128,9 @@ func (s *source) bound(item map[string]types.AttributeValue) string {
 // insert puts a row in its place among those that are not certain yet. A line
 // that stands in a pack and by itself, or in two packs, is one row.
 func (s *source) insert(row Row) {
-	at, known := slices.BinarySearchFunc(s.ahead, row.StampMod, func(row Row, key string) int { return s.compare(row.StampMod, key) })
+	at, known := slices.BinarySearchFunc(s.ahead, row.StampMod, func(row Row, key string) int {
+		return s.compare(row.StampMod, key)
+	})
 	if !known {
 		s.ahead = slices.Insert(s.ahead, at, row)
 	}
@@ -154,8 +161,8 @@ func newMerge(newestFirst bool, sources []*source) *merge {
 func (m *merge) next(ctx context.Context) (Row, bool, error) {
 	for len(m.sources) > 0 {
 		s := m.sources[0]
-		if s.probe {
-			s.probe = false
+		if s.findShards {
+			s.findShards = false
 			shards, err := s.shards(ctx)
 			if err != nil {
 				return Row{}, false, err

@@ -60,7 +60,8 @@ type Options struct {
 	NewestFirst bool
 
 	// Shards is over how many partitions the writers spread a day of the
-	// informational table (LOGTABLE_SHARDS). 0 finds out: see Client.probe.
+	// informational table (LOGTABLE_SHARDS). 0 finds out, by queries that cost
+	// half a read unit for each partition that is empty.
 	Shards int
 
 	// Now is the instant at which rows count as expired; zero means the clock.
@@ -97,8 +98,8 @@ func (e *TableError) Unwrap() error { return e.Err }
 // Query yields the rows that o asks for, ordered by their sort key (time, then
 // sequence), both tables merged. Pages are fetched as the caller gets to them.
 //
-// An error is yielded once, as the last thing: a *TableError, or one about o. Rows past
-// their expiry that DynamoDB has not removed yet are left out.
+// An error is yielded once, as the last thing: a *TableError, or one about o.
+// Rows past their expiry that DynamoDB has not removed yet are left out.
 func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		o, err := o.normal()

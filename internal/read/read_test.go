@@ -31,9 +31,12 @@ type smallPages struct {
 	asked map[string]int
 }
 
-func (s *smallPages) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (s *smallPages) Query(
+	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	for alias, v := range in.ExpressionAttributeValues {
-		if text, ok := v.(*types.AttributeValueMemberS); ok && strings.Contains(*in.KeyConditionExpression, "#date = "+alias+" ") {
+		text, ok := v.(*types.AttributeValueMemberS)
+		if ok && strings.Contains(*in.KeyConditionExpression, "#date = "+alias+" ") {
 			s.mu.Lock()
 			s.asked[text.Value]++
 			s.mu.Unlock()
@@ -53,7 +56,8 @@ type fixture struct {
 	n     int
 }
 
-// newClient is where fixtures have their tables: see TestQueriesOnDynamoDBLocal.
+// newClient is where fixtures have their tables: see
+// TestQueriesOnDynamoDBLocal.
 var newClient = func(t *testing.T) *dynamodb.Client { return table.Start(t).Client() }
 
 func newFixture(t *testing.T) *fixture {
@@ -158,8 +162,10 @@ func TestQueryReadsTheAncestorsRowsBesideOurs(t *testing.T) {
 	f := newFixture(t)
 	at := day.Add(time.Hour)
 	f.put("info", at.Add(5*time.Millisecond), "2026-11-22", "ours")
-	f.putItem("info", item("date", "2026-11-22", "stamp_mod", fmt.Sprintf("%d+old", at.Unix()), "message", "WARN: (7+) theirs"))
-	f.putItem("errors", item("date", "2026-11-22", "stamp_mod", fmt.Sprintf("%d+old", at.Unix()+1), "message", "ALARM: (8) theirs too"))
+	f.putItem("info", item("date", "2026-11-22", "stamp_mod", fmt.Sprintf("%d+old", at.Unix()),
+		"message", "WARN: (7+) theirs"))
+	f.putItem("errors", item("date", "2026-11-22", "stamp_mod", fmt.Sprintf("%d+old", at.Unix()+1),
+		"message", "ALARM: (8) theirs too"))
 
 	for _, tt := range []struct {
 		o    Options
@@ -240,7 +246,9 @@ type failing struct {
 	err error
 }
 
-func (f *failing) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (f *failing) Query(
+	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	if f.n--; f.n < 0 {
 		return nil, f.err
 	}

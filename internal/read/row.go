@@ -21,15 +21,8 @@ import (
 type Row struct {
 	Table string // the name it was asked by
 	Error bool   // it is from the errors table
-
-	Date     string
-	StampMod string
-	Message  string
-
-	Time          time.Time // in UTC, to the millisecond (the ancestor's: the second); zero if StampMod does not say
-	Seq           int       // its number within the millisecond
-	Module        string
-	EnvironmentID string // "" in the ancestor's rows
+	Key
+	Message string
 
 	Level     string
 	Locator   string // "" if the line had none
@@ -44,6 +37,18 @@ type Row struct {
 	// Other holds what the row has beyond this table's schema, and known
 	// attributes of an unexpected type.
 	Other map[string]types.AttributeValue
+}
+
+// Key is a row's primary key, and what its sort key says.
+type Key struct {
+	Date     string
+	StampMod string
+
+	// Time is in UTC, to the millisecond (the ancestor's: the second). It is
+	// zero if StampMod does not say.
+	Time          time.Time
+	Module        string
+	EnvironmentID string // "" in the ancestor's rows
 }
 
 // rowsOf makes the rows of an item: one, or those of a pack. A pack that cannot
@@ -70,8 +75,7 @@ func rowsOf(item map[string]types.AttributeValue) []Row {
 func decode(item map[string]types.AttributeValue) Row {
 	a := attributes(item)
 	row := Row{
-		Date:      a.text(store.AttrDate),
-		StampMod:  a.text(store.AttrStampMod),
+		Key:       parseKey(a.text(store.AttrDate), a.text(store.AttrStampMod)),
 		Message:   a.text(store.AttrMessage),
 		Level:     a.text(store.AttrLevel),
 		Locator:   a.text(store.AttrLocator),
@@ -87,9 +91,6 @@ func decode(item map[string]types.AttributeValue) Row {
 	if !ok {
 		exceptionAt = -1
 	}
-
-	key := parseStampMod(row.StampMod)
-	row.Time, row.Seq, row.Module, row.EnvironmentID = key.time, key.seq, key.module, key.environment
 	row.takeMessageApart(exceptionAt)
 	row.Other = a.rest()
 	return row
@@ -111,37 +112,29 @@ func (r *Row) takeMessageApart(exceptionAt int64) {
 	}
 }
 
-// stampMod is a sort key taken apart.
-type stampMod struct {
-	time                time.Time
-	seq                 int
-	module, environment string
-}
-
-// parseStampMod understands "<sec>.<ms><seq>+<module>+<environment>" and the
-// ancestor's "<sec>+<module>". Of anything else it takes what it can.
-func parseStampMod(s string) stampMod {
-	var k stampMod
-	stamp, rest, _ := strings.Cut(s, "+")
+// parseKey understands sort keys "<sec>.<ms><seq>+<module>+<environment>" and
+// the ancestor's "<sec>+<module>". Of anything else it takes what it can.
+func parseKey(date, stampMod string) Key {
+	k := Key{Date: date, StampMod: stampMod}
+	stamp, rest, _ := strings.Cut(stampMod, "+")
 	seconds, fraction, ours := strings.Cut(stamp, ".")
-	k.module = rest
+	k.Module = rest
 	if ours {
 		// Modules have no '+' of their own here; the ancestor's may.
 		if i := strings.LastIndexByte(rest, '+'); i >= 0 {
-			k.module, k.environment = rest[:i], rest[i+1:]
+			k.Module, k.EnvironmentID = rest[:i], rest[i+1:]
 		}
 	}
 	sec, ok := parseDigits(seconds, 11)
 	if !ok {
 		return k
 	}
-	k.time = time.Unix(int64(sec), 0).UTC()
+	k.Time = time.Unix(int64(sec), 0).UTC()
 	if len(fraction) < 3 {
 		return k
 	}
 	if ms, ok := parseDigits(fraction[:3], 3); ok {
-		k.time = k.time.Add(time.Duration(ms) * time.Millisecond)
-		k.seq, _ = parseDigits(fraction[3:], 9)
+		k.Time = k.Time.Add(time.Duration(ms) * time.Millisecond)
 	}
 	return k
 }
@@ -162,7 +155,8 @@ func parseDigits(s string, limit int) (int, bool) {
 }
 
 // longestLevel bounds the level that is looked for in a message that comes
-// without a level attribute, so that a colon in mere prose is not taken for one.
+// without a level attribute, so that a colon in mere prose is not taken for
+// one.
 const longestLevel = 32
 
 // parseMessage returns the level and the locator in a message of the form

@@ -36,22 +36,27 @@ func TestDecode(t *testing.T) {
 	}{
 		"ours": {
 			item("date", "2026-11-22", "stamp_mod", "1795300002.0050007+orders+2p4thtomb9", "message", message,
-				"level", "ERROR", "locator", "42", "request_id", "7f3a", "exception_at", strings.Index(message, "KeyError"),
+				"level", "ERROR", "locator", "42", "request_id", "7f3a",
+				"exception_at", strings.Index(message, "KeyError"),
 				"fields", `{"order":17}`, "truncated", 9, "expiry", 1800000000),
-			Row{Date: "2026-11-22", StampMod: "1795300002.0050007+orders+2p4thtomb9", Message: message,
-				Time: time.UnixMilli(1795300002005), Seq: 7, Module: "orders", EnvironmentID: "2p4thtomb9",
-				Level: "ERROR", Locator: "42", Text: "no card", Exception: "KeyError: 'card'", RequestID: "7f3a",
+			Row{Key: Key{Date: "2026-11-22", StampMod: "1795300002.0050007+orders+2p4thtomb9",
+				Time: time.UnixMilli(1795300002005), Module: "orders", EnvironmentID: "2p4thtomb9"},
+				Message: message, Level: "ERROR", Locator: "42", Text: "no card", Exception: "KeyError: 'card'",
+				RequestID: "7f3a",
 				Fields: `{"order":17}`, Truncated: 9, Expiry: time.Unix(1800000000, 0)},
 		},
 		"the ancestor's": {
-			item("date", "2021-04-11", "stamp_mod", "1618151590+example", "message", "ALARM: (7+) SNS failed", "expiry", 1623335590),
-			Row{Date: "2021-04-11", StampMod: "1618151590+example", Message: "ALARM: (7+) SNS failed",
-				Time: time.Unix(1618151590, 0), Module: "example", Level: "ALARM", Locator: "7+", Text: "SNS failed",
+			item("date", "2021-04-11", "stamp_mod", "1618151590+example",
+				"message", "ALARM: (7+) SNS failed", "expiry", 1623335590),
+			Row{Key: Key{Date: "2021-04-11", StampMod: "1618151590+example",
+				Time: time.Unix(1618151590, 0), Module: "example"},
+				Message: "ALARM: (7+) SNS failed", Level: "ALARM", Locator: "7+", Text: "SNS failed",
 				Expiry: time.Unix(1623335590, 0)},
 		},
 		"the ancestor's, a plus in the module, no text": {
 			item("stamp_mod", "1618151590+a+b", "message", "INFO: (1)"),
-			Row{StampMod: "1618151590+a+b", Message: "INFO: (1)", Time: time.Unix(1618151590, 0), Module: "a+b", Level: "INFO", Locator: "1"},
+			Row{Key: Key{StampMod: "1618151590+a+b", Time: time.Unix(1618151590, 0), Module: "a+b"},
+				Message: "INFO: (1)", Level: "INFO", Locator: "1"},
 		},
 		"exception and no text": {
 			item("message", "ERROR: (7) boom", "level", "ERROR", "locator", "7", "exception_at", 11),
@@ -67,7 +72,8 @@ func TestDecode(t *testing.T) {
 		},
 		"an invalid line": {
 			item("message", `WARN: (?) {"level":"LOUD"}`, "level", "WARN", "issues", "level is not on the scale"),
-			Row{Message: `WARN: (?) {"level":"LOUD"}`, Level: "WARN", Text: `{"level":"LOUD"}`, Issues: "level is not on the scale"},
+			Row{Message: `WARN: (?) {"level":"LOUD"}`, Level: "WARN", Text: `{"level":"LOUD"}`,
+				Issues: "level is not on the scale"},
 		},
 		"exception_at beyond the end": {
 			item("message", "ERROR: (7) cut", "level", "ERROR", "locator", "7", "exception_at", 5000),
@@ -91,7 +97,7 @@ func TestDecode(t *testing.T) {
 		},
 		"a stranger's attributes": {
 			item("stamp_mod", "not a stamp", "message", 17, "color", "red"),
-			Row{StampMod: "not a stamp", Other: item("message", 17, "color", "red")},
+			Row{Key: Key{StampMod: "not a stamp"}, Other: item("message", 17, "color", "red")},
 		},
 		"a number that is no time": {
 			item("expiry", &types.AttributeValueMemberN{Value: "1E+125"}),
@@ -110,33 +116,31 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestParseStampModTakesWhatItCan(t *testing.T) {
+func TestParseKeyTakesWhatItCan(t *testing.T) {
 	tests := []struct {
 		key    string
 		millis int64 // -1: no time
-		seq    int
 		module string
 	}{
-		{"1795300002.0050007+m+e", 1795300002005, 7, "m"},
-		{"1795300002.0050007+a+b+e", 1795300002005, 7, "a+b"},
-		{"1795300002.005+m+e", 1795300002005, 0, "m"},
-		{"1795300002.00x0007+m+e", 1795300002000, 0, "m"},
-		{"1795300002.+m", 1795300002000, 0, "m"},
-		{"1795300002", 1795300002000, 0, ""},
-		{"999999999999+m", -1, 0, "m"}, // 12 digits: no second we could mean
-		{"-5+m", -1, 0, "m"},
-		{"+m+e", -1, 0, "m+e"},
-		{"", -1, 0, ""},
+		{"1795300002.0050007+m+e", 1795300002005, "m"},
+		{"1795300002.0050007+a+b+e", 1795300002005, "a+b"},
+		{"1795300002.005+m+e", 1795300002005, "m"},
+		{"1795300002.00x0007+m+e", 1795300002000, "m"},
+		{"1795300002.+m", 1795300002000, "m"},
+		{"1795300002", 1795300002000, ""},
+		{"999999999999+m", -1, "m"}, // 12 digits: no second we could mean
+		{"-5+m", -1, "m"},
+		{"+m+e", -1, "m+e"},
+		{"", -1, ""},
 	}
 	for _, tt := range tests {
-		k := parseStampMod(tt.key)
+		k := parseKey("", tt.key)
 		millis := int64(-1)
-		if !k.time.IsZero() {
-			millis = k.time.UnixMilli()
+		if !k.Time.IsZero() {
+			millis = k.Time.UnixMilli()
 		}
-		if millis != tt.millis || k.seq != tt.seq || k.module != tt.module {
-			t.Errorf("parseStampMod(%q) = %d ms, seq %d, module %q; want %d, %d, %q",
-				tt.key, millis, k.seq, k.module, tt.millis, tt.seq, tt.module)
+		if millis != tt.millis || k.Module != tt.module {
+			t.Errorf("parseKey(%q) = %d ms, module %q; want %d, %q", tt.key, millis, k.Module, tt.millis, tt.module)
 		}
 	}
 }

@@ -2,9 +2,9 @@ package read
 
 import (
 	"context"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/logtable/logtable/internal/store"
 )
@@ -19,39 +19,51 @@ const (
 	maxShards = 256 // config.MaxShards; a test compares
 )
 
-// shards looks for the shards of the source's day, upward, and returns a source
-// for each that holds anything of the span that is read. An empty one costs half
-// a read unit.
+// shards looks for the shards of the source's day, upward, and returns a
+// source for each that holds anything of the span that is read. An empty one
+// costs half a read unit.
 func (s *source) shards(ctx context.Context) ([]*source, error) {
 	var all []*source
 	for first := 0; first < maxShards; first += probeWave {
-		var wave [probeWave]bool
-		var errs [probeWave]error
-		var asking sync.WaitGroup
-		for i := range wave {
-			if first+i > 0 { // shard 0 is the source itself
-				asking.Go(func() { wave[i], errs[i] = s.holds(ctx, store.ShardDate(s.day, first+i)) })
-			}
+		found, err := s.probe(ctx, first)
+		if err != nil {
+			return nil, &TableError{Table: s.table, Err: err}
 		}
-		asking.Wait()
-		found := false
-		for i, holds := range wave {
-			if errs[i] != nil {
-				return nil, &TableError{Table: s.table, Err: errs[i]}
-			}
-			if holds {
-				found = true
-				all = append(all, &source{
-					api: s.api, options: s.options, table: s.table, input: queryInput(s.options, s.table, store.ShardDate(s.day, first+i)),
-					more: true, order: s.order, key: s.key,
-				})
-			}
-		}
-		if !found {
+		if len(found) == 0 {
 			break
 		}
+		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// probe looks at a wave of shards at once. Shard 0 is the source itself, and
+// not looked at. The first error ends the other queries.
+func (s *source) probe(ctx context.Context, first int) (found []*source, err error) {
+	var wave [probeWave]bool
+	queries, ctx := errgroup.WithContext(ctx)
+	for i := range wave {
+		if first+i > 0 {
+			queries.Go(func() (err error) {
+				wave[i], err = s.holds(ctx, store.ShardDate(s.day, first+i))
+				return err
+			})
+		}
+	}
+	if err := queries.Wait(); err != nil {
+		return nil, err
+	}
+	for i, holds := range wave {
+		if holds {
+			found = append(found, s.shard(first+i))
+		}
+	}
+	return found, nil
+}
+
+// shard makes a source for another shard of the same day.
+func (s *source) shard(number int) *source {
+	return newSource(s.api, s.options, s.table, store.ShardDate(s.day, number), s.key, s.order)
 }
 
 // holds asks whether a partition has an item of the span, whatever the filter
