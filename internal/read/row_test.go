@@ -43,7 +43,7 @@ func TestDecode(t *testing.T) {
 				Time: time.UnixMilli(1795300002005), Module: "orders", EnvironmentID: "2p4thtomb9"},
 				Message: message, Level: "ERROR", Locator: "42", Text: "no card", Exception: "KeyError: 'card'",
 				RequestID: "7f3a",
-				Fields: `{"order":17}`, Truncated: 9, Expiry: time.Unix(1800000000, 0)},
+				Fields:    `{"order":17}`, Truncated: 9, Expiry: time.Unix(1800000000, 0)},
 		},
 		"the ancestor's": {
 			item("date", "2021-04-11", "stamp_mod", "1618151590+example",
