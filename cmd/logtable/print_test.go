@@ -222,6 +222,8 @@ func FuzzPrint(f *testing.F) {
 	f.Add("\x1b[31mred\x1b[0m \u202e\u0000\r\n\ttab", 40)
 	f.Add(`{"a":"\u001b","b":[1.50,{"c":null}],"a":2}`, 0)
 	f.Add("日本語 🎉 e\u0301"+strings.Repeat("long", 50), 61)
+	f.Add("\ufe0f"+strings.Repeat("👩\u200d👧🇩🇪\u26a0\ufe0f", 20), 33)
+	f.Add("\ufe0f"+strings.Repeat("x", 200), 80)
 	f.Fuzz(func(t *testing.T, s string, width int) {
 		if !utf8.ValidString(s) {
 			return // DynamoDB's strings are valid UTF-8
@@ -307,6 +309,77 @@ func TestFieldsText(t *testing.T) {
 	} {
 		if got := fieldsText(fields); got != want {
 			t.Errorf("fieldsText(%s) = %s, want %s", fields, got, want)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	for text, want := range map[string]int{
+		"":                 0,
+		"plain":            5,
+		"caf\u00e9":        4,
+		"cafe\u0301":       4, // the accent stands by itself
+		"\u0301":           0,
+		"日本語":              6,
+		"ｶﾅ":               2, // half-width
+		"ＡＢ":               4, // full-width
+		"한국":               4,
+		"\u1112\u1161":     2, // a syllable in two parts
+		"สวัสดี":           4, // vowels above
+		"👍":                2,
+		"👍🏽":               2, // a skin colour
+		"👩\u200d👧":         2, // one family
+		"👩\u200c👧":         4, // two people
+		"🇩🇪🇫🇷":             4, // two flags
+		"\u26a0":           1, // a sign
+		"\u26a0\ufe0f":     2, // the same as an emoji
+		"1\ufe0f\u20e3":    2, // a keycap
+		"a\ufe0f":          1,
+		" \ufe0f":          1,
+		"…—│°":             4,
+		visible("\x1b[2J"): 5,
+	} {
+		if got := columns(text); got != want {
+			t.Errorf("columns(%+q) = %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestWrapCutsNoCharacter(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"👩\u200d👧👩\u200d👧👩\u200d👧", 4, []string{"👩\u200d👧👩\u200d👧", "👩\u200d👧"}},
+		{"🇩🇪🇫🇷🇮🇹", 5, []string{"🇩🇪🇫🇷", "🇮🇹"}},
+		{"e\u0301e\u0301e\u0301", 2, []string{"e\u0301e\u0301", "e\u0301"}},
+		{"\u26a0\ufe0f low", 4, []string{"\u26a0\ufe0f", "low"}},
+		{"日本語 日本語", 7, []string{"日本語", "日本語"}},
+		{"  日本語", 6, []string{"  日本", "  語"}},
+		{"a👍", 1, []string{"a", "👍"}}, // one at least
+	} {
+		if diff := cmp.Diff(tt.want, wrap(tt.text, tt.width)); diff != "" {
+			t.Errorf("wrap(%+q, %d) (-want +got):\n%s", tt.text, tt.width, diff)
+		}
+	}
+}
+
+// A level, a module or a locator of wide characters does not move what stands
+// beside it.
+func TestColumnsStandBelowOneAnother(t *testing.T) {
+	var rows []read.Row
+	for _, module := range []string{"orders", "注文", "⚠\ufe0f x", "cafe\u0301", "👩\u200d👧", "\x1b[31mr"} {
+		rows = append(rows, read.Row{Key: key("2026-11-22T10:00:00Z", module), Level: "INFO", Locator: "1", Text: "|"})
+	}
+	var out bytes.Buffer
+	if _, err := printText(&out, seq(nil, rows...), textStyle{}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		before, _, ok := strings.Cut(line, "|")
+		if want := len(" 10:00:00.000  INFO  \\e[31mr  (1)  "); ok && columns(before) != want {
+			t.Errorf("the text in %q begins in column %d, want %d", line, columns(before), want)
 		}
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
 )
 
-// hidden says whether a rune acts on a terminal or on the text around it
+// hidden reports whether a rune acts on a terminal or on the text around it
 // instead of being seen: control characters, the bidirectional controls and
 // other formatting characters, Unicode's line separators. A function may have
 // printed what strangers sent it, so none of these is ever written as it is.
@@ -91,35 +93,26 @@ func escapeJSON(text []byte) []byte {
 	return out
 }
 
-// columns returns how many terminal columns s takes. It is an estimate, as
-// terminals differ: combining marks take none, East Asian wide characters and
-// emoji two.
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		n += runeColumns(r)
+// columns returns how many terminal columns s takes: combining marks take
+// none, East Asian wide characters and emoji two. Terminals differ in what is
+// rare.
+func columns(s string) (n int) {
+	for clusters := displaywidth.StringGraphemes(s); clusters.Next(); {
+		n += clusterColumns(clusters.Value(), clusters.Width())
 	}
 	return n
 }
 
-func runeColumns(r rune) int {
-	switch {
-	case r < 0x300:
-		return 1
-	case r == '\u200c' || r == '\u200d' || unicode.In(r, unicode.Mn, unicode.Me):
-		return 0
-	case r >= 0x1100 && r <= 0x115f, // Hangul initials
-		r >= 0x2e80 && r <= 0xa4cf, // CJK, kana
-		r >= 0xac00 && r <= 0xd7a3, // Hangul syllables
-		r >= 0xf900 && r <= 0xfaff, // CJK compatibility
-		r >= 0xfe30 && r <= 0xfe6f,
-		r >= 0xff00 && r <= 0xff60, // full-width forms
-		r >= 0xffe0 && r <= 0xffe6,
-		r >= 0x1f300 && r <= 0x1faff, // emoji
-		r >= 0x20000 && r <= 0x3fffd:
-		return 2
+// clusterColumns returns the columns of a grapheme cluster of the given width.
+// The library takes whatever has a variation selector behind it for an emoji;
+// of ASCII that is a keycap only. A space behind which a text begins with such
+// a selector would make the line wider than both.
+func clusterColumns(cluster string, width int) int {
+	const keycap = "\u20e3"
+	if cluster[0] < utf8.RuneSelf && !strings.HasSuffix(cluster, keycap) {
+		return min(width, 1)
 	}
-	return 1
+	return width
 }
 
 // wrap breaks a line into pieces of at most width columns, at spaces where
@@ -144,21 +137,23 @@ func wrap(line string, width int) []string {
 }
 
 // breakAt finds where a line is cut and where it goes on; both are its end if
-// it fits. It takes one character at least.
+// it fits. It takes one character at least, and cuts none: an emoji stays whole,
+// a letter has its marks.
 func breakAt(line string, width int) (cut, next int) {
-	used, space := 0, 0
-	for i, r := range line {
-		w := runeColumns(r)
-		if r == ' ' {
-			space = i
+	at, used, space := 0, 0, 0
+	for clusters := displaywidth.StringGraphemes(line); clusters.Next(); {
+		cluster := clusters.Value()
+		if cluster == " " {
+			space = at
 		}
-		if used+w > width && i > 0 {
+		used += clusterColumns(cluster, clusters.Width())
+		if used > width && at > 0 {
 			if space > 0 {
 				return space, space + 1
 			}
-			return i, i
+			return at, at
 		}
-		used += w
+		at += len(cluster)
 	}
 	return len(line), len(line)
 }
