@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -94,44 +91,6 @@ func (s *Server) Items(tableName string) []Item {
 		return nil
 	}
 	return t.sorted()
-}
-
-// SweepTTL deletes what has expired at now, from every table with TTL, and
-// returns how many items that were. DynamoDB does so when it finds the time,
-// within a few days; here nothing expires by itself. An expiry more than five
-// years past is ignored, as AWS documents.
-func (s *Server) SweepTTL(now time.Time) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	deleted := 0
-	for _, t := range s.tables {
-		if t.ttl.Enabled {
-			deleted += t.sweep(now)
-		}
-	}
-	return deleted
-}
-
-func (t *tableData) sweep(now time.Time) int {
-	before := t.count()
-	for key, p := range t.partitions {
-		p.entries = slices.DeleteFunc(p.entries, func(e *entry) bool {
-			return expired(e.item.Num(t.ttl.AttributeName), now)
-		})
-		if len(p.entries) == 0 {
-			delete(t.partitions, key)
-		}
-	}
-	return before - t.count()
-}
-
-func expired(expiry string, now time.Time) bool {
-	whole, _, _ := strings.Cut(expiry, ".")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
-		return false
-	}
-	return seconds <= now.Unix() && seconds >= now.AddDate(-5, 0, 0).Unix()
 }
 
 func (t *tableData) count() int {

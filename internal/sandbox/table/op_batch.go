@@ -5,13 +5,9 @@ import (
 	"slices"
 )
 
-// The limits of the batch operations (API reference, BatchWriteItem and
-// BatchGetItem).
-const (
-	maxBatchWrite    = 25
-	maxBatchGet      = 100
-	maxBatchResponse = 16 << 20 // bytes
-)
+// maxBatchWrite is how many requests a batch may have (API reference,
+// BatchWriteItem).
+const maxBatchWrite = 25
 
 type writeRequest struct {
 	PutRequest    *putRequest    `json:",omitzero"`
@@ -180,109 +176,4 @@ func (s *Server) writeOne(c *call, t *tableData, w writeRequest) (units int, ok 
 	c.record.Puts++
 	s.recorder.wrote(units, old.itemOrNil(), w.PutRequest.Item)
 	return units, true
-}
-
-type keysAndAttributes struct {
-	Keys                     []Item
-	ConsistentRead           bool              `json:",omitzero"`
-	ProjectionExpression     *string           `json:",omitzero"`
-	ExpressionAttributeNames map[string]string `json:",omitempty"`
-}
-
-type batchGetItem struct {
-	RequestItems           map[string]keysAndAttributes
-	ReturnConsumedCapacity string
-}
-
-type batchGetAnswer struct {
-	Responses        map[string][]Item
-	UnprocessedKeys  map[string]keysAndAttributes
-	ConsumedCapacity []*capacity `json:",omitempty"`
-}
-
-func (s *Server) batchGetItem(_ *call, r *batchGetItem) (any, error) {
-	if err := r.checkShape(); err != nil {
-		return nil, err
-	}
-	answer := batchGetAnswer{Responses: map[string][]Item{}, UnprocessedKeys: map[string]keysAndAttributes{}}
-	size := 0
-	for _, name := range slices.Sorted(maps.Keys(r.RequestItems)) {
-		t, err := s.table(name)
-		if err != nil {
-			return nil, err
-		}
-		wanted := r.RequestItems[name]
-		paths, err := readProjection(wanted.ProjectionExpression, wanted.ExpressionAttributeNames)
-		if err != nil {
-			return nil, err
-		}
-		if err := t.checkGetKeys(wanted.Keys); err != nil {
-			return nil, err
-		}
-		items, units, read := t.getMany(wanted, paths, &size)
-		answer.Responses[name] = items
-		if read < len(wanted.Keys) {
-			rest := wanted
-			rest.Keys = wanted.Keys[read:]
-			answer.UnprocessedKeys[name] = rest
-		}
-		used, err := consumed(r.ReturnConsumedCapacity, t.name, units)
-		if err != nil {
-			return nil, err
-		}
-		if used != nil {
-			answer.ConsumedCapacity = append(answer.ConsumedCapacity, used)
-		}
-	}
-	return answer, nil
-}
-
-func (r *batchGetItem) checkShape() error {
-	if len(r.RequestItems) == 0 {
-		return invalid("1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
-	}
-	total := 0
-	for name, wanted := range r.RequestItems {
-		if len(wanted.Keys) == 0 {
-			return invalid("1 validation error detected: Value '[]' at 'requestItems.%s.member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1", name)
-		}
-		total += len(wanted.Keys)
-	}
-	if total > maxBatchGet {
-		return invalid("Too many items requested for the BatchGetItem call")
-	}
-	return nil
-}
-
-func (t *tableData) checkGetKeys(keys []Item) error {
-	seen := map[string]bool{}
-	for _, key := range keys {
-		if err := t.checkKey(key); err != nil {
-			return err
-		}
-		if seen[t.identity(key)] {
-			return invalid("Provided list of item keys contains duplicates")
-		}
-		seen[t.identity(key)] = true
-	}
-	return nil
-}
-
-// getMany reads items until the response has its full size; size is what it
-// has so far. read is how many keys were looked up.
-func (t *tableData) getMany(wanted keysAndAttributes, paths []path, size *int) (items []Item, units float64, read int) {
-	items = []Item{}
-	for _, key := range wanted.Keys {
-		if *size >= maxBatchResponse {
-			break
-		}
-		read++
-		found := t.get(key)
-		units += readUnits(found.sizeOrZero(), wanted.ConsistentRead)
-		if found != nil {
-			*size += found.size
-			items = append(items, project(found.item, paths))
-		}
-	}
-	return items, units, read
 }

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -9,9 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,9 +29,7 @@ const (
 // and are gone when it is closed. All methods may be called at any time from
 // any goroutine.
 type Server struct {
-	address  string
-	http     *http.Server
-	reserved io.Closer // keeps the port while the endpoint refuses connections
+	endpoint
 
 	closing context.Context // done when Close begins; ends what hangs
 	close   context.CancelFunc
@@ -45,13 +40,6 @@ type Server struct {
 	clock      func() time.Time
 	writeLimit int // write units a second and partition key; 0: none
 	authorizer Authorizer
-
-	// netMu guards how the endpoint is reached.
-	netMu    sync.Mutex
-	listener net.Listener // nil while connections are refused
-	conns    map[net.Conn]struct{}
-	hanging  bool
-	serving  sync.WaitGroup
 
 	recorder recorder
 }
@@ -83,11 +71,9 @@ func Listen(address string) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w", address, err)
 	}
 	s := &Server{
-		address:  taken,
-		reserved: reserved,
+		endpoint: endpoint{address: taken, reserved: reserved, conns: map[net.Conn]struct{}{}},
 		tables:   map[string]*tableData{},
 		clock:    time.Now,
-		conns:    map[net.Conn]struct{}{},
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.http = &http.Server{
@@ -102,16 +88,6 @@ func Listen(address string) (*Server, error) {
 	return s, nil
 }
 
-// URL is what clients on this machine take as their base endpoint,
-// "http://127.0.0.1:41234".
-func (s *Server) URL() string {
-	host, port, err := net.SplitHostPort(s.address)
-	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
-		return "http://" + net.JoinHostPort("127.0.0.1", port)
-	}
-	return "http://" + s.address
-}
-
 // Close ends the requests under way, hanging ones included, and frees the
 // port. Closing twice does no harm.
 func (s *Server) Close() {
@@ -119,37 +95,6 @@ func (s *Server) Close() {
 	s.http.Close()
 	s.serving.Wait()
 	s.reserved.Close()
-}
-
-// listen opens the listener and serves it.
-func (s *Server) listen() error {
-	l, err := net.Listen("tcp", s.address)
-	if err != nil {
-		return fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w", s.address, err)
-	}
-	s.netMu.Lock()
-	s.listener = l
-	s.netMu.Unlock()
-	s.serving.Go(func() {
-		// It ends when the listener is closed, by Close or by an outage.
-		_ = s.http.Serve(l)
-	})
-	return nil
-}
-
-// track keeps the set of open connections, which an outage cuts.
-func (s *Server) track(conn net.Conn, state http.ConnState) {
-	s.netMu.Lock()
-	defer s.netMu.Unlock()
-	switch state {
-	case http.StateNew:
-		s.conns[conn] = struct{}{}
-		if s.listener == nil {
-			reset(conn)
-		}
-	case http.StateClosed, http.StateHijacked:
-		delete(s.conns, conn)
-	}
 }
 
 // SetClock replaces the clock that throttling, TTL settings and table
@@ -224,163 +169,29 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		cut(w)
 		return
 	}
-	record.Status = http.StatusOK
-	var out []byte
 	if refused != nil {
 		record.Status, record.Code = refused.status(), refused.Code
-		out = refused.body()
-	} else {
-		encoded, err := json.Marshal(answer)
-		if err != nil {
-			// All of it was decoded from JSON, so this is a mistake of ours.
-			panic(fmt.Sprintf("cannot encode the answer of %s: %v", op, err))
-		}
-		out = encoded
+		send(w, record.Status, refused.body())
+		return
 	}
+	record.Status = http.StatusOK
+	out, err := json.Marshal(answer)
+	if err != nil {
+		// All of it was decoded from JSON, so this is a mistake of ours.
+		panic(fmt.Sprintf("cannot encode the answer of %s: %v", op, err))
+	}
+	send(w, record.Status, out)
+}
+
+// send writes an answer with the headers that the SDK looks at.
+func send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/x-amz-json-1.0")
 	h.Set("X-Amzn-Requestid", rand.Text())
-	h.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(out)), 10))
-	h.Set("Content-Length", strconv.Itoa(len(out)))
-	w.WriteHeader(record.Status)
-	_, _ = w.Write(out) // a client that is gone is not our concern
-}
-
-// targetPrefix begins the X-Amz-Target of every operation.
-const targetPrefix = "DynamoDB_20120810."
-
-var credentialScope = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=[^/,]+/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request,\s*SignedHeaders=[^,]+,\s*Signature=[0-9a-f]{64}$`)
-
-// admit checks the HTTP side of a request and returns its operation. The
-// signature's value is not computed: any key pair is good here.
-func admit(r *http.Request) (op string, refused *Error) {
-	op, known := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
-	switch authorization := r.Header.Get("Authorization"); {
-	case authorization == "":
-		return op, &Error{Code: codeNoToken, Message: "Missing Authentication Token"}
-	case !credentialScope.MatchString(authorization):
-		return op, &Error{Code: codeIncomplete, Message: "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters."}
-	case credentialScope.FindStringSubmatch(authorization)[1] != "dynamodb":
-		return op, &Error{Code: codeBadSignature, Message: "Credential should be scoped to correct service: 'dynamodb'. "}
-	case r.Header.Get("X-Amz-Date") == "":
-		return op, &Error{Code: codeIncomplete, Message: "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."}
-	}
-	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !known || operations[op] == nil || media != "application/x-amz-json-1.0" {
-		return op, &Error{Code: codeUnknown}
-	}
-	return op, nil
-}
-
-// operations maps each operation that the endpoint implements to its code,
-// which runs with the server's mutex held.
-var operations = map[string]func(*Server, *call) (any, error){
-	"CreateTable":        operation((*Server).createTable),
-	"DescribeTable":      operation((*Server).describeTable),
-	"ListTables":         operation((*Server).listTables),
-	"DeleteTable":        operation((*Server).deleteTable),
-	"UpdateTimeToLive":   operation((*Server).updateTimeToLive),
-	"DescribeTimeToLive": operation((*Server).describeTimeToLive),
-	"PutItem":            operation((*Server).putItem),
-	"GetItem":            operation((*Server).getItem),
-	"UpdateItem":         operation((*Server).updateItem),
-	"DeleteItem":         operation((*Server).deleteItem),
-	"BatchWriteItem":     operation((*Server).batchWriteItem),
-	"BatchGetItem":       operation((*Server).batchGetItem),
-	"Query":              operation((*Server).query),
-	"Scan":               operation((*Server).scan),
-}
-
-// call is one request on its way through an operation.
-type call struct {
-	body   []byte
-	fault  Fault
-	record *Record
-}
-
-// operation makes an entry of operations: it decodes the request outside the
-// lock, then runs it inside.
-func operation[Request any](run func(*Server, *call, *Request) (any, error)) func(*Server, *call) (any, error) {
-	return func(s *Server, c *call) (any, error) {
-		var request Request
-		if len(bytes.TrimSpace(c.body)) == 0 {
-			return nil, &Error{Code: codeSerialization}
-		}
-		if err := decodeRequest(c.body, &request); err != nil {
-			return nil, err
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return run(s, c, &request)
-	}
-}
-
-func (s *Server) run(op string, body []byte, fault Fault, record *Record) (any, *Error) {
-	answer, err := operations[op](s, &call{body: body, fault: fault, record: record})
-	if err != nil {
-		return nil, asError(err)
-	}
-	return answer, nil
-}
-
-// cut ends the request's connection with a TCP reset instead of an answer.
-func cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	reset(conn)
-}
-
-// reset closes a connection so that the peer sees a reset, not an end.
-func reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
-}
-
-// Refuse begins an outage: open connections are reset and new ones refused
-// until Restore is called.
-func (s *Server) Refuse() {
-	s.netMu.Lock()
-	defer s.netMu.Unlock()
-	if s.listener == nil {
-		return
-	}
-	_ = s.listener.Close()
-	s.listener = nil
-	for conn := range s.conns {
-		reset(conn)
-	}
-}
-
-// Hang begins an outage in which connections are accepted and requests read,
-// but never answered, until Restore is called. Requests that arrived before
-// Restore stay unanswered: they hang until their client gives up.
-func (s *Server) Hang() {
-	s.netMu.Lock()
-	defer s.netMu.Unlock()
-	s.hanging = true
-}
-
-// Restore ends an outage. The endpoint has its tables and its address as
-// before.
-func (s *Server) Restore() error {
-	s.netMu.Lock()
-	s.hanging = false
-	up := s.listener != nil
-	s.netMu.Unlock()
-	if up {
-		return nil
-	}
-	return s.listen()
-}
-
-func (s *Server) isHanging() bool {
-	s.netMu.Lock()
-	defer s.netMu.Unlock()
-	return s.hanging
+	h.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone is not our concern
 }
 
 // faultFor asks the hook, unless an outage decides.

@@ -145,19 +145,6 @@ func TestItemsAndStats(t *testing.T) {
 
 func TestTimeToLive(t *testing.T) {
 	s := start(t)
-	now := time.Unix(1_800_000_005, 0)
-	old := row(day, 50, "expiry", &num{Value: fmt.Sprint(now.AddDate(-6, 0, 0).Unix())})
-	text := row(day, 51, "expiry", &str{Value: "1"})
-	if _, err := write(s, append(rows(0, 10), put(old), put(text))...); err != nil {
-		t.Fatal(err)
-	}
-	if n := s.SweepTTL(now); n != 6 {
-		t.Errorf("%d items deleted; want the 6 whose expiry is reached", n)
-	}
-	if n := len(s.Items("info")); n != 6 {
-		t.Errorf("%d items left; want 4 that live, one too old to be meant and one with a text", n)
-	}
-
 	disable := &dynamodb.UpdateTimeToLiveInput{TableName: aws.String("info"), TimeToLiveSpecification: &types.TimeToLiveSpecification{
 		AttributeName: aws.String("expiry"), Enabled: aws.Bool(false)}}
 	if _, err := s.Client().UpdateTimeToLive(t.Context(), disable); codeOf(err) != refused {
