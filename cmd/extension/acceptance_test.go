@@ -32,7 +32,8 @@ func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *
 		t.Fatal(err)
 	}
 	cfg := lambda.Config{
-		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: 5 * time.Minute, MemoryMB: 256,
+		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: 5 * time.Minute,
+		Identity:    lambda.Identity{MemoryMB: 256},
 		FunctionEnv: map[string]string{scriptfn.Switch: "1"}, ExtensionEnv: raceEnv,
 		Env: map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": server.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")},
 	}

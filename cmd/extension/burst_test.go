@@ -88,7 +88,7 @@ func TestBurstOverAHangingTable(t *testing.T) {
 func TestLambdaDropsLines(t *testing.T) {
 	const lines = 5000
 	env, server := start(t, func(c *lambda.Config) {
-		c.TelemetryBuffer = 200 << 10
+		c.Telemetry.Buffer = 200 << 10
 		c.Hooks.Deliver = func(ctx context.Context, _ int, _ lambda.Batch) { // a slow way to us
 			select {
 			case <-time.After(50 * time.Millisecond):

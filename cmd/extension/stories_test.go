@@ -164,8 +164,8 @@ var options = map[string]func(*lambda.Config){
 	},
 	"-json":          func(c *lambda.Config) { c.LogFormat = "JSON" },
 	"-freeze":        func(c *lambda.Config) { c.Freeze = true },
-	"-no-telemetry":  func(c *lambda.Config) { c.TelemetryUnsupported = true },
-	"-drops-path":    func(c *lambda.Config) { c.TelemetryDropsPath = true },
+	"-no-telemetry":  func(c *lambda.Config) { c.Telemetry.Unsupported = true },
+	"-drops-path":    func(c *lambda.Config) { c.Telemetry.DropsPath = true },
 	"-refuse-invoke": func(c *lambda.Config) { c.Hooks.Register = lambda.RefuseInvoke() },
 	"-old-schema":    func(c *lambda.Config) { c.Hooks.Subscribe = lambda.RefuseSchema("2025-01-29") },
 	"-busy-register": func(c *lambda.Config) {

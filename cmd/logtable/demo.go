@@ -157,10 +157,11 @@ func (d *demonstration) run(ctx context.Context, s demoSample, keep bool) error 
 	}
 	var printed lineCounter
 	env, err := lambda.Start(ctx, lambda.Config{
-		Extension: d.extension, Function: command, Handler: handler, Dir: filepath.Join(d.examples, s.name),
-		FunctionName: s.name, Timeout: s.timeout, Freeze: true,
-		Env:            map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(d.work, s.name+"-spill")},
-		FunctionOutput: &printed, Stderr: d.diagnostics(s.name),
+		Extension: d.extension, Function: command, Dir: filepath.Join(d.examples, s.name),
+		FunctionName: s.name, Identity: lambda.Identity{Handler: handler},
+		Timeout: s.timeout, Lifecycle: lambda.Lifecycle{Freeze: true},
+		Env:    map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(d.work, s.name+"-spill")},
+		Output: lambda.Output{FunctionOutput: &printed, Stderr: d.diagnostics(s.name)},
 	})
 	if err != nil {
 		return fmt.Errorf("cannot start the sample %s: %w", s.name, err)

@@ -3,12 +3,14 @@ package lambda
 import (
 	"context"
 	"sync"
+
+	"github.com/logtable/logtable/internal/wait"
 )
 
 // board is a mutex on whose state one can wait, with a context.
 type board struct {
-	mu      sync.Mutex
-	changed chan struct{} // closed at the next change; made when first awaited
+	mu        sync.Mutex
+	broadcast wait.Broadcast
 }
 
 // update runs f under the lock and wakes everyone who waits.
@@ -16,10 +18,7 @@ func (b *board) update(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f()
-	if b.changed != nil {
-		close(b.changed)
-		b.changed = nil
-	}
+	b.broadcast.Notify()
 }
 
 // look runs f under the lock; f changes nothing.
@@ -39,10 +38,7 @@ func (b *board) await(ctx context.Context, cond func() bool) error {
 			b.mu.Unlock()
 			return nil
 		}
-		if b.changed == nil {
-			b.changed = make(chan struct{})
-		}
-		changed := b.changed
+		changed := b.broadcast.Changed()
 		b.mu.Unlock()
 		select {
 		case <-changed:
@@ -56,8 +52,5 @@ func (b *board) await(ctx context.Context, cond func() bool) error {
 func (b *board) watch() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.changed == nil {
-		b.changed = make(chan struct{})
-	}
-	return b.changed
+	return b.broadcast.Changed()
 }

@@ -54,7 +54,7 @@ func TestOneInvocation(t *testing.T) {
 }
 
 func TestRecords(t *testing.T) {
-	e := start(t, Config{FunctionName: "orders", MemoryMB: 256, Region: "us-west-2"}, "wait-for-done")
+	e := start(t, Config{FunctionName: "orders", Identity: Identity{MemoryMB: 256, Region: "us-west-2"}}, "wait-for-done")
 	r := invoke(t, e, `{"steps":[{"respond":"four"}]}`)
 	awaitEvent(t, e, "platform.report")
 	events := delivered(e)
@@ -131,7 +131,7 @@ func TestExtensionEvents(t *testing.T) {
 }
 
 func TestRuntimeWaitsForRegistration(t *testing.T) {
-	e := start(t, Config{InitTimeout: 200 * time.Millisecond, FunctionEnv: map[string]string{scriptfn.Init: "started"}}, "never-register")
+	e := start(t, Config{Lifecycle: Lifecycle{InitTimeout: 200 * time.Millisecond}, FunctionEnv: map[string]string{scriptfn.Init: "started"}}, "never-register")
 	if got := e.Init().Status; got != StatusTimeout {
 		t.Errorf("init status %s, want timeout", got)
 	}
@@ -293,7 +293,7 @@ func TestExtensionReportsErrors(t *testing.T) {
 }
 
 func TestExtensionTooSlow(t *testing.T) {
-	e := start(t, Config{Timeout: 300 * time.Millisecond, ShutdownBudget: 100 * time.Millisecond}, "hang-on-invoke")
+	e := start(t, Config{Timeout: 300 * time.Millisecond, Lifecycle: Lifecycle{ShutdownBudget: 100 * time.Millisecond}}, "hang-on-invoke")
 	r := invoke(t, e, `{"steps":[{"respond":"quick"}]}`)
 	if r.Status != StatusTimeout || string(r.Payload) != `"quick"` {
 		t.Errorf("result %+v with payload %s", r, r.Payload)
@@ -309,7 +309,7 @@ func TestExtensionTooSlow(t *testing.T) {
 }
 
 func TestShutdownKillsAtTheDeadline(t *testing.T) {
-	e := start(t, Config{ShutdownBudget: 200 * time.Millisecond}, "ignore-shutdown")
+	e := start(t, Config{Lifecycle: Lifecycle{ShutdownBudget: 200 * time.Millisecond}}, "ignore-shutdown")
 	pid := e.ExtensionPID()
 	s := shutdown(t, e)
 	if !s.Killed || !s.Delivered || s.ExitCode != -1 || s.Took < 200*time.Millisecond {
@@ -343,7 +343,7 @@ func TestNotRegisteredForShutdown(t *testing.T) {
 // Telemetry that is buffered when the end comes is delivered beside SHUTDOWN,
 // whatever the subscription's time-out.
 func TestShutdownFlushesTelemetry(t *testing.T) {
-	e := start(t, Config{ShutdownBudget: 10 * time.Second}, "slow-buffer", "linger")
+	e := start(t, Config{Lifecycle: Lifecycle{ShutdownBudget: 10 * time.Second}}, "slow-buffer", "linger")
 	invoke(t, e, `{"steps":[{"print":"held back"}]}`)
 	if n := len(e.Telemetry()); n != 0 {
 		t.Fatalf("%d batches before the time-out", n)
@@ -429,7 +429,7 @@ func TestStartRefuses(t *testing.T) {
 		{Config{}, "Config.Function is empty"},
 		{Config{Function: ok, Extension: "/does/not/exist"}, "no such file"},
 		{Config{Function: ok, Extension: plain}, "not an executable file"},
-		{Config{Function: ok, LogFormat: "xml"}, "Text or JSON"},
+		{Config{Function: ok, Logging: Logging{LogFormat: "xml"}}, "Text or JSON"},
 		{Config{Function: ok, Env: map[string]string{"AWS_REGION": "x"}}, "Lambda reserves it"},
 		{Config{Function: ok, Env: map[string]string{"_X": "x"}}, "starts with a letter"},
 		{Config{Function: ok, Env: map[string]string{"X": strings.Repeat("x", 4096)}}, "Lambda allows 4096"},

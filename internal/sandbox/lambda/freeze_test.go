@@ -43,7 +43,7 @@ func awaitStopped(t *testing.T, pgid int) {
 }
 
 func TestFreeze(t *testing.T) {
-	e := start(t, Config{Freeze: true}, "wait-for-done")
+	e := start(t, Config{Lifecycle: Lifecycle{Freeze: true}}, "wait-for-done")
 	first := invoke(t, e, `{"steps":[{"print":"one"}]}`)
 	awaitStopped(t, e.ExtensionPID())
 	awaitStopped(t, e.FunctionPID())
@@ -84,7 +84,7 @@ func TestNoFreeze(t *testing.T) {
 
 // A stopped environment can vanish, too.
 func TestKillFrozen(t *testing.T) {
-	e := start(t, Config{Freeze: true})
+	e := start(t, Config{Lifecycle: Lifecycle{Freeze: true}})
 	invoke(t, e, `{}`)
 	pid := e.ExtensionPID()
 	e.Kill()

@@ -79,7 +79,7 @@ func TestImpatientNext(t *testing.T) {
 
 func TestHookSubscribe(t *testing.T) {
 	t.Run("old schema", func(t *testing.T) {
-		e := start(t, Config{LogFormat: "JSON", Hooks: Hooks{Subscribe: RefuseSchema("2025-01-29")}}, "wait-for-done")
+		e := start(t, Config{Logging: Logging{LogFormat: "JSON"}, Hooks: Hooks{Subscribe: RefuseSchema("2025-01-29")}}, "wait-for-done")
 		invoke(t, e, `{"steps":[{"print":"{\"a\":1}"}]}`)
 		if n := said(e, "subscribed 200"); n != 1 {
 			t.Errorf("%d subscriptions", n)
@@ -102,7 +102,7 @@ func TestHookSubscribe(t *testing.T) {
 		}
 	})
 	t.Run("unsupported", func(t *testing.T) {
-		e := start(t, Config{TelemetryUnsupported: true})
+		e := start(t, Config{Telemetry: Telemetry{Unsupported: true}})
 		invoke(t, e, `{}`)
 		if n := said(e, `subscribed 202 {"errorMessage":"Telemetry API is not supported"`); n != 1 {
 			t.Errorf("%d answers of 202:\n%s", n, e.ExtensionOutput())
@@ -180,7 +180,7 @@ func TestHookLate(t *testing.T) {
 // invocation until the function's time-out.
 func TestHookDropsRuntimeDone(t *testing.T) {
 	e := start(t, Config{
-		Timeout: 300 * time.Millisecond, ShutdownBudget: 100 * time.Millisecond,
+		Timeout: 300 * time.Millisecond, Lifecycle: Lifecycle{ShutdownBudget: 100 * time.Millisecond},
 		Hooks: Hooks{Emit: func(ev *Event) bool { return ev.Type != "platform.runtimeDone" }},
 	}, "wait-for-done")
 	if r := invoke(t, e, `{}`); r.Status != StatusTimeout {
@@ -213,7 +213,7 @@ func TestHookDeliver(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
-	e := start(t, Config{TelemetryBackoff: time.Millisecond}, "refuse-two-posts", "wait-for-done")
+	e := start(t, Config{Telemetry: Telemetry{Backoff: time.Millisecond}}, "refuse-two-posts", "wait-for-done")
 	invoke(t, e, `{}`)
 	sameBodies(t, e, 3)
 	if first := e.Telemetry()[0]; first.Attempts != 3 || !first.Acknowledged {
@@ -268,7 +268,7 @@ func TestPost(t *testing.T) {
 }
 
 func TestTelemetryDropsPath(t *testing.T) {
-	e := start(t, Config{TelemetryDropsPath: true}, "wait-for-done")
+	e := start(t, Config{Telemetry: Telemetry{DropsPath: true}}, "wait-for-done")
 	invoke(t, e, `{}`)
 	if !strings.Contains(e.ExtensionOutput(), " POST / ") {
 		t.Errorf("no post to / in\n%s", e.ExtensionOutput())
@@ -276,7 +276,7 @@ func TestTelemetryDropsPath(t *testing.T) {
 }
 
 func TestJSONFormat(t *testing.T) {
-	e := start(t, Config{LogFormat: "JSON"}, "wait-for-done")
+	e := start(t, Config{Logging: Logging{LogFormat: "JSON"}}, "wait-for-done")
 	invoke(t, e, `{"steps":[{"print":"{\"n\":12345678901234567890,\"s\":\"<&>\"}"},{"print":"plain"},{"print":"[1]"}]}`)
 	var objects []string
 	for _, ev := range delivered(e) {

@@ -3,7 +3,6 @@ package lambda
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -180,21 +179,4 @@ func (e *Environment) leaveAlone() {
 	for range cap(e.turn) {
 		e.leave()
 	}
-}
-
-// checkMode refuses settings that do not go together.
-func (c Config) checkMode() error {
-	switch {
-	case c.Concurrency < 0:
-		return fmt.Errorf("cannot run %d invocations at a time", c.Concurrency)
-	case c.managed() != (c.InitializationType == typeManaged):
-		return fmt.Errorf("cannot start as %s with Concurrency %d: managed instances have one, the other modes none", c.InitializationType, c.Concurrency)
-	case c.managed() && c.Freeze:
-		return errors.New("cannot freeze a managed instance: Lambda never does")
-	}
-	switch c.InitializationType {
-	case typeOnDemand, typeProvisioned, typeSnapStart, typeManaged:
-		return nil
-	}
-	return fmt.Errorf("cannot start as %q: Lambda has no such initialization type", c.InitializationType)
 }

@@ -30,7 +30,7 @@ func together(t *testing.T, e *Environment, payloads ...string) []Result {
 }
 
 func TestManagedRunsInvocationsSideBySide(t *testing.T) {
-	e := start(t, Config{Concurrency: 3}, "shutdown-only")
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 3}}, "shutdown-only")
 	steps := `{"steps":[{"print":"from {request_id}"},{"sleep_ms":1000},{"respond":%d}]}`
 	rs := together(t, e, fmt.Sprintf(steps, 1), fmt.Sprintf(steps, 2), fmt.Sprintf(steps, 3))
 	for i, r := range rs {
@@ -78,7 +78,7 @@ func came(t *testing.T, e *Environment, kind string, n int) {
 }
 
 func TestManagedRecords(t *testing.T) {
-	e := start(t, Config{Concurrency: 1}, "shutdown-only")
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 1}}, "shutdown-only")
 	r := together(t, e, `{"steps":[{"print":"{\"a\":1}"},{"print":"text"}]}`)[0]
 	came(t, e, "platform.report", 1)
 	shutdown(t, e)
@@ -106,7 +106,7 @@ func TestManagedRecords(t *testing.T) {
 }
 
 func TestManagedRefusesINVOKE(t *testing.T) {
-	e := start(t, Config{Concurrency: 1})
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 1}})
 	var statuses []int
 	for _, r := range e.Requests() {
 		if strings.HasSuffix(r.Path, "/register") {
@@ -139,7 +139,7 @@ func TestManagedTakesOneSchemaOnly(t *testing.T) {
 }
 
 func TestManagedLateLinesComeAfterTheReport(t *testing.T) {
-	e := start(t, Config{Concurrency: 1, Hooks: Hooks{Late: func(Event) bool { return true }}}, "shutdown-only")
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 1}, Hooks: Hooks{Late: func(Event) bool { return true }}}, "shutdown-only")
 	together(t, e, `{"steps":[{"print":"late"}]}`)
 	came(t, e, "function", 1)
 	shutdown(t, e)
@@ -151,7 +151,7 @@ func TestManagedLateLinesComeAfterTheReport(t *testing.T) {
 
 // A time-out is told of; the code runs on, and so does the environment.
 func TestManagedTimeoutIsNotEnforced(t *testing.T) {
-	e := start(t, Config{Concurrency: 2, Timeout: 200 * time.Millisecond}, "shutdown-only")
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 2}, Timeout: 200 * time.Millisecond}, "shutdown-only")
 	pid := e.FunctionPID()
 	r := together(t, e, `{"steps":[{"sleep_ms":600},{"print":"still here"}]}`)[0]
 	if r.Status != StatusTimeout || r.FunctionError != "Sandbox.Timedout" || r.Reset != nil {
@@ -175,7 +175,7 @@ func TestManagedTimeoutIsNotEnforced(t *testing.T) {
 // Of the two invocations one would hang for ever if the other did not run
 // beside it.
 func TestManagedCrashEndsTheEnvironment(t *testing.T) {
-	e := start(t, Config{Concurrency: 2}, "shutdown-only")
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 2}}, "shutdown-only")
 	rs := together(t, e, `{"steps":[{"sleep_ms":200},{"exit":1}]}`, `{"steps":[{"hang":true}]}`)
 	resets := 0
 	for _, r := range rs {
@@ -200,8 +200,8 @@ func TestManagedCrashEndsTheEnvironment(t *testing.T) {
 
 func TestModesThatDoNotExist(t *testing.T) {
 	for _, cfg := range []Config{
-		{Concurrency: -1}, {Concurrency: 1, InitializationType: "on-demand"}, {InitializationType: "lambda-managed-instances"},
-		{Concurrency: 1, Freeze: true}, {InitializationType: "warm"},
+		{Lifecycle: Lifecycle{Concurrency: -1}}, {Lifecycle: Lifecycle{Concurrency: 1, InitializationType: "on-demand"}}, {Lifecycle: Lifecycle{InitializationType: "lambda-managed-instances"}},
+		{Lifecycle: Lifecycle{Concurrency: 1, Freeze: true}}, {Lifecycle: Lifecycle{InitializationType: "warm"}},
 	} {
 		cfg.Function = []string{"none"}
 		if e, err := Start(t.Context(), cfg); err == nil {
@@ -212,7 +212,7 @@ func TestModesThatDoNotExist(t *testing.T) {
 }
 
 func TestSnapStart(t *testing.T) {
-	e := start(t, Config{InitializationType: "snap-start", FunctionEnv: map[string]string{"LOGTABLE_SCRIPT_INIT": "loaded"}})
+	e := start(t, Config{Lifecycle: Lifecycle{InitializationType: "snap-start"}, FunctionEnv: map[string]string{"LOGTABLE_SCRIPT_INIT": "loaded"}})
 	awaitStopped(t, e.ExtensionPID())
 	if got := lines(delivered(e)); len(got) != 1 {
 		t.Errorf("lines before the snapshot: %q", got)

@@ -10,7 +10,7 @@ import (
 
 func TestScriptedFunction(t *testing.T) {
 	var mirror strings.Builder
-	e := start(t, Config{FunctionOutput: &mirror}, "wait-for-done")
+	e := start(t, Config{Output: Output{FunctionOutput: &mirror}}, "wait-for-done")
 	r := invoke(t, e, `{"steps":[
 		{"stderr":"to stderr"},
 		{"sleep_ms":1,"print":"n","times":2,"number":true},

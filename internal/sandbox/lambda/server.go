@@ -162,6 +162,9 @@ const (
 )
 
 func (in *instance) route(c *call) answer {
+	if strings.HasPrefix(c.path, pathRuntime) {
+		return in.routeRuntime(c)
+	}
 	switch c.Method + " " + c.path {
 	case "POST " + pathRegister:
 		return in.register(c)
@@ -175,12 +178,24 @@ func (in *instance) route(c *call) answer {
 		return in.subscribe(c)
 	case "GET " + pathCredentials:
 		return in.credentials(c)
+	}
+	if c.path == pathTelemetry || c.path == pathEventNext || c.path == pathRegister {
+		return in.refuse(c, http.StatusMethodNotAllowed, "MethodNotAllowed", "wrong method")
+	}
+	return in.unknown(c)
+}
+
+// routeRuntime is route for the Runtime API.
+func (in *instance) routeRuntime(c *call) answer {
+	switch c.Method + " " + c.path {
 	case "GET " + pathInvocation + "next":
 		return in.invocationNext(c)
 	case "POST " + pathRuntime + "init/error":
 		return in.runtimeInitError(c)
 	}
-	if id, verb, found := strings.Cut(strings.TrimPrefix(c.path, pathInvocation), "/"); found && c.Method == http.MethodPost && strings.HasPrefix(c.path, pathInvocation) {
+	rest, isInvocation := strings.CutPrefix(c.path, pathInvocation)
+	id, verb, _ := strings.Cut(rest, "/")
+	if isInvocation && c.Method == http.MethodPost {
 		switch verb {
 		case "response":
 			return in.invocationResponse(c, id)
@@ -188,9 +203,10 @@ func (in *instance) route(c *call) answer {
 			return in.invocationError(c, id)
 		}
 	}
-	if c.path == pathTelemetry || c.path == pathEventNext || c.path == pathRegister {
-		return in.refuse(c, http.StatusMethodNotAllowed, "MethodNotAllowed", "wrong method")
-	}
+	return in.unknown(c)
+}
+
+func (in *instance) unknown(c *call) answer {
 	return in.refuse(c, http.StatusNotFound, "NotFound", "the platform has no such API")
 }
 

@@ -70,7 +70,7 @@ func (in *instance) subscribe(c *call) answer {
 	if a, hooked := in.hook(c, "subscribe", in.env.cfg.Hooks.Subscribe); hooked {
 		return a
 	}
-	if in.env.cfg.TelemetryUnsupported {
+	if in.env.cfg.Telemetry.Unsupported {
 		return errorAnswer(http.StatusAccepted, "Telemetry.NotSupported", "Telemetry API is not supported")
 	}
 	s, types, err := in.parseSubscription(c)
@@ -159,7 +159,7 @@ func (in *instance) destination(sub subscription) (string, error) {
 	if err != nil || port < 1 || port > 65535 || port == reservedPort {
 		return "", fmt.Errorf("destination.URI needs a port from 1 to 65535 other than %d", reservedPort)
 	}
-	if in.env.cfg.TelemetryDropsPath {
+	if in.env.cfg.Telemetry.DropsPath {
 		u.Path, u.RawPath, u.RawQuery = "/", "", ""
 	}
 	return u.String(), nil

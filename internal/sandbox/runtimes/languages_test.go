@@ -105,10 +105,12 @@ func testSample(t *testing.T, s sample, format string, v variant) {
 	var whole atomic.Bool // an entry of several lines arrived as one record
 	began := time.Now()
 	sandbox, err := lambda.Start(t.Context(), lambda.Config{
-		Extension: extension, Function: f.command, Dir: f.dir, Handler: f.handler, FunctionName: "orders",
-		Env: env, FunctionEnv: functionEnv, LogFormat: format, LogFrames: v.frames,
-		MemoryMB: 512, Timeout: time.Minute, InitTimeout: time.Minute,
-		FunctionOutput: &output, Stderr: &diagnostics,
+		Extension: extension, Function: f.command, Dir: f.dir, FunctionName: "orders",
+		Env: env, FunctionEnv: functionEnv,
+		Identity: lambda.Identity{Handler: f.handler, MemoryMB: 512},
+		Timeout:  time.Minute, Lifecycle: lambda.Lifecycle{InitTimeout: time.Minute},
+		Logging: lambda.Logging{LogFormat: format, LogFrames: v.frames},
+		Output:  lambda.Output{FunctionOutput: &output, Stderr: &diagnostics},
 		Hooks: lambda.Hooks{Emit: func(e *lambda.Event) bool {
 			if e.Type == "function" && innerLineFeed.Match(e.Record) {
 				whole.Store(true)
