@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 const (
@@ -93,7 +94,7 @@ func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a.reset {
-		resetConnection(w)
+		wire.Cut(w)
 		return
 	}
 	in.env.log.answered(note, a.status)
@@ -107,18 +108,6 @@ func send(w http.ResponseWriter, a answer) {
 	}
 	w.WriteHeader(a.status)
 	w.Write(a.body)
-}
-
-// resetConnection has the client see ECONNRESET.
-func resetConnection(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	if tcp, isTCP := conn.(*net.TCPConn); isTCP {
-		tcp.SetLinger(0)
-	}
-	conn.Close()
 }
 
 // readBody notes when the body began and ended, for the spans of a response.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -109,7 +108,7 @@ func (s *Server) run(form url.Values, region string) (string, *Error) {
 	if refused != nil {
 		return "", refused
 	}
-	return "<" + action + "Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><" + action + "Result>" + result + "</" + action +
+	return "<" + action + `Response xmlns="` + namespace + `"><` + action + "Result>" + result + "</" + action +
 		"Result><ResponseMetadata><RequestId>" + rand.Text() + "</RequestId></ResponseMetadata></" + action + "Response>", nil
 }
 
@@ -243,12 +242,40 @@ var (
 
 // readAttributes reads the message's attributes and returns their size.
 func (m *Message) readAttributes(form url.Values) (size int, refused *Error) {
+	entries, refused := attributeEntries(form)
+	if refused != nil {
+		return 0, refused
+	}
+	if len(entries) > maxAttributes {
+		return 0, invalid("MessageAttributes: more than %d", maxAttributes)
+	}
+	m.Attributes = map[string]string{}
+	for i := range len(entries) {
+		e := entries[i+1]
+		if e == nil {
+			return 0, invalid("MessageAttributes.entry: not numbered from 1")
+		}
+		name, value := e["Name"], e["Value.StringValue"]
+		if refused := checkAttribute(name, e["Value.DataType"], value+e["Value.BinaryValue"]); refused != nil {
+			return 0, refused
+		}
+		if _, twice := m.Attributes[name]; twice {
+			return 0, invalid("MessageAttributes: %s occurs twice", name)
+		}
+		m.Attributes[name] = value
+		size += len(name) + len(e["Value.DataType"]) + len(value) + len(e["Value.BinaryValue"])
+	}
+	return size, nil
+}
+
+// attributeEntries gathers the attributes' parts by their numbers.
+func attributeEntries(form url.Values) (map[int]map[string]string, *Error) {
 	entries := map[int]map[string]string{}
 	for key, values := range form {
 		parts := attributeKey.FindStringSubmatch(key)
 		if parts == nil {
 			if !parameters[key] {
-				return 0, invalid("%s", key)
+				return nil, invalid("%s", key)
 			}
 			continue
 		}
@@ -258,36 +285,27 @@ func (m *Message) readAttributes(form url.Values) (size int, refused *Error) {
 		}
 		entries[i][parts[2]] = values[0]
 	}
-	if len(entries) > maxAttributes {
-		return 0, invalid("MessageAttributes: more than %d", maxAttributes)
+	return entries, nil
+}
+
+func checkAttribute(name, kind, value string) *Error {
+	message := ""
+	lower := strings.ToLower(name)
+	base, _, _ := strings.Cut(kind, ".")
+	switch {
+	case !attributeName.MatchString(name), len(name) > 256,
+		strings.HasPrefix(lower, "aws."), strings.HasPrefix(lower, "amazon."):
+		message = "The message attribute name '" + name + "' is not valid"
+	case base != "String" && base != "Number" && base != "Binary":
+		message = "The message attribute '" + name + "' has an invalid message attribute type, the set of " +
+			"supported type prefixes is Binary, Number, and String."
+	case value == "":
+		message = "The message attribute '" + name + "' must contain non-empty message attribute value for " +
+			"message attribute type '" + kind + "'."
+	default:
+		return nil
 	}
-	numbers := make([]int, 0, len(entries))
-	for i := range entries {
-		numbers = append(numbers, i)
-	}
-	sort.Ints(numbers)
-	m.Attributes = map[string]string{}
-	for at, i := range numbers {
-		e := entries[i]
-		name, kind, value := e["Name"], e["Value.DataType"], e["Value.StringValue"]
-		base, _, _ := strings.Cut(kind, ".")
-		switch {
-		case i != at+1:
-			return 0, invalid("MessageAttributes.entry: not numbered from 1")
-		case !attributeName.MatchString(name) || len(name) > 256 || strings.HasPrefix(strings.ToLower(name), "aws.") || strings.HasPrefix(strings.ToLower(name), "amazon."):
-			return 0, &Error{Code: "ParameterValueInvalid", Message: "The message attribute name '" + name + "' is not valid"}
-		case base != "String" && base != "Number" && base != "Binary":
-			return 0, &Error{Code: "ParameterValueInvalid", Message: "The message attribute '" + name + "' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String."}
-		case value == "" && e["Value.BinaryValue"] == "":
-			return 0, &Error{Code: "ParameterValueInvalid", Message: "The message attribute '" + name + "' must contain non-empty message attribute value for message attribute type '" + kind + "'."}
-		}
-		if _, twice := m.Attributes[name]; twice {
-			return 0, invalid("MessageAttributes: %s occurs twice", name)
-		}
-		m.Attributes[name] = value
-		size += len(name) + len(kind) + len(value) + len(e["Value.BinaryValue"])
-	}
-	return size, nil
+	return &Error{Code: "ParameterValueInvalid", Message: message}
 }
 
 // messageID is a random UUID.

@@ -14,6 +14,7 @@
 package sns
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/xml"
@@ -26,6 +27,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 // A Message is what a subscriber of a topic would have got.
@@ -61,6 +64,22 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+func (e *Error) status() int { return cmp.Or(e.Status, http.StatusBadRequest) }
+
+// xml is the answer's body.
+func (e *Error) xml() string {
+	kind := "Sender"
+	if e.status() >= 500 {
+		kind = "Receiver"
+	}
+	return `<ErrorResponse xmlns="` + namespace + `"><Error><Type>` + kind + "</Type><Code>" + escape(e.Code) +
+		"</Code><Message>" + escape(e.Message) + "</Message></Error><RequestId>" + rand.Text() +
+		"</RequestId></ErrorResponse>"
+}
+
+// namespace is that of all answers.
+const namespace = "http://sns.amazonaws.com/doc/2010-03-31/"
 
 // Faults that happen.
 var (
@@ -205,11 +224,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if hook != nil {
 		fault = hook(form.Get("Action"), n, form)
 	}
-	if !s.waitOut(r.Context(), fault) {
+	if !wire.Delay(r.Context(), s.closing, fault.Delay, fault.Hang) {
 		panic(http.ErrAbortHandler)
 	}
 	if fault.ResetBefore {
-		cut(w)
+		wire.Cut(w)
 		return
 	}
 	region, refused := admit(r, body, secret)
@@ -226,22 +245,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		answer, refused = s.run(form, region)
 	}
 	if fault.ResetAfter {
-		cut(w)
+		wire.Cut(w)
 		return
 	}
-	status := http.StatusOK
 	if refused != nil {
-		status = refused.Status
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		kind := "Sender"
-		if status >= 500 {
-			kind = "Receiver"
-		}
-		answer = "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>" + kind + "</Type><Code>" +
-			escape(refused.Code) + "</Code><Message>" + escape(refused.Message) + "</Message></Error><RequestId>" + rand.Text() + "</RequestId></ErrorResponse>"
+		send(w, refused.status(), refused.xml())
+		return
 	}
+	send(w, http.StatusOK, answer)
+}
+
+func send(w http.ResponseWriter, status int, answer string) {
 	w.Header().Set("Content-Type", "text/xml")
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	w.WriteHeader(status)
@@ -252,37 +266,4 @@ func escape(s string) string {
 	var b strings.Builder
 	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
 	return b.String()
-}
-
-// waitOut lets the fault's latency pass; false if the request is not to be
-// answered at all.
-func (s *Server) waitOut(ctx context.Context, fault Fault) bool {
-	if !fault.Hang && fault.Delay <= 0 {
-		return true
-	}
-	var passed <-chan time.Time // never, for a request that hangs
-	if !fault.Hang {
-		timer := time.NewTimer(fault.Delay)
-		defer timer.Stop()
-		passed = timer.C
-	}
-	select {
-	case <-passed:
-		return true
-	case <-ctx.Done():
-	case <-s.closing.Done():
-	}
-	return false
-}
-
-// cut ends the request's connection with a TCP reset instead of an answer.
-func cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

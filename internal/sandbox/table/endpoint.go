@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 // endpoint is how the server is reached, and the outages of that.
@@ -56,28 +58,11 @@ func (e *endpoint) track(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		e.conns[conn] = struct{}{}
 		if e.listener == nil {
-			reset(conn)
+			wire.Reset(conn)
 		}
 	case http.StateClosed, http.StateHijacked:
 		delete(e.conns, conn)
 	}
-}
-
-// cut ends the request's connection with a TCP reset instead of an answer.
-func cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	reset(conn)
-}
-
-// reset closes a connection so that the peer sees a reset, not an end.
-func reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }
 
 // Refuse begins an outage: open connections are reset and new ones refused
@@ -91,7 +76,7 @@ func (e *endpoint) Refuse() {
 	_ = e.listener.Close()
 	e.listener = nil
 	for conn := range e.conns {
-		reset(conn)
+		wire.Reset(conn)
 	}
 }
 

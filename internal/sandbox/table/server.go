@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 // DynamoDB's limits on a request.
@@ -144,13 +145,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	defer func() { s.recorder.end(record) }()
 
 	fault := s.faultFor(hook, op, n, body)
-	if !s.waitOut(r.Context(), fault) {
+	if !wire.Delay(r.Context(), s.closing, fault.Delay, fault.Hang) {
 		record.Fault = "hang"
 		panic(http.ErrAbortHandler)
 	}
 	if fault.ResetBefore {
 		record.Fault = "reset before storing"
-		cut(w)
+		wire.Cut(w)
 		return
 	}
 	var answer any
@@ -166,7 +167,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	if fault.ResetAfter {
 		record.Fault = "reset after storing"
-		cut(w)
+		wire.Cut(w)
 		return
 	}
 	if refused != nil {
@@ -203,25 +204,4 @@ func (s *Server) faultFor(hook FaultFunc, op string, n int, body []byte) Fault {
 		return Fault{}
 	}
 	return hook(op, n, body)
-}
-
-// waitOut lets the fault's latency pass. It returns false if the request is
-// not to be answered at all: the client gave up, or the server is closing.
-func (s *Server) waitOut(ctx context.Context, fault Fault) bool {
-	if !fault.Hang && fault.Delay <= 0 {
-		return true
-	}
-	var passed <-chan time.Time // never, for a request that hangs
-	if !fault.Hang {
-		timer := time.NewTimer(fault.Delay)
-		defer timer.Stop()
-		passed = timer.C
-	}
-	select {
-	case <-passed:
-		return true
-	case <-ctx.Done():
-	case <-s.closing.Done():
-	}
-	return false
 }
