@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
 )
 
@@ -29,29 +30,14 @@ type account struct {
 // AWS tool goes by: the environment, the shared config files, the machine's
 // role. It does not call AWS yet.
 func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
-	if u, err := url.Parse(f.endpointURL); f.endpointURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	if f.endpointURL != "" && !awsenv.IsEndpoint(f.endpointURL) {
 		return nil, usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:8000", f.endpointURL)
 	}
-	load := []func(*config.LoadOptions) error{
-		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
-	}
-	if f.region != "" {
-		load = append(load, config.WithRegion(f.region))
-	}
-	if f.profile != "" {
-		load = append(load, config.WithSharedConfigProfile(f.profile))
-	}
-	local := isLoopback(f.endpointURL)
-	if local && f.profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
-		// A DynamoDB on this machine accepts any signature, but needs one;
-		// nobody should have to find credentials for it.
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	cfg, err := loadConfig(ctx, sh, f.region, f.profile, f.endpointURL)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load the AWS configuration: %w", err)
+		return nil, err
 	}
-	if cfg.Region == "" && local {
+	if cfg.Region == "" && isLoopback(f.endpointURL) {
 		cfg.Region = "us-east-1"
 	}
 	if cfg.Region == "" {
@@ -63,6 +49,30 @@ func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
 		}
 	})
 	return &account{client: client, region: cfg.Region, endpoint: f.endpointURL}, nil
+}
+
+// loadConfig loads what every AWS tool goes by; region and profile may be "".
+func loadConfig(ctx context.Context, sh *shell, region, profile, endpointURL string) (aws.Config, error) {
+	load := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
+	}
+	if region != "" {
+		load = append(load, config.WithRegion(region))
+	}
+	if profile != "" {
+		load = append(load, config.WithSharedConfigProfile(profile))
+	}
+	if isLoopback(endpointURL) && profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
+		// A service on this machine accepts any signature, but needs one; nobody
+		// should have to find credentials for it.
+		local := credentials.NewStaticCredentialsProvider("local", "local", "")
+		load = append(load, config.WithCredentialsProvider(local))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return cfg, fmt.Errorf("cannot load the AWS configuration: %w", err)
+	}
+	return cfg, nil
 }
 
 // isLoopback reports whether a URL points to this machine.
@@ -104,8 +114,7 @@ func (a *account) explainTable(verb, permission, table string, err error) error 
 	text := oneLine(err.Error())
 	switch {
 	case isCredentials(err):
-		return errors.New(cannot + "no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, " +
-			"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+		return errors.New(cannot + noCredentials)
 	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
 		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" +
 			rootCause(err) + ")")
@@ -121,23 +130,32 @@ func isCredentials(err error) bool {
 }
 
 func explainAPI(api smithy.APIError, permission, table string) string {
-	switch code := api.ErrorCode(); code {
-	case "ResourceNotFoundException":
+	code, message := api.ErrorCode(), oneLine(api.ErrorMessage())
+	switch awsenv.Classify(code, message) {
+	case awsenv.Missing:
 		return "there is no such table: check --region and --profile, or name it with --info-table and --errors-table " +
 			"(LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
-	case "AccessDeniedException":
+	case awsenv.Denied:
 		return "access denied: have " + permission + " on " + table + " allowed, or choose another --profile (" +
-			oneLine(api.ErrorMessage()) + ")"
-	case "ExpiredTokenException", "ExpiredToken":
-		return "the AWS credentials have expired: log in again (aws sso login), or choose another --profile"
-	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
-		return "AWS refuses the credentials: check --profile and the AWS_… variables (" + oneLine(api.ErrorMessage()) + ")"
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
+			message + ")"
+	case awsenv.Expired:
+		return expiredCredentials
+	case awsenv.BadSignature:
+		return refusedCredentials + " (" + message + ")"
+	case awsenv.Throttled:
 		return "DynamoDB is throttling: try again later, or less at a time (" + code + ")"
 	default:
-		return code + ": " + oneLine(api.ErrorMessage())
+		return code + ": " + message
 	}
 }
+
+// What to do about credentials that do not do.
+const (
+	noCredentials = "no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, " +
+		"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	expiredCredentials = "the AWS credentials have expired: log in again (aws sso login), or choose another --profile"
+	refusedCredentials = "AWS refuses the credentials: check --profile and the AWS_… variables"
+)
 
 // rootCause is the text of the innermost error.
 func rootCause(err error) string {

@@ -4,20 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/logtable/logtable/internal/alert"
 	channel "github.com/logtable/logtable/internal/alert/sns"
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 // alertFlags are what `logtable alert test` can be told.
@@ -60,22 +57,12 @@ on the topic, too; layer/template.yaml grants it.`,
 // alertTest publishes to every topic; one that fails does not keep the others
 // from being tried.
 func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
-	if len(f.topics) == 0 {
-		f.topics = strings.FieldsFunc(sh.getenv("LOGTABLE_ALERT_TOPIC_ARNS"), func(r rune) bool { return r == ',' || r == ' ' })
-	}
-	if len(f.topics) == 0 {
-		return usagef("no topic is given: say --topic arn:aws:sns:REGION:ACCOUNT:NAME")
-	}
-	if u, err := url.Parse(f.endpointURL); f.endpointURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	if f.endpointURL != "" && !awsenv.IsEndpoint(f.endpointURL) {
 		return usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:4566", f.endpointURL)
 	}
-	var topics []alert.Topic
-	for _, arn := range f.topics {
-		topic, err := alert.ParseTopic(strings.TrimSpace(arn))
-		if err != nil {
-			return usagef("cannot publish: %w", err)
-		}
-		topics = append(topics, topic)
+	topics, err := f.parseTopics(sh)
+	if err != nil {
+		return err
 	}
 	failed, unheard := 0, 0
 	for _, topic := range topics {
@@ -97,6 +84,27 @@ func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
 		return errSeen
 	}
 	return nil
+}
+
+// parseTopics returns the topics to be tried: those of the flags, or else of the
+// environment.
+func (f *alertFlags) parseTopics(sh *shell) (topics []alert.Topic, err error) {
+	arns := f.topics
+	if len(arns) == 0 {
+		isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
+		arns = strings.FieldsFunc(sh.getenv("LOGTABLE_ALERT_TOPIC_ARNS"), isSeparator)
+	}
+	if len(arns) == 0 {
+		return nil, usagef("no topic is given: say --topic arn:aws:sns:REGION:ACCOUNT:NAME")
+	}
+	for _, arn := range arns {
+		topic, err := alert.ParseTopic(strings.TrimSpace(arn))
+		if err != nil {
+			return nil, usagef("cannot publish: %w", err)
+		}
+		topics = append(topics, topic)
+	}
+	return topics, nil
 }
 
 // try publishes one sample and looks whether anybody gets it. heard is false if
@@ -132,19 +140,9 @@ func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) (hea
 }
 
 func (f *alertFlags) connect(ctx context.Context, sh *shell, region string) (*sns.Client, error) {
-	load := []func(*config.LoadOptions) error{
-		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
-		config.WithRegion(region),
-	}
-	if f.profile != "" {
-		load = append(load, config.WithSharedConfigProfile(f.profile))
-	}
-	if isLoopback(f.endpointURL) && f.profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	cfg, err := loadConfig(ctx, sh, region, f.profile, f.endpointURL)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load the AWS configuration: %w", err)
+		return nil, err
 	}
 	return sns.NewFromConfig(cfg, func(o *sns.Options) {
 		if f.endpointURL != "" {
@@ -177,26 +175,32 @@ func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) (te
 // explainPublish turns a refusal into what to do next.
 func explainPublish(err error, topic alert.Topic) error {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		text := oneLine(err.Error())
-		if strings.Contains(text, "failed to refresh cached credentials") || strings.Contains(text, "get identity") {
-			return errors.New("no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-		}
-		return errors.New("nothing answers: check the region in the ARN, --endpoint-url and the network (" + rootCause(err) + ")")
+	switch {
+	case errors.As(err, &api):
+		return errors.New(explainRefusal(api, topic))
+	case isCredentials(err):
+		return errors.New(noCredentials)
 	}
-	switch code := api.ErrorCode(); {
-	case code == "AuthorizationError" || code == "AccessDenied" || code == "AccessDeniedException":
-		return fmt.Errorf(`not allowed: the policy of who publishes needs {"Effect":"Allow","Action":"sns:Publish","Resource":"%s"}; a topic of another account must allow it in its own access policy, too (%s)`,
-			topic.ARN, oneLine(api.ErrorMessage()))
-	case code == "NotFound" || code == "ResourceNotFound":
-		return fmt.Errorf("there is no such topic in account %s, region %s: check the ARN", topic.Account, topic.Region)
-	case strings.HasPrefix(code, "KMS"):
-		return fmt.Errorf("the topic is encrypted: who publishes needs kms:GenerateDataKey* and kms:Decrypt on its key (%s: %s)", code, oneLine(api.ErrorMessage()))
-	case code == "ExpiredToken" || code == "ExpiredTokenException":
-		return errors.New("the AWS credentials have expired: log in again (aws sso login), or choose another --profile")
-	case code == "InvalidClientTokenId" || code == "SignatureDoesNotMatch":
-		return fmt.Errorf("AWS refuses the credentials: check --profile and the AWS_… variables (%s)", oneLine(api.ErrorMessage()))
-	default:
-		return fmt.Errorf("%s: %s", code, oneLine(api.ErrorMessage()))
+	return errors.New("nothing answers: check the region in the ARN, --endpoint-url and the network (" + rootCause(err) + ")")
+}
+
+func explainRefusal(api smithy.APIError, topic alert.Topic) string {
+	code, message := api.ErrorCode(), oneLine(api.ErrorMessage())
+	class := awsenv.Classify(code, message)
+	switch {
+	case class == awsenv.Missing:
+		return fmt.Sprintf("there is no such topic in account %s, region %s: check the ARN", topic.Account, topic.Region)
+	case awsenv.OfKey(code):
+		return "the topic is encrypted: who publishes needs kms:GenerateDataKey* and kms:Decrypt on its key (" +
+			code + ": " + message + ")"
+	case class == awsenv.Denied:
+		return "not allowed: the policy of who publishes needs " +
+			awsenv.Denial{Action: "sns:Publish", Resource: topic.ARN}.Statement() +
+			"; a topic of another account must allow it in its own access policy, too (" + message + ")"
+	case class == awsenv.Expired:
+		return expiredCredentials
+	case class == awsenv.BadSignature:
+		return refusedCredentials + " (" + message + ")"
 	}
+	return code + ": " + message
 }

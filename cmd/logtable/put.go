@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -208,10 +209,6 @@ func isPassing(err error) bool {
 	if !errors.As(err, &api) {
 		return !isCredentials(err)
 	}
-	switch api.ErrorCode() {
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError",
-		"ServiceUnavailable", "TransactionConflictException", "LimitExceededException":
-		return true
-	}
-	return api.ErrorFault() == smithy.FaultServer
+	class := awsenv.Classify(api.ErrorCode(), api.ErrorMessage())
+	return class == awsenv.Throttled || class == awsenv.Broken || api.ErrorFault() == smithy.FaultServer
 }

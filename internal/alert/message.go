@@ -231,23 +231,9 @@ func quoted(arg string) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// console is the console's host in a partition, without the region in front; ""
-// where we know none.
-func console(partition string) string {
-	switch partition {
-	case "aws":
-		return "console.aws.amazon.com"
-	case "aws-cn":
-		return "console.amazonaws.cn"
-	case "aws-us-gov":
-		return "console.amazonaws-us-gov.com"
-	}
-	return ""
-}
-
 // link leads to the row in DynamoDB's console; "" where there is none.
 func (s *Source) link(a *Alert) string {
-	host := console(awsenv.Partition(s.Region))
+	host := awsenv.Console(awsenv.Partition(s.Region))
 	if host == "" || s.Region == "" || a.Date == "" {
 		return ""
 	}

@@ -190,7 +190,7 @@ func TestCodesAreQuotedClean(t *testing.T) {
 		strings.Repeat("x", 100): strings.Repeat("x", 64),
 		"größe":                  "gr????e",
 	} {
-		if got := awsenv.Code(raw); got != want {
+		if got := awsenv.NewFailure(400, raw, "").Code; got != want {
 			t.Errorf("%q became %q, want %q", raw, got, want)
 		}
 	}
@@ -213,8 +213,34 @@ func TestTheClockAndTheKeyHaveOneCode(t *testing.T) {
 		{"ExpiredTokenException", "The security token included in the request is expired", false},
 		{"ValidationException", "Signature expired", false},
 	} {
-		if got := awsenv.ClockOff(c.code, c.message); got != c.clock {
+		if got := awsenv.Classify(c.code, c.message) == awsenv.ClockOff; got != c.clock {
 			t.Errorf("%s, %q: about the clock: %v", c.code, c.message, got)
+		}
+	}
+}
+
+// A code that is not known decides nothing, and every class that passes may be
+// tried again.
+func TestClasses(t *testing.T) {
+	for code, want := range map[string]awsenv.Class{
+		"": awsenv.Unknown, "NobodyKnows": awsenv.Unknown,
+		"ThrottlingException": awsenv.Throttled, "KMSThrottling": awsenv.Throttled,
+		"InternalServerError": awsenv.Broken, "TransactionConflictException": awsenv.Broken,
+		"RequestExpired": awsenv.ClockOff, "ExpiredToken": awsenv.Expired,
+		"ExpiredTokenException": awsenv.Expired,
+		"AuthorizationError":    awsenv.Denied, "AccessDeniedException": awsenv.Denied, "KMSAccessDenied": awsenv.Denied,
+		"InvalidClientTokenId": awsenv.BadSignature, "SignatureDoesNotMatch": awsenv.BadSignature,
+		"KMSDisabledException": awsenv.BadKey, "OptInRequired": awsenv.NotEnabled,
+		"NotFound": awsenv.Missing, "ResourceNotFoundException": awsenv.Missing,
+		"ValidationException": awsenv.Invalid,
+	} {
+		got := awsenv.Classify(code, "")
+		if got != want {
+			t.Errorf("%s is of class %d, want %d", code, got, want)
+		}
+		passing := want == awsenv.Throttled || want == awsenv.Broken || want == awsenv.ClockOff || want == awsenv.Expired
+		if got.Passing() != passing {
+			t.Errorf("%s passes: %v, want %v", code, got.Passing(), passing)
 		}
 	}
 }

@@ -1,15 +1,136 @@
 package awsenv
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+)
+
+// A Class is what an error code of AWS's means for whoever made the request.
+type Class int
+
+const (
+	// Unknown is the class of a code that is not known, and of no code: the
+	// HTTP status is all there is to go by.
+	Unknown Class = iota
+	// Throttled says that AWS has too much to do just now.
+	Throttled
+	// Broken says that something within AWS failed that may work the next time.
+	Broken
+	// ClockOff says that the request was refused because of the time for which
+	// it was signed: the environment was frozen in between, or its clock is
+	// wrong. See ClockAdvice.
+	ClockOff
+	// Expired says that the credentials have expired, so that others must be
+	// asked for.
+	Expired
+	// Denied says that a policy refuses the request: see ParseDenial.
+	Denied
+	// BadSignature says that AWS does not accept how the request was signed: the
+	// credentials are wrong.
+	BadSignature
+	// BadKey says that the KMS key that a table or a topic is encrypted with
+	// cannot be used.
+	BadKey
+	// NotEnabled says that the account may not use the service, or not in this
+	// region.
+	NotEnabled
+	// Missing says that there is no such table or topic.
+	Missing
+	// Invalid says that the request itself is wrong: it is refused again however
+	// often it is made.
+	Invalid
+)
+
+// Passing reports whether the same request may be accepted a little later, with
+// nobody having done anything about it.
+func (c Class) Passing() bool {
+	return c == Throttled || c == Broken || c == ClockOff || c == Expired
+}
+
+// Classify says what an error code means. The message that came with it decides
+// where AWS has one code for two things.
+func Classify(code, message string) Class {
+	switch code {
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "Throttled",
+		"RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException",
+		"KMSThrottlingException", "KMSThrottling":
+		return Throttled
+	case "InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "ConcurrentAccess",
+		"TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException",
+		"KMSInternalException":
+		return Broken
+	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture":
+		return ClockOff
+	case "InvalidSignatureException", "InvalidSignature", "SignatureDoesNotMatch":
+		if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
+			return ClockOff
+		}
+		return BadSignature
+	case "UnrecognizedClientException", "InvalidClientTokenId", "IncompleteSignature", "IncompleteSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		return BadSignature
+	case "ExpiredTokenException", "ExpiredToken":
+		return Expired
+	case "AccessDeniedException", "AccessDenied", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized",
+		"UnauthorizedOperation", "KMSAccessDeniedException", "KMSAccessDenied":
+		return Denied
+	case "SubscriptionRequiredException", "SubscriptionRequired", "OptInRequired", "OptInRequiredException":
+		return NotEnabled
+	case "ResourceNotFoundException", "ResourceNotFound", "NotFound":
+		return Missing
+	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
+		return Invalid
+	}
+	if OfKey(code) {
+		return BadKey
+	}
+	return Unknown
+}
+
+// OfKey reports whether a code is about the KMS key that a table or a topic is
+// encrypted with, whatever its class.
+func OfKey(code string) bool { return strings.HasPrefix(code, "KMS") }
+
+// A Failure is an answer of AWS's that is an error.
+type Failure struct {
+	Class   Class
+	Code    string // as it may be quoted, at most 64 bytes; "" for an answer without one
+	Message string // as AWS wrote it: only ParseDenial makes it fit to be quoted
+	Status  int    // of HTTP; 0 if not known
+}
+
+// NewFailure returns what an answer says that is an error.
+func NewFailure(status int, code, message string) Failure {
+	code = cleanCode(code)
+	return Failure{Class: Classify(code, message), Code: code, Message: message, Status: status}
+}
+
+// FailureOf returns what the SDK's error for an answer says. It is the zero
+// Failure for an error that is not an answer.
+func FailureOf(err error) Failure {
+	status := 0
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		status = response.HTTPStatusCode()
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return NewFailure(status, api.ErrorCode(), api.ErrorMessage())
+	}
+	return Failure{Status: status}
+}
 
 // maxCode bounds an error code that is quoted, in bytes. AWS's longest have
 // about 45.
 const maxCode = 64
 
-// Code returns an error code as it may be quoted: what no code of AWS's holds
+// cleanCode returns an error code as it may be quoted: what no code of AWS's holds
 // becomes a question mark, and it has 64 bytes at most. It is "" for what the
 // SDK calls an answer without a code.
-func Code(code string) string {
+func cleanCode(code string) string {
 	if code == "UnknownError" {
 		return ""
 	}
@@ -22,86 +143,6 @@ func Code(code string) string {
 	return string(clean)
 }
 
-// Throttled reports whether a code means that AWS has too much to do just now.
-func Throttled(code string) bool {
-	switch code {
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "Throttled",
-		"RequestLimitExceeded",
-		"TooManyRequestsException", "LimitExceededException", "KMSThrottlingException", "KMSThrottling":
-		return true
-	}
-	return false
-}
-
-// Broken reports whether a code means that something within AWS failed that
-// may work the next time.
-func Broken(code string) bool {
-	switch code {
-	case "InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "ConcurrentAccess",
-		"TransactionInProgressException", "ReplicatedWriteConflictException", "KMSInternalException":
-		return true
-	}
-	return false
-}
-
-// Expired reports whether a code means that the credentials have expired, so
-// that others must be asked for.
-func Expired(code string) bool {
-	return code == "ExpiredTokenException" || code == "ExpiredToken"
-}
-
-// Denied reports whether a code means that a policy refuses the request: see
-// ParseDenial.
-func Denied(code string) bool {
-	switch code {
-	case "AccessDeniedException", "AccessDenied", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized",
-		"UnauthorizedOperation", "KMSAccessDeniedException", "KMSAccessDenied":
-		return true
-	}
-	return false
-}
-
-// OfKey reports whether a code is about the KMS key that a table or a topic is
-// encrypted with.
-func OfKey(code string) bool { return strings.HasPrefix(code, "KMS") }
-
-// NotEnabled reports whether a code means that the account may not use the
-// service, or not in this region.
-func NotEnabled(code string) bool {
-	switch code {
-	case "SubscriptionRequiredException", "SubscriptionRequired", "OptInRequired", "OptInRequiredException":
-		return true
-	}
-	return false
-}
-
-// BadSignature reports whether a code means that AWS does not accept how the
-// request was signed: the wrong credentials, unless ClockOff says otherwise.
-func BadSignature(code string) bool {
-	switch code {
-	case "UnrecognizedClientException", "InvalidSignatureException", "InvalidSignature", "SignatureDoesNotMatch",
-		"InvalidClientTokenId",
-		"IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken",
-		"MissingAuthenticationTokenException":
-		return true
-	}
-	return false
-}
-
-// ClockOff reports whether AWS refused a request because of the time for which
-// it was signed: the environment was frozen in between, or its clock is wrong.
-// AWS has the same codes for that and for a wrong key; only the message tells
-// them apart.
-func ClockOff(code, message string) bool {
-	switch code {
-	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture":
-		return true
-	case "InvalidSignatureException", "InvalidSignature", "SignatureDoesNotMatch":
-		return strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current")
-	}
-	return false
-}
-
-// ClockAdvice says what to do about what ClockOff finds, if it stays.
+// ClockAdvice says what to do about ClockOff, if it stays.
 const ClockAdvice = "compare the clock of the function's environment with AWS's: requests signed more than 5 " +
 	"minutes off are refused; the credentials are not the cause"

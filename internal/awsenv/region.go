@@ -1,5 +1,6 @@
-// Package awsenv knows AWS from the outside: its partitions and regions, what
-// its error codes and messages mean, and what to do about them.
+// Package awsenv is AWS as a function's environment shows it: the settings that
+// AWS's SDKs go by (region, endpoints, credentials, the way to the network), its
+// partitions and regions, and what its error codes and messages mean.
 //
 // It is small on purpose and has nothing to initialise, because every cold start
 // of a function waits for the binary that it is linked into. What it says never
@@ -9,28 +10,66 @@ package awsenv
 
 import "strings"
 
-// partitions are AWS's partitions with what their regions begin with. Regions
-// of the partition aws may begin with anything else.
-var partitions = [...]struct{ name, regions string }{
-	{"aws-cn", "cn-"},
-	{"aws-us-gov", "us-gov-"},
-	{"aws-iso", "us-iso-"},
-	{"aws-iso-b", "us-isob-"},
-	{"aws-iso-e", "eu-isoe-"},
-	{"aws-iso-f", "us-isof-"},
-	{"aws-eusc", "eusc-"},
+// A partition is a part of AWS with accounts and host names of its own. The
+// names are those of the endpoint rules of AWS's SDKs.
+type partition struct {
+	name      string
+	regions   string // what the names of its regions begin with
+	ipv4      string // where the host names of its services end
+	dualStack string // where those end that have IPv6, too
+	console   string // the console's host without the region; "" if not known
 }
+
+// partitions are those that are known. Regions of the first one may begin with
+// anything that those of no other begin with.
+var partitions = [...]partition{
+	{"aws", "", "amazonaws.com", "api.aws", "console.aws.amazon.com"},
+	{"aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "console.amazonaws.cn"},
+	{"aws-us-gov", "us-gov-", "amazonaws.com", "api.aws", "console.amazonaws-us-gov.com"},
+	{"aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", ""},
+	{"aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", ""},
+	{"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", ""},
+	{"aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", ""},
+	{"aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu", ""},
+}
+
+// known is what is known of a partition. One that is newer than the list is
+// taken to be like the first, but for its console.
+func known(name string) partition {
+	for _, p := range &partitions {
+		if p.name == name {
+			return p
+		}
+	}
+	p := partitions[0]
+	p.console = ""
+	return p
+}
+
+// DNSSuffix returns where the host names of a partition's services end:
+// "amazonaws.com" for "aws".
+func DNSSuffix(partition string, dualStack bool) string {
+	p := known(partition)
+	if dualStack {
+		return p.dualStack
+	}
+	return p.ipv4
+}
+
+// Console returns the host of a partition's console without the region in front;
+// "" if none is known.
+func Console(partition string) string { return known(partition).console }
 
 // Partition returns the partition that a region belongs to, the second part of
 // every ARN: "aws-cn" for "cn-north-1". It is "aws" for a region that begins
 // like none of the others', and for "".
 func Partition(region string) string {
-	for _, p := range &partitions {
+	for _, p := range partitions[1:] {
 		if strings.HasPrefix(region, p.regions) {
 			return p.name
 		}
 	}
-	return "aws"
+	return partitions[0].name
 }
 
 // InPartition reports whether a region may belong to a partition. Of a
@@ -40,12 +79,7 @@ func InPartition(region, partition string) bool {
 	if p := Partition(region); p == partition || p != "aws" {
 		return p == partition
 	}
-	for _, p := range &partitions {
-		if p.name == partition {
-			return false
-		}
-	}
-	return strings.HasPrefix(partition, "aws-")
+	return known(partition).name != partition && strings.HasPrefix(partition, "aws-")
 }
 
 // IsRegion reports whether s has the form of a region: eu-central-1.

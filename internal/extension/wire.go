@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/logtable/logtable/internal/agent"
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
@@ -36,7 +37,8 @@ type parts struct {
 // mode.
 type extension struct {
 	parts
-	dynamodb *dynamodb.Client // nil where its settings are bad
+	aws      *awsenv.Environment
+	dynamodb *dynamodb.Client
 	store    *store.Store
 	agent    *agent.Agent
 	mark     []byte // what a process left that did not end properly; nil for none
@@ -46,18 +48,19 @@ type extension struct {
 // no goroutine and no connection.
 func wire(p parts) *extension {
 	e := &extension{parts: p}
-	client, refresh, err := store.NewClient(os.Getenv, e.warn)
+	var err error
+	e.aws, err = awsenv.Load(os.Getenv, e.warn)
 	if err != nil && e.listener != nil {
 		e.log.Say(slog.LevelError, "Logtable does nothing, the function is not affected", "", "error", err.Error())
 		e.listener.Close()
 		e.listener = nil
 	}
-	e.dynamodb = client
-	e.store = store.New(e.storeConfig(refresh))
+	e.dynamodb = store.NewClient(e.aws)
+	e.store = store.New(e.storeConfig())
 	e.store.SignWith(e.key)
 	cfg := e.agentConfig()
-	if e.dynamodb != nil && e.cfg.Alerts.On() {
-		cfg.Alerts = e.alerts(refresh)
+	if err == nil && e.cfg.Alerts.On() {
+		cfg.Alerts = e.alerts()
 	}
 	if e.listener != nil {
 		cfg.Receiver = e.listener
@@ -69,12 +72,12 @@ func wire(p parts) *extension {
 
 func (e *extension) warn(message, advice string) { e.log.Say(slog.LevelWarn, message, advice) }
 
-func (e *extension) storeConfig(refresh func()) store.Config {
+func (e *extension) storeConfig() store.Config {
 	return store.Config{
 		Client: e.dynamodb, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable, TTL: e.cfg.TTL, Zone: e.cfg.Zone,
 		Packed: e.cfg.Packed, Shards: e.cfg.Shards, MaxBytes: e.cfg.BufferBytes,
-		Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
-		Owner:  owner(&e.cfg), Report: e.log, Refresh: refresh, Panicked: e.panicked("writer"),
+		Region: e.aws.Region, Owner: owner(&e.cfg), Report: e.log, Refresh: e.aws.Refresh,
+		Panicked: e.panicked("writer"),
 		Losses: func(lost map[store.Loss]int) store.Entry { return e.agent.Losses(lost) },
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/agent"
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/logsapi"
@@ -149,15 +150,19 @@ func (e ends) produce(tb testing.TB, l *logsapi.Listener, n int) {
 
 // client is the extension's own, at an endpoint.
 func (e ends) client(tb testing.TB, endpoint string) *dynamodb.Client {
-	env := map[string]string{
-		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": strings.Repeat("t", 400),
+	settings := map[string]string{
+		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_SESSION_TOKEN":         strings.Repeat("t", 400),
 		"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_CA_BUNDLE": e.Bundle,
 	}
-	c, _, err := store.NewClient(func(name string) string { return env[name] }, func(message, advice string) { tb.Error(message, advice) })
+	env, err := awsenv.Load(
+		func(name string) string { return settings[name] },
+		func(message, advice string) { tb.Error(message, advice) },
+	)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return c
+	return store.NewClient(env)
 }
 
 // plainClient is the SDK's own, with the settings that it has by itself.

@@ -6,13 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
-
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/awsenv"
 )
@@ -41,15 +37,11 @@ func classify(err error) finding {
 	if errors.As(err, &unsigned) { // before all else: its cause is not DynamoDB's
 		return finding{result: again, why: unsigned.Error(), advice: advise(unsigned.Advice)}
 	}
-	status := 0
-	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) {
-		status = resp.HTTPStatusCode()
+	answer := awsenv.FailureOf(err)
+	if answer.Code != "" {
+		return classifyAnswer(answer)
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) && awsenv.Code(api.ErrorCode()) != "" {
-		return classifyCode(api.ErrorCode(), api.ErrorMessage(), status)
-	}
+	status := answer.Status
 	switch {
 	case status == http.StatusRequestEntityTooLarge:
 		return finding{result: itemFault, why: "HTTP 413", advice: advise("")}
@@ -67,7 +59,7 @@ func classify(err error) finding {
 func classifyNetwork(err error) finding {
 	var untrusted *tls.CertificateVerificationError
 	switch {
-	case errors.Is(err, errNoCredentials):
+	case errors.Is(err, awsenv.ErrNoCredentials):
 		return finding{result: tableFault, why: "no credentials",
 			advice: advise("give the function an execution role, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and " +
 				"AWS_SESSION_TOKEN")}
@@ -80,7 +72,7 @@ func classifyNetwork(err error) finding {
 		return finding{result: again, why: "AWS_REGION is not a region", advice: advise("set AWS_REGION to a region " +
 			"such as eu-central-1")}
 	}
-	return finding{result: again, why: "no connection: " + networkError(err), advice: advise(checkRoute)}
+	return finding{result: again, why: "no connection: " + awsenv.NetworkError(err), advice: advise(checkRoute)}
 }
 
 // explainTLS says why a server's certificate is not accepted.
@@ -119,21 +111,6 @@ func trusted() string {
 	return "the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file"
 }
 
-// networkError is the innermost cause in short, which names addresses at the
-// most.
-func networkError(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if op, ok := err.(*net.OpError); ok && op.Addr != nil {
-			return cut(fmt.Sprintf("%s %s: %v", op.Op, op.Addr, op.Err), 160) // without our own port
-		}
-		if inner == nil {
-			return cut(err.Error(), 160)
-		}
-		err = inner
-	}
-}
-
 // policyLine is the statement that the function's role needs.
 func policyLine(table, region string) string {
 	if !strings.HasPrefix(table, "arn:") {
@@ -142,53 +119,47 @@ func policyLine(table, region string) string {
 	return "allow the function's role: " + awsenv.Denial{Action: "dynamodb:BatchWriteItem", Resource: table}.Statement()
 }
 
-// classifyCode is classify for an answer of DynamoDB's that has an error code.
-func classifyCode(raw, message string, status int) finding {
-	code := awsenv.Code(raw)
-	f := finding{result: again, why: code, advice: advise("")}
-	switch {
-	case refusesItem(code), status == http.StatusRequestEntityTooLarge:
+// classifyAnswer is classify for an answer of DynamoDB's that has an error code.
+func classifyAnswer(a awsenv.Failure) finding {
+	f := finding{result: again, why: a.Code, advice: advise("")}
+	if a.Class == awsenv.Invalid || a.Status == http.StatusRequestEntityTooLarge {
 		f.result = itemFault
-	case code == "ResourceNotFoundException":
+		return f
+	}
+	switch a.Class {
+	case awsenv.Missing:
 		f.result, f.advice = tableFault, createTable
-	case awsenv.Throttled(code):
+	case awsenv.Throttled:
 		f.advice = advise("raise the table's throughput, or log less")
-	case awsenv.Broken(code):
-	case awsenv.ClockOff(code, message):
+	case awsenv.Broken:
+	case awsenv.ClockOff:
 		f.clock, f.advice = true, advise(awsenv.ClockAdvice)
 		f.why += ", about the time of the signature"
-	case awsenv.Expired(code):
+	case awsenv.Expired:
 		f.expired = true
 		f.advice = advise("if this stays, what hands out the credentials gives old ones: " +
-			credentialsURI + ", or else AWS_SESSION_TOKEN")
-	case awsenv.Denied(code):
+			awsenv.CredentialsURI + ", or else AWS_SESSION_TOKEN")
+	case awsenv.Denied:
 		f.result = tableFault
-		f.denied(code, message)
-	case awsenv.BadSignature(code):
+		f.denied(a.Code, a.Message)
+	case awsenv.BadSignature:
 		f.result = tableFault
 		f.advice = advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be " +
 			"those of its role")
-	case awsenv.OfKey(code):
+	case awsenv.BadKey:
 		f.result = tableFault
 		f.advice = advise("see to the KMS key that the table is encrypted with: it must exist, be enabled, and the " +
 			"function's role must be allowed to use it")
-	case awsenv.NotEnabled(code):
+	case awsenv.NotEnabled:
 		f.result = tableFault
 		f.advice = advise("the account may not use DynamoDB in this region yet: complete the account's sign-up, and " +
 			"enable the region for it")
-	case status != 0:
-		f.why = fmt.Sprintf("%s, HTTP %d", code, status) // nothing more is known of it
+	default:
+		if a.Status != 0 {
+			f.why = fmt.Sprintf("%s, HTTP %d", a.Code, a.Status) // nothing more is known of it
+		}
 	}
 	return f
-}
-
-// refusesItem reports whether a code is about one of the items.
-func refusesItem(code string) bool {
-	switch code {
-	case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
-		return true
-	}
-	return false
 }
 
 func createTable(table, _ string) string {

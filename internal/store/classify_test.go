@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 // answered returns the SDK's error for an answer of DynamoDB's, or of something
@@ -28,19 +31,26 @@ func answered(t *testing.T, status int, contentType, body string) error {
 	return failed(t, server.URL)
 }
 
+// clientOf returns the client for an environment.
+func clientOf(t *testing.T, settings map[string]string) *dynamodb.Client {
+	t.Helper()
+	env, err := awsenv.Load(
+		func(name string) string { return settings[name] },
+		func(message, advice string) { t.Error(message, advice) },
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewClient(env)
+}
+
 func failed(t *testing.T, endpoint string) error {
 	t.Helper()
 	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
 		"AWS_ENDPOINT_URL_DYNAMODB": endpoint}
-	client, _, err := NewClient(func(name string) string { return env[name] }, func(message,
-		advice string) {
-		t.Error(message, advice)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := clientOf(t, env)
 	in := &dynamodb.BatchWriteItemInput{RequestItems: newTable("logtable-info").only}
-	_, err = client.BatchWriteItem(t.Context(), in)
+	_, err := client.BatchWriteItem(t.Context(), in)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -99,6 +109,20 @@ func TestCodesAndWhatTheyMean(t *testing.T) {
 		}
 		if strings.Contains(f.why+advice, "assumed-role") {
 			t.Errorf("%s: more is quoted than action, resource and kind of policy: %q, %q", c.code, f.why, advice)
+		}
+	}
+}
+
+// An error of the credentials is nothing that DynamoDB has to do with, whatever
+// its cause.
+func TestCredentialsThatCannotBeHad(t *testing.T) {
+	for _, cause := range []error{nil, context.DeadlineExceeded, answered(t, 403, "application/x-amz-json-1.0",
+		`{"__type":"AccessDeniedException","message":"no"}`)} {
+		f := classify(fmt.Errorf("operation error DynamoDB: BatchWriteItem, get identity: %w",
+			&awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely", Err: cause}))
+		advice := f.advice("logtable-info", "eu-central-1")
+		if f.result != again || f.why != "cannot get credentials: the endpoint answered HTTP 403" || advice != "ask it nicely" {
+			t.Errorf("for %v: %d, %q, do %q", cause, f.result, f.why, advice)
 		}
 	}
 }

@@ -1,14 +1,6 @@
 package store
 
-import (
-	"net/http"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-)
-
-// ClientOver is the HTTP client of NewClient with another transport.
-func ClientOver(transport http.RoundTripper) aws.HTTPClient { return &httpClient{transport} }
+import "strings"
 
 // Unstorable is a record that DynamoDB refuses: a key must not be empty.
 func Unstorable(date string) *Record {

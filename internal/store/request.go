@@ -11,6 +11,8 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 // protocolID is the protocol of DynamoDB whose bodies we know how to write.
@@ -75,7 +77,7 @@ func (s *Store) send(ctx context.Context, batch []*Record) (*dynamodb.BatchWrite
 func (s *Store) sendEncoded(ctx context.Context, batch []*Record) (out *dynamodb.BatchWriteItemOutput, err error, ok bool) {
 	p := encoded{body: s.appendBody(s.body(), batch)}
 	in := &dynamodb.BatchWriteItemInput{RequestItems: s.names(batch)}
-	out, err = s.cfg.Client.BatchWriteItem(inMemory(ctx, p.body), in, func(o *dynamodb.Options) {
+	out, err = s.cfg.Client.BatchWriteItem(awsenv.WithBody(ctx, p.body), in, func(o *dynamodb.Options) {
 		if o.Protocol == nil {
 			return
 		}

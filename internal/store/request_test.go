@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -79,7 +80,7 @@ func (c *captured) RoundTrip(req *http.Request) (*http.Response, error) {
 // alone, and copies the body.
 func TestTheTransportKnowsOurBodyIsInMemory(t *testing.T) {
 	c := &captured{}
-	f := newFixtureOn(t, nil, c.client(func(o *dynamodb.Options) { o.HTTPClient = store.ClientOver(c) }))
+	f := newFixtureOn(t, nil, c.client(func(o *dynamodb.Options) { o.HTTPClient = &awsenv.HTTPClient{Transport: c} }))
 	f.add(3, "line")
 	f.flushed()
 	if want := fmt.Sprintf("%T", io.NopCloser(bytes.NewReader(nil))); !slices.Equal(c.kinds, []string{want}) {

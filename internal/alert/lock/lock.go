@@ -32,10 +32,8 @@ import (
 	"strings"
 	"time"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/awsenv"
@@ -308,16 +306,14 @@ func (t *Table) explain(err error) error {
 	if errors.As(err, &unsigned) { // before all else: its cause is not DynamoDB's
 		return fmt.Errorf("%w: %s", unsigned, unsigned.Advice)
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) && awsenv.Code(api.ErrorCode()) != "" {
-		return t.explainCode(awsenv.Code(api.ErrorCode()), api.ErrorMessage())
-	}
-	var resp *awshttp.ResponseError
+	answer := awsenv.FailureOf(err)
 	switch {
+	case answer.Code != "":
+		return t.explainAnswer(answer)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errors.New("no answer in time")
-	case errors.As(err, &resp) && resp.HTTPStatusCode() != 0:
-		return fmt.Errorf("HTTP %d", resp.HTTPStatusCode())
+	case answer.Status != 0:
+		return fmt.Errorf("HTTP %d", answer.Status)
 	}
 	return errors.New("no connection")
 }
@@ -339,27 +335,34 @@ func (t *Table) statement(arn string) string {
 // key is the partition key of a group's item.
 func (t *Table) key(group string) string { return "alert#" + t.Function + "#" + group }
 
-func (t *Table) explainCode(code, message string) error {
-	switch {
-	case awsenv.Denied(code):
-		d, ok := awsenv.ParseDenial(message)
-		switch {
-		case ok && d.OfRole() && d.Action == "dynamodb:UpdateItem":
-			return fmt.Errorf("%s: %s: allow the function's role: %s", code, d, t.statement(d.Resource))
-		case ok:
-			return fmt.Errorf("%s: %s: %s", code, d, d.Advice())
-		}
-		return fmt.Errorf("%s: allow the function's role: %s", code, t.statement(""))
-	case awsenv.Throttled(code):
+// explainAnswer is explain for an answer of DynamoDB's that has an error code.
+func (t *Table) explainAnswer(a awsenv.Failure) error {
+	switch a.Class {
+	case awsenv.Denied:
+		return t.explainDenial(a)
+	case awsenv.Throttled:
 		// All environments of a function write to one item here, and a partition
 		// takes 1,000 units a second.
-		return fmt.Errorf("%w (%s)", alert.ErrBusy, code)
-	case awsenv.ClockOff(code, message):
-		return fmt.Errorf("%s: %s", code, awsenv.ClockAdvice)
-	case awsenv.Expired(code) && t.Refresh != nil:
-		t.Refresh()
+		return fmt.Errorf("%w (%s)", alert.ErrBusy, a.Code)
+	case awsenv.ClockOff:
+		return fmt.Errorf("%s: %s", a.Code, awsenv.ClockAdvice)
+	case awsenv.Expired:
+		if t.Refresh != nil {
+			t.Refresh()
+		}
 	}
-	return errors.New(code)
+	return errors.New(a.Code)
+}
+
+func (t *Table) explainDenial(a awsenv.Failure) error {
+	d, ok := awsenv.ParseDenial(a.Message)
+	switch {
+	case ok && d.OfRole() && d.Action == "dynamodb:UpdateItem":
+		return fmt.Errorf("%s: %s: allow the function's role: %s", a.Code, d, t.statement(d.Resource))
+	case ok:
+		return fmt.Errorf("%s: %s: %s", a.Code, d, d.Advice())
+	}
+	return fmt.Errorf("%s: allow the function's role: %s", a.Code, t.statement(""))
 }
 
 // An item is what DynamoDB has.

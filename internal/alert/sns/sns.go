@@ -59,26 +59,17 @@ type Channel struct {
 
 var _ alert.Channel = (*Channel)(nil)
 
-// Endpoint reads the endpoint for SNS in the order that AWS documents for its
-// SDKs: AWS_ENDPOINT_URL_SNS, else AWS_ENDPOINT_URL, unless
-// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true; "" for AWS's own. warn is called
-// for one that is not a URL.
-func Endpoint(getenv func(string) string, warn func(message, advice string)) string {
-	if strings.EqualFold(strings.TrimSpace(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")), "true") {
-		return ""
+// New returns a Channel for a function's environment. It goes to the endpoint in
+// AWS_ENDPOINT_URL_SNS, else AWS_ENDPOINT_URL; warn is called for one that is
+// not a URL, with what to do about it.
+func New(env *awsenv.Environment, warn func(message, advice string)) *Channel {
+	return &Channel{
+		HTTP: env.HTTP, Credentials: env.Credentials, Refresh: env.Refresh,
+		FIPS: env.FIPS, DualStack: env.DualStack,
+		Endpoint: env.Endpoint("AWS_ENDPOINT_URL_SNS", func(name, _ string) {
+			warn(name+" is not a URL; using SNS's regional endpoint", awsenv.EndpointAdvice(name))
+		}),
 	}
-	for _, name := range []string{"AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL"} {
-		v := getenv(name)
-		if v == "" {
-			continue
-		}
-		u, err := url.Parse(v)
-		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
-			return v
-		}
-		warn(name+" is not a URL; using SNS's regional endpoint", "write "+name+" as https://host:port or remove it")
-	}
-	return ""
 }
 
 // Fits reports whether a message is within SNS's 256 KB. The subject is counted
@@ -131,31 +122,7 @@ func (c *Channel) endpoint(t alert.Topic) string {
 	if c.FIPS && (t.Partition != "aws-us-gov" || c.DualStack) {
 		host = "sns-fips" // in GovCloud, every plain endpoint is one
 	}
-	suffix, dual := suffixes(t.Partition)
-	if c.DualStack {
-		suffix = dual
-	}
-	return "https://" + host + "." + t.Region + "." + suffix + "/"
-}
-
-// suffixes are the ends of a partition's host names, IPv4 and dual stack, as in
-// the endpoint rules of AWS's SDK.
-func suffixes(partition string) (ipv4, dual string) {
-	switch partition {
-	case "aws-cn":
-		return "amazonaws.com.cn", "api.amazonwebservices.com.cn"
-	case "aws-iso":
-		return "c2s.ic.gov", "api.aws.ic.gov"
-	case "aws-iso-b":
-		return "sc2s.sgov.gov", "api.aws.scloud"
-	case "aws-iso-e":
-		return "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"
-	case "aws-iso-f":
-		return "csp.hci.ic.gov", "api.aws.hci.ic.gov"
-	case "aws-eusc":
-		return "amazonaws.eu", "api.amazonwebservices.eu"
-	}
-	return "amazonaws.com", "api.aws"
+	return "https://" + host + "." + t.Region + "." + awsenv.DNSSuffix(t.Partition, c.DualStack) + "/"
 }
 
 func (c *Channel) sign(ctx context.Context, req *http.Request, body, region string) error {
@@ -246,56 +213,54 @@ func clean(s string) string {
 
 // judge says what an answer means.
 func (c *Channel) judge(status int, answer string, t alert.Topic) error {
-	code := awsenv.Code(element(answer, "Code", maxWord))
-	switch {
-	case status == http.StatusOK && element(answer, "MessageId", maxWord) != "":
+	if status == http.StatusOK && element(answer, "MessageId", maxWord) != "" {
 		return nil
-	case status < 400 || code == "" && status < 500:
+	}
+	f := awsenv.NewFailure(status, element(answer, "Code", maxWord), element(answer, "Message", maxErrorMessage))
+	switch {
+	case status < 400 || f.Code == "" && status < 500:
 		return errors.New("the answer is not one of SNS's: check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
-	case code == "":
+	case f.Code == "":
 		return fmt.Errorf("HTTP %d", status)
 	}
-	message := element(answer, "Message", maxErrorMessage)
-	if awsenv.Expired(code) && c.Refresh != nil {
+	if f.Class == awsenv.Expired && c.Refresh != nil {
 		c.Refresh()
 	}
 	switch {
-	case awsenv.ClockOff(code, message):
-		return fmt.Errorf("%s: %s", code, awsenv.ClockAdvice)
-	case status >= 500, status == http.StatusTooManyRequests,
-		awsenv.Throttled(code), awsenv.Broken(code), awsenv.Expired(code):
-		return errors.New(code)
+	case f.Class == awsenv.ClockOff:
+		return fmt.Errorf("%s: %s", f.Code, awsenv.ClockAdvice)
+	case f.Class.Passing(), status >= 500, status == http.StatusTooManyRequests:
+		return errors.New(f.Code)
 	}
-	return refusal(code, message, t)
+	return refusal(f, t)
 }
 
 // refusal is the error for what SNS will refuse again.
-func refusal(code, message string, t alert.Topic) *alert.Refusal {
-	r := &alert.Refusal{Why: code}
-	d, ok := awsenv.ParseDenial(message)
-	usual := d.OfRole() && strings.EqualFold(d.Action, "sns:Publish") // of which advice knows more
-	if ok && awsenv.Denied(code) && !usual {
-		r.Why, r.Advice = code+": "+d.String(), d.Advice()
-		return r
+func refusal(f awsenv.Failure, t alert.Topic) *alert.Refusal {
+	if d, ok := awsenv.ParseDenial(f.Message); ok && f.Class == awsenv.Denied {
+		usual := d.OfRole() && strings.EqualFold(d.Action, "sns:Publish") // of which advice knows more
+		if !usual {
+			return &alert.Refusal{Why: f.Code + ": " + d.String(), Advice: d.Advice()}
+		}
 	}
-	r.Advice = advice(code, t)
-	return r
+	return &alert.Refusal{Why: f.Code, Advice: advice(f, t)}
 }
 
 // advice says what to do about a refusal of which only the code is known.
-func advice(code string, t alert.Topic) string {
+func advice(f awsenv.Failure, t alert.Topic) string {
 	switch {
-	case code == "NotFound", code == "ResourceNotFound":
+	case f.Class == awsenv.Missing:
 		return "there is no such topic: check the ARN, its region and its account"
-	case awsenv.OfKey(code):
+	case awsenv.OfKey(f.Code):
 		return "the topic is encrypted: allow the function's role kms:GenerateDataKey* and kms:Decrypt on its key"
-	case awsenv.Denied(code):
+	case f.Class == awsenv.Denied:
 		return `allow the function's role ` + awsenv.Denial{Action: "sns:Publish", Resource: t.ARN}.Statement() +
 			`; a topic of another account must allow it in its own policy, too`
-	case awsenv.BadSignature(code):
+	case f.Class == awsenv.BadSignature:
 		return "check the credentials in the function's environment"
-	case awsenv.NotEnabled(code):
-		return "the account may not use SNS in this region yet: complete the account's sign-up, and enable the region for it"
+	case f.Class == awsenv.NotEnabled:
+		return "the account may not use SNS in this region yet: complete the account's sign-up, " +
+			"and enable the region for it"
 	}
 	return ""
 }

@@ -223,18 +223,26 @@ type doer func(*http.Request) (*http.Response, error)
 func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
 func TestEndpointSetting(t *testing.T) {
-	for want, env := range map[string]map[string]string{
+	endpoint := func(settings map[string]string, warn func(message, advice string)) string {
+		settings["AWS_REGION"] = "eu-central-1"
+		env, err := awsenv.Load(func(name string) string { return settings[name] }, warn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sns.New(env, warn).Endpoint
+	}
+	for want, settings := range map[string]map[string]string{
 		"http://a:1":  {"AWS_ENDPOINT_URL_SNS": "http://a:1", "AWS_ENDPOINT_URL": "http://b"},
 		"https://b/p": {"AWS_ENDPOINT_URL": "https://b/p"},
 		"":            {"AWS_ENDPOINT_URL": "https://b", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"},
 	} {
-		got := sns.Endpoint(func(name string) string { return env[name] }, func(m, _ string) { t.Error(m) })
-		if got != want {
-			t.Errorf("%v: %q", env, got)
+		if got := endpoint(settings, func(m, _ string) { t.Error(m) }); got != want {
+			t.Errorf("%v: %q", settings, got)
 		}
 	}
 	warned := 0
-	if got := sns.Endpoint(func(name string) string { return map[string]string{"AWS_ENDPOINT_URL_SNS": "nowhere"}[name] }, func(string, string) { warned++ }); got != "" || warned != 1 {
+	got := endpoint(map[string]string{"AWS_ENDPOINT_URL_SNS": "nowhere"}, func(string, string) { warned++ })
+	if got != "" || warned != 1 {
 		t.Errorf("no URL: %q, %d warnings", got, warned)
 	}
 }

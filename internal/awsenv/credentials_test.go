@@ -1,4 +1,4 @@
-package store
+package awsenv
 
 import (
 	"bytes"
@@ -186,19 +186,22 @@ func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 	}
 }
 
-// aboutCredentials checks what the Store makes of an error, which the SDK has
-// wrapped.
+// aboutCredentials checks that an error, which the SDK has wrapped, is about the
+// credentials and not about DynamoDB.
 func aboutCredentials(t *testing.T, err error, says, advises string) {
 	t.Helper()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	f := classify(fmt.Errorf("operation error DynamoDB: BatchWriteItem, get identity: %w", err))
-	advice := f.advice("logtable-info", "eu-central-1")
-	if f.result != again || !strings.HasPrefix(f.why, "cannot get credentials: ") || !strings.Contains(f.why, says) ||
-		!strings.Contains(advice, advises) || strings.Contains(f.why+advice, "DynamoDB") || strings.Contains(advice,
-		"BatchWriteItem") {
-		t.Errorf("%d, %q, do %q", f.result, f.why, advice)
+	var about *CredentialsError
+	if !errors.As(fmt.Errorf("operation error DynamoDB: BatchWriteItem, get identity: %w", err), &about) {
+		t.Fatalf("%v is not about the credentials", err)
+	}
+	why, advice := about.Error(), about.Advice
+	if !strings.HasPrefix(why, "cannot get credentials: ") || !strings.Contains(why, says) ||
+		!strings.Contains(advice, advises) || strings.Contains(why+advice, "DynamoDB") ||
+		strings.Contains(advice, "BatchWriteItem") {
+		t.Errorf("%q, do %q", why, advice)
 	}
 }
 
@@ -309,54 +312,3 @@ func TestWhatIsReadForCredentialsIsBounded(t *testing.T) {
 		t.Errorf("a token of %d bytes, %v", len(token), err)
 	}
 }
-
-// What is learnt from one answer of DynamoDB's about the time signs the next
-// request.
-func TestALastingSkewIsCorrected(t *testing.T) {
-	ahead := 20 * time.Minute
-	var dates []time.Time
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-		if err != nil {
-			t.Error(err)
-		}
-		dates = append(dates, at)
-		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		if len(dates) == 1 {
-			w.WriteHeader(400)
-			_, _ = io.WriteString(w, `{"__type":"com.amazon.coral.service#InvalidSignatureException",`+
-				`"message":"Signature expired: `+at.Format("20060102T150405Z")+` is now earlier than 20991122T102000Z"}`)
-			return
-		}
-		_, _ = io.WriteString(w, `{"UnprocessedItems":{}}`)
-	}))
-	defer server.Close()
-	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
-		"AWS_ENDPOINT_URL_DYNAMODB": server.URL}
-	client, _, err := NewClient(func(name string) string { return env[name] }, func(message,
-		advice string) {
-		t.Error(message, advice)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := New(Config{Client: client, InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour,
-		Zone: time.UTC, MaxBytes: 1 << 20,
-		Report: noReport{t}, Attempt: time.Minute})
-	s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1})
-	if err := s.Flush(t.Context()); err != nil || s.Waiting() > 0 {
-		t.Errorf("%v, %d wait", err, s.Waiting())
-	}
-	if len(dates) != 2 || dates[1].Sub(dates[0]) < ahead-time.Minute {
-		t.Errorf("signed for %v", dates)
-	}
-}
-
-type noReport struct{ t *testing.T }
-
-func (r noReport) Fail(key, message, advice string, _ ...any) bool {
-	r.t.Error(key, message, advice)
-	return true
-}
-func (r noReport) Recover(string, string) {}
