@@ -1,4 +1,4 @@
-// Package alert tells people of severe records, without a storm: one message
+// Package alert notifies people of severe records, without a storm: one message
 // for a kind of record and window, whatever the number of environments, and at
 // most so many publishes a window for the function as a whole.
 //
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// An Alert is a record that somebody is to be told of. Its members are as the
+// An Alert is a record that people are to be notified of. Its members are as the
 // function printed them: whatever goes to people is cleaned when the message is
 // made.
 type Alert struct {
@@ -50,9 +50,9 @@ func (h *Held) join(more Held) {
 	h.Count += more.Count
 }
 
-// less takes out what has been told of; what came meanwhile stays.
-func (h *Held) less(told Held) {
-	if h.Count -= told.Count; h.Count <= 0 {
+// less takes out what has been reported; what came meanwhile stays.
+func (h *Held) less(reported Held) {
+	if h.Count -= reported.Count; h.Count <= 0 {
 		*h = Held{}
 		return
 	}
@@ -141,8 +141,9 @@ type Lock interface {
 	// Places takes up to n of the function's places in this window, one for each
 	// publish to a topic: Granted, Last or Full.
 	Places(ctx context.Context, n int) (Answer, error)
-	// Sent says that what Acquire granted is done, and what was told of.
-	Sent(ctx context.Context, group string, told Held) error
+	// Sent says that what Acquire granted is done, and which of the alerts that
+	// were held back the message reports.
+	Sent(ctx context.Context, group string, reported Held) error
 	// Release gives back what Acquire granted.
 	Release(ctx context.Context, group string) error
 	// Count adds what this environment held back of a group; with the group

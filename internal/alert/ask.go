@@ -5,12 +5,21 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/logtable/logtable/internal/wait"
+)
+
+const (
+	// lockTime bounds a question to the lock, lastLockTime one at the end.
+	lockTime, lastLockTime = time.Second, 300 * time.Millisecond
+	// patience is how long an alert waits for a lock that is busy.
+	patience = 30 * time.Second
 )
 
 // asking is the part of a gate that puts questions to the lock. The gate's mu
 // guards it.
 type asking struct {
-	locking  breaker
+	health   breaker            // of the lock
 	hurried  bool               // see Sender.Hurry
 	closing  bool               // see Sender.Close
 	deadline time.Time          // of Close
@@ -18,32 +27,14 @@ type asking struct {
 	askedAt  time.Time          // when it was put
 }
 
-// A breaker leaves alone what fails.
-type breaker struct {
-	failures int
-	until    time.Time
-}
-
-// open reports whether what failed is being left alone.
-func (b *breaker) open(now time.Time) bool {
-	return b.failures > 0 && ahead(now, b.until, restMost)
-}
-
-func (b *breaker) fail(now time.Time) {
-	b.until = now.Add(rest(b.failures))
-	b.failures++
-}
-
-// rest is how long something is left alone that has failed so often before.
-func rest(failures int) time.Duration { return min(restBase<<min(failures, 10), restMost) }
-
 // A reply is what came of a question to the lock.
 type reply int
 
 const (
-	alone    reply = iota // there is no lock that answers
-	answered              // it was carried out
-	busy                  // see ErrBusy
+	_        reply = iota
+	alone          // there is no lock that answers
+	answered       // it was carried out
+	busy           // see ErrBusy
 )
 
 // busyTries is how often a busy lock is asked in a row about an alert.
@@ -59,13 +50,12 @@ func decided(answer Answer, err error) error {
 
 // ask puts a question to the lock, unless it has been failing.
 func (g *gate) ask(tries int, question func(context.Context) error) reply {
-	down := g.down != nil && g.down()
+	if g.down != nil && g.down() {
+		return alone
+	}
 	for try := range tries {
-		g.mu.Lock()
-		skip := g.lock == nil || down || g.locking.open(g.now()) || g.closing && g.locking.failures > 0
-		last := try == tries-1 || g.closing
-		g.mu.Unlock()
-		if skip {
+		may, closing := g.mayAsk()
+		if !may {
 			return alone
 		}
 		err := g.askOnce(question)
@@ -75,18 +65,25 @@ func (g *gate) ask(tries int, question func(context.Context) error) reply {
 		case !errors.Is(err, ErrBusy):
 			g.failed(err)
 			return alone
-		case last:
+		case closing || try == tries-1:
 			return busy
 		}
-		pause := time.NewTimer(rand.N(100*time.Millisecond<<try) + time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-g.end.Done():
-			pause.Stop()
+		if wait.Sleep(g.end, rand.N(100*time.Millisecond<<try)+time.Millisecond) != nil {
 			return busy
 		}
 	}
 	return busy
+}
+
+// mayAsk reports whether there is a lock that is not being left alone. At the
+// end, one that failed gets no second chance.
+func (g *gate) mayAsk() (may, closing bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lock == nil || g.health.open(g.now()) {
+		return false, g.closing
+	}
+	return !g.closing || g.health.failures == 0, g.closing
 }
 
 func (g *gate) askOnce(question func(context.Context) error) error {
@@ -99,7 +96,7 @@ func (g *gate) askOnce(question func(context.Context) error) error {
 	g.mu.Lock()
 	g.cancel = nil
 	if err == nil {
-		g.locking = breaker{}
+		g.health = breaker{}
 	}
 	g.mu.Unlock()
 	if err == nil {
@@ -110,7 +107,7 @@ func (g *gate) askOnce(question func(context.Context) error) error {
 
 func (g *gate) failed(err error) {
 	g.mu.Lock()
-	g.locking.fail(g.now())
+	g.health.fail(g.now())
 	g.mu.Unlock()
 	const advice = "" // the error says what to do
 	if g.report.Fail("alert lock", "cannot ask the informational table which alerts have been sent ("+err.Error()+
@@ -149,7 +146,7 @@ func (g *gate) hurry() {
 func (g *gate) troubled() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.locking.failures > 0 && !g.locking.open(g.now())
+	return g.health.failures > 0 && !g.health.open(g.now())
 }
 
 // patient reports whether an alert may wait on for a lock that is busy. A table

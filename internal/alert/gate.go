@@ -7,77 +7,67 @@ import (
 	"time"
 )
 
-const (
-	// maxGroups bounds the groups whose windows are remembered; a forgotten one
-	// costs one more question to the lock.
-	maxGroups = 256
-	// maxCounted bounds the groups that are counted one by one. All beyond are
-	// counted together: whoever gets a function to print locators of his chooses
-	// how many there are.
-	maxCounted = 64
-)
-
-// A gate answers whether an alert may be sent now, and keeps the account of what
-// it held back: with the lock for all environments, without it for this one. Its
-// methods may be called from any goroutine, except those that ask the lock, which
-// belong to the Sender's run.
+// A gate answers whether an alert may be sent now, and counts what it held back:
+// with the lock for all environments, without it for this one. Its methods may be
+// called from any goroutine, except those that ask the lock, which belong to the
+// Sender's run.
 type gate struct {
-	lock   Lock // nil: this environment decides alone
-	span   time.Duration
-	most   int
-	now    func() time.Time
-	down   func() bool
-	report Reporter
-	issue  func(text string)
-	end    context.Context // cancelled when there is no time left
+	rules
 
-	mu        sync.Mutex // guards all below; never held during I/O
-	windows   map[string]*window
-	counted   int       // windows with held
-	others    Held      // of all groups that have no count of their own
-	fullUntil time.Time // the function has had its share
-
-	// This environment's own window, and what it has published in it.
-	opened   time.Time
-	sent     int
-	saidFull bool
-
+	mu sync.Mutex // guards the parts below; never held during I/O
+	tally
+	share share
 	bookkeeping
 	asking
 }
 
-// A window is what is known of a group.
-type window struct {
-	until      time.Time // nothing is sent before
-	held       Held      // not told anybody yet
-	countAfter time.Time // the held were last counted a window before
-	unmarked   Held      // what was told of by a message that the lock does not know of yet
-	markUntil  time.Time // it may be told of it before
+// rules are what a gate goes by. They stay as they are.
+type rules struct {
+	lock   Lock          // nil: this environment decides alone
+	span   time.Duration // of a window
+	max    int           // publishes in a window
+	now    func() time.Time
+	down   func() bool // nil for never
+	report Reporter
+	issue  func(text string)
+	end    context.Context // cancelled when there is no time left
+}
+
+// A share is what this environment has published in a window of its own. The
+// gate's mu guards it.
+type share struct {
+	opened  time.Time
+	sent    int
+	noticed bool // people are notified that more is held back
+}
+
+func newGate(cfg Config, end context.Context) *gate {
+	return &gate{
+		rules: rules{
+			lock: cfg.Lock, span: cfg.Window, max: cfg.Max, now: cfg.Now, down: cfg.Down, report: cfg.Report,
+			issue: func(text string) { cfg.Issue(nil, false, text) }, end: end,
+		},
+		tally: tally{longest: cfg.Window + Skew, windows: map[string]*window{}},
+	}
 }
 
 // muted reports whether an alert of the group would be held back whatever the
-// lock says; placed that it has its places in the function's share.
+// lock says; placed says that it has its places in the function's share.
 func (g *gate) muted(key string, placed bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.mutes(key, placed)
+	return g.mutes(g.now(), key, placed)
 }
 
-// mutes is muted with mu held.
-func (g *gate) mutes(key string, placed bool) bool {
-	now, most := g.now(), g.span+Skew
-	w := g.windows[key]
-	return !placed && ahead(now, g.fullUntil, most) || w != nil && ahead(now, w.until, most)
-}
-
-// holds counts an alert that is muted, and reports whether it was.
-func (g *gate) holds(key string, at time.Time) bool {
+// countIfMuted counts an alert that is muted, and reports whether it was.
+func (g *gate) countIfMuted(key string, at time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.mutes(key, false) {
+	now := g.now()
+	if !g.mutes(now, key, false) {
 		return false
 	}
-	g.count(key, Held{1, at, at})
+	g.count(now, key, Held{1, at, at})
 	return true
 }
 
@@ -86,77 +76,14 @@ func (g *gate) holds(key string, at time.Time) bool {
 func (g *gate) hold(key string, held Held, group, all time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !group.IsZero() {
-		if w := g.window(key); group.After(w.until) || !ahead(g.now(), w.until, g.span+Skew) {
-			w.until = group
-		}
-	}
-	if all.After(g.fullUntil) || !all.IsZero() && !ahead(g.now(), g.fullUntil, g.span+Skew) {
-		g.fullUntil = all
-	}
-	g.count(key, held)
-}
-
-// count adds to a group's count, or where there are many already to that of all
-// others. mu must be held.
-func (g *gate) count(key string, held Held) {
-	w := g.windows[key]
-	switch {
-	case held.Count <= 0:
-	case w != nil && w.held.Count > 0:
-		w.held.join(held)
-	case g.counted < maxCounted:
-		g.window(key).held.join(held)
-		g.counted++
-	default:
-		g.others.join(held)
-	}
-}
-
-// uncount takes out of a group's count what has been told of. mu must be held.
-func (g *gate) uncount(w *window, told Held) {
-	if w.held.Count > 0 && told.Count > 0 {
-		if w.held.less(told); w.held.Count == 0 {
-			g.counted--
-		}
-	}
-}
-
-// window returns what is known of a group, making room where there is none. mu
-// must be held.
-func (g *gate) window(key string) *window {
-	if w := g.windows[key]; w != nil {
-		return w
-	}
-	if len(g.windows) >= maxGroups {
-		g.forget()
-	}
-	w := &window{}
-	g.windows[key] = w
-	return w
-}
-
-// forget makes room: windows that are over go, or else any one. Its count lives
-// on with the others'. mu must be held.
-func (g *gate) forget() {
 	now := g.now()
-	any := ""
-	for key, w := range g.windows {
-		if any = key; !ahead(now, w.until, g.span+Skew) && !now.Before(w.markUntil) && w.held.Count == 0 {
-			delete(g.windows, key)
-		}
-	}
-	if len(g.windows) >= maxGroups {
-		w := g.windows[any]
-		g.others.join(w.held)
-		g.uncount(w, w.held)
-		delete(g.windows, any)
-	}
+	g.mute(now, key, group, all)
+	g.count(now, key, held)
 }
 
-// account is what a message of the group is to tell of, beyond what the lock
-// says.
-func (g *gate) account(key string) (same, others Held) {
+// held returns what a message of the group is to say was held back, beyond what
+// the lock says.
+func (g *gate) held(key string) (same, others Held) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if w := g.windows[key]; w != nil {
@@ -189,6 +116,10 @@ func (g *gate) ownWindow() string {
 }
 
 // places takes up to n of the function's places in this window.
+//
+// Two of the function's windows may lie in one of ours, which bounds what the
+// lock grants: its items may be damaged, or reset by somebody whose clock is
+// wrong.
 func (g *gate) places(n int, busySince *time.Time) (answer Answer) {
 	switch g.ask(busyTries, func(ctx context.Context) (err error) {
 		answer, err = g.lock.Places(ctx, n)
@@ -201,67 +132,65 @@ func (g *gate) places(n int, busySince *time.Time) (answer Answer) {
 		g.mu.Lock()
 		g.others.join(answer.Held)
 		g.mu.Unlock()
-		return g.ownPlaces(answer, 2*g.most)
+		if own := g.ownPlaces(answer.Places, 2*g.max); own.Places < answer.Places {
+			return own
+		}
+		return answer
 	case busy:
 		if g.patient(busySince) {
 			return g.later()
 		}
 	}
-	return g.ownPlaces(Answer{Verdict: Undecided, Places: n}, g.most)
+	return g.ownPlaces(n, g.max)
 }
 
-// ownPlaces counts what this environment publishes in a window of its own, at
-// most so much, and decides where nobody else has. Two of the function's windows
-// may lie in one of ours, which is the bound on what the lock grants: its items
-// may be damaged, or reset by somebody whose clock is wrong.
-func (g *gate) ownPlaces(answer Answer, most int) Answer {
+// ownPlaces takes up to n places in a window of this environment's own, which
+// has so many, and answers as if nobody else was there.
+func (g *gate) ownPlaces(n, most int) Answer {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := g.now()
-	if !ahead(now, g.opened.Add(g.span), g.span) {
-		g.opened, g.sent, g.saidFull = now, 0, false
+	now, own := g.now(), &g.share
+	if !ahead(now, own.opened.Add(g.span), g.span) {
+		*own = share{opened: now}
 	}
-	wanted := answer.Places
-	answer.Places = max(0, min(wanted, most-g.sent))
-	g.sent += answer.Places
-	if answer.Verdict != Undecided && answer.Places == wanted {
-		return answer
+	answer := Answer{
+		Verdict: Granted, Places: max(0, min(n, most-own.sent)),
+		Until: own.opened.Add(g.span), Window: g.ownWindow(),
 	}
-	answer.Until, answer.Window = g.opened.Add(g.span), g.ownWindow()
+	own.sent += answer.Places
 	switch {
-	case answer.Places == wanted:
-		answer.Verdict = Granted
-	case !g.saidFull:
-		g.saidFull, answer.Verdict = true, Last
-	default:
+	case answer.Places == n:
+	case own.noticed:
 		answer.Verdict = Full
+	default:
+		own.noticed, answer.Verdict = true, Last
 	}
 	return answer
 }
 
 // settle marks a group as sent in this window, here and for all, once for an
-// alert: what is sent of it later must not mute the group for longer. told is
-// what was told of: by the lock's count, and of our own.
-func (g *gate) settle(key string, locked, same, others Held) {
+// alert: what is sent of it later must not mute the group for longer. The counts
+// are those that are in the message.
+func (g *gate) settle(key string, c counts) {
 	g.mu.Lock()
 	now := g.now()
-	w := g.window(key)
-	first := !ahead(now, w.until, g.span+Skew)
+	w := g.window(now, key)
+	first := !ahead(now, w.until, g.longest)
 	if first {
 		w.until = now.Add(g.span)
-		g.uncount(w, same)
-		if others.Count > 0 {
-			g.others.less(others)
+		g.uncount(w, c.same)
+		if c.others.Count > 0 {
+			g.others.less(c.others)
 		}
 	}
 	g.mu.Unlock()
 	if !first || g.lock == nil {
 		return
 	}
-	if g.ask(busyTries, func(ctx context.Context) error { return g.lock.Sent(ctx, key, locked) }) != answered {
+	if g.ask(busyTries, func(ctx context.Context) error { return g.lock.Sent(ctx, key, c.locked) }) != answered {
 		// Tried again with the next event, or others send it when the lease ends.
 		g.mu.Lock()
-		w.unmarked, w.markUntil = locked, g.now().Add(Lease)
+		w.unmarked, w.markUntil = c.locked, g.now().Add(Lease)
 		g.mu.Unlock()
 	}
 }

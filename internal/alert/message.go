@@ -40,11 +40,11 @@ const (
 	defaultErrorsTable = "logtable-errors"
 )
 
-// An account says what was held back: of the alert's own kind, and of others.
-type account struct{ same, others Held }
+// heldBack says how many alerts were held back: of the same kind, and of others.
+type heldBack struct{ same, others Held }
 
 // message renders an alert for one of its topics, cut to what fits.
-func (s *Source) message(a *Alert, d delivery, held account, fits func(Message) bool) Message {
+func (s *Source) message(a *Alert, d delivery, held heldBack, fits func(Message) bool) Message {
 	for limit := maxText; ; limit /= 2 {
 		if m := s.render(a, d, held, limit); limit < 1000 || fits(m) {
 			return m
@@ -52,7 +52,7 @@ func (s *Source) message(a *Alert, d delivery, held account, fits func(Message) 
 	}
 }
 
-func (s *Source) render(printed *Alert, d delivery, held account, limit int) Message {
+func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Message {
 	a := printed.cleaned()
 	said, exception := a.Text, lastLines(a.Exception)
 	if d.message != "" {
@@ -89,8 +89,8 @@ func (s *Source) render(printed *Alert, d delivery, held account, limit int) Mes
 		paragraph(cut(a.Text, limit/4))
 	}
 	paragraph(exception)
-	paragraph(s.told(held.same, "more like this"))
-	paragraph(s.told(held.others, "of other kinds"))
+	paragraph(s.sentence(held.same, "more like this"))
+	paragraph(s.sentence(held.others, "of other kinds"))
 	paragraph(command)
 	paragraph(s.link(a))
 	m.Text = b.String()
@@ -98,8 +98,8 @@ func (s *Source) render(printed *Alert, d delivery, held account, limit int) Mes
 	return m.seal()
 }
 
-// told says what was held back.
-func (s *Source) told(h Held, what string) string {
+// sentence says how many alerts were held back.
+func (s *Source) sentence(h Held, what string) string {
 	switch {
 	case h.Count <= 0:
 		return ""
@@ -128,7 +128,7 @@ func (s *Source) notice(printed *Alert, d delivery, most int, window time.Durati
 }
 
 // data is the alert for programs, all values strings.
-func (s *Source) data(a *Alert, said, exception, command string, h account) string {
+func (s *Source) data(a *Alert, said, exception, command string, h heldBack) string {
 	number := func(n int) string {
 		if n <= 0 {
 			return ""
@@ -307,7 +307,7 @@ func Sample(topic Topic, at time.Time, zone *time.Location) Message {
 		Time: at, Level: "INFO", Module: "logtable", Locator: "test", Text: "this is a test: alerts reach you",
 		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,
 	}
-	m := s.render(a, delivery{topic: topic}, account{}, maxText)
+	m := s.render(a, delivery{topic: topic}, heldBack{}, maxText)
 	m.Once = once("test", at.String())
 	return m
 }

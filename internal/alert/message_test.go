@@ -50,7 +50,7 @@ https://eu-central-1.console.aws.amazon.com/dynamodbv2/home?region=eu-central-1#
 
 func TestTheMessage(t *testing.T) {
 	held := Held{12, time.Date(2026, 11, 22, 14, 20, 0, 0, time.UTC), time.Date(2026, 11, 22, 14, 24, 59, 0, time.UTC)}
-	m := source().message(example(), delivery{}, account{same: held}, func(Message) bool { return true })
+	m := source().message(example(), delivery{}, heldBack{same: held}, func(Message) bool { return true })
 	if diff := cmp.Diff(exampleText, m.Text); diff != "" {
 		t.Error(diff)
 	}
@@ -69,7 +69,7 @@ func TestTheMessage(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, data[name], want)
 		}
 	}
-	asked := source().message(example(), delivery{message: "call Ada", own: true}, account{}, func(Message) bool { return true })
+	asked := source().message(example(), delivery{message: "call Ada", own: true}, heldBack{}, func(Message) bool { return true })
 	if asked.Subject != "ERROR orders 12: call Ada" || !strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") || strings.Contains(asked.Text, "held back") {
 		t.Errorf("%s", asked.Text)
 	}
@@ -81,7 +81,7 @@ func TestOddLines(t *testing.T) {
 	a := example()
 	a.Module, a.Locator = "größe", "7'; rm -rf / #$(x)"
 	a.Text, a.Exception, a.RequestID = strings.Repeat("é", 200), "", ""
-	m := source().message(a, delivery{}, account{}, func(Message) bool { return true })
+	m := source().message(a, delivery{}, heldBack{}, func(Message) bool { return true })
 	if len(m.Subject) > 99 || strings.IndexFunc(m.Subject, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 || !strings.HasPrefix(m.Subject, "ERROR gr??e 7'; rm -rf / #") {
 		t.Errorf("subject %q", m.Subject)
 	}
@@ -89,16 +89,16 @@ func TestOddLines(t *testing.T) {
 		t.Errorf("%s", m.Text)
 	}
 	a.Locator += "\x1b[2J" // as it was printed it cannot be shown, and otherwise would find nothing
-	if m := source().message(a, delivery{}, account{}, func(Message) bool { return true }); strings.Contains(m.Text, "--locator") ||
+	if m := source().message(a, delivery{}, heldBack{}, func(Message) bool { return true }); strings.Contains(m.Text, "--locator") ||
 		!strings.Contains(m.Text, "--module 'größe' -v") || strings.ContainsRune(m.Text, '\x1b') {
 		t.Errorf("%s", m.Text)
 	}
 	for _, empty := range []Alert{{}, {Exception: "a\nb\n"}, {Text: "\n \n", RequestID: "init"}} {
-		if m := source().message(&empty, delivery{}, account{}, func(Message) bool { return true }); m.Subject == "" || m.Subject[0] == ' ' {
+		if m := source().message(&empty, delivery{}, heldBack{}, func(Message) bool { return true }); m.Subject == "" || m.Subject[0] == ' ' {
 			t.Errorf("%+v", m)
 		}
 	}
-	if m := source().message(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, account{}, func(Message) bool { return true }); m.Subject != "ERROR: b" {
+	if m := source().message(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, heldBack{}, func(Message) bool { return true }); m.Subject != "ERROR: b" {
 		t.Errorf("%q", m.Subject)
 	}
 }
@@ -108,7 +108,7 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 		a := example()
 		a.Text, a.Exception = text, strings.Repeat("frame\n", 100_000)
 		limit := 250_000
-		m := source().message(a, delivery{}, account{}, func(m Message) bool { return 2*len(m.Text)+2*len(m.Data) < limit })
+		m := source().message(a, delivery{}, heldBack{}, func(m Message) bool { return 2*len(m.Text)+2*len(m.Data) < limit })
 		if n := 2*len(m.Text) + 2*len(m.Data); n >= limit || n < limit/8 || !strings.Contains(m.Text, "bytes more are in the row") || !json.Valid([]byte(m.Data)) {
 			t.Errorf("%d bytes", n)
 		}
@@ -125,7 +125,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	s := New(Config{Window: time.Minute, Max: 1})
 	g := s.gate
 	for i := range 2560 {
-		g.window(fmt.Sprint(i)).until = time.Now().Add(time.Minute)
+		g.window(time.Now(), fmt.Sprint(i)).until = time.Now().Add(time.Minute)
 	}
 	if len(g.windows) > 256 {
 		t.Errorf("%d windows", len(g.windows))

@@ -8,26 +8,30 @@ import (
 	"time"
 )
 
-// A pending alert waits to be sent. The Sender's mu guards ready, done of the
-// deliveries, retryAt, attempts and more; the rest belongs to the run.
+// A pending alert waits to be sent, or is the notice that others are held back.
 type pending struct {
 	*Alert
 	key        string // of its group
 	deliveries []delivery
 	size       int // of all of it when it was taken, in bytes, about
 
+	// The Sender's mu guards these, and done of the deliveries.
 	ready    bool      // the row is safe
 	retryAt  time.Time // not before
 	attempts int       // publishes that failed
 	more     Held      // like this one, while it waits
 
-	full      time.Time // it is the notice that others are held back until then
-	slotUntil time.Time // it has its places in the window that ends then
-	granted   string    // the window in which it is being sent; "" for not yet
-	partly    bool      // some of its deliveries found no place
-	busySince time.Time // the lock has been too busy to answer
-	why       string    // what kept it from being sent
+	// These belong to the run.
+	noticeUntil time.Time // of a notice: until when others are held back
+	placesUntil time.Time // it has its places in the window that ends then
+	granted     string    // the window in which it is being sent; "" for not yet
+	partly      bool      // some of its deliveries found no place
+	busySince   time.Time // the lock has been too busy to answer
+	why         string    // what kept it from being sent
 }
+
+// isNotice reports whether this is the notice that others are held back.
+func (p *pending) isNotice() bool { return !p.noticeUntil.IsZero() }
 
 // A delivery is an alert on its way to one topic.
 type delivery struct {

@@ -12,15 +12,15 @@ const (
 	lastEntries      = 8
 )
 
-// bookkeeping is the part of a gate that tells the lock what was held back. The
+// bookkeeping is what a gate needs to write into the lock what was held back. The
 // gate's mu guards it.
 type bookkeeping struct {
-	othersAfter time.Time // the others were last counted a window before
+	othersAfter time.Time // the others were last written a window before
 	quotaUntil  time.Time // the window in which quota is left
-	quota       int
+	quota       int       // writes of counts
 }
 
-// An entry is something of which the lock does not know.
+// An entry is something that the lock does not know of.
 type entry struct {
 	key  string
 	w    *window // nil for the others
@@ -41,28 +41,16 @@ func (g *gate) close(deadline time.Time) {
 	}
 	for _, w := range g.windows {
 		if !kept[w] {
-			g.others.join(w.held)
-			g.uncount(w, w.held)
+			g.lump(w)
 		}
 	}
 }
 
-// fullest is the group with the most held back, of those that may be it; nil for
-// none. mu must be held.
-func (g *gate) fullest(may func(*window) bool) (key string, most *window) {
-	for k, w := range g.windows {
-		if w.held.Count > 0 && (most == nil || w.held.Count > most.held.Count) && may(w) {
-			key, most = k, w
-		}
-	}
-	return key, most
-}
-
-// dueEntry is what the lock is to be told next: that something was sent, then
-// what was held back, which it is told once a window. mu must be held.
+// dueEntry is what to write next: that something was sent, then what was held
+// back, which is written once a window. mu must be held.
 func (g *gate) dueEntry() (entry, bool) {
 	now := g.now()
-	if g.lock == nil || g.locking.open(now) || g.closing && g.locking.failures > 0 {
+	if g.lock == nil || g.health.open(now) || g.closing && g.health.failures > 0 {
 		return entry{}, false
 	}
 	for key, w := range g.windows {
@@ -81,17 +69,17 @@ func (g *gate) dueEntry() (entry, bool) {
 	return entry{key: key, w: w}, w != nil
 }
 
-// owes reports whether there is anything to tell the lock.
-func (g *gate) owes() bool {
+// hasEntries reports whether there is anything to write into the lock.
+func (g *gate) hasEntries() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_, ok := g.dueEntry()
 	return ok
 }
 
-// enter tells the lock one thing, by one call, and reports whether it has been
-// told.
-func (g *gate) enter() bool {
+// writeEntry writes one thing into the lock, by one call, and reports whether
+// that has been done.
+func (g *gate) writeEntry() bool {
 	g.mu.Lock()
 	e, ok := g.dueEntry()
 	g.mu.Unlock()
@@ -101,7 +89,7 @@ func (g *gate) enter() bool {
 	if e.mark {
 		return g.mark(e)
 	}
-	held := g.draw(e)
+	held := g.takeHeld(e)
 	if held.Count == 0 { // its group has been forgotten meanwhile
 		return true
 	}
@@ -113,13 +101,13 @@ func (g *gate) enter() bool {
 	if e.w == nil {
 		g.others.join(held)
 	} else {
-		g.count(e.key, held)
+		g.count(g.now(), e.key, held)
 	}
 	return false
 }
 
-// draw takes what an entry counts, at the cost of one of the window's quota.
-func (g *gate) draw(e entry) (held Held) {
+// takeHeld takes what an entry counts, at the cost of one of the window's quota.
+func (g *gate) takeHeld(e entry) (held Held) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
@@ -136,12 +124,12 @@ func (g *gate) draw(e entry) (held Held) {
 	return held
 }
 
-// mark tells the lock of what was sent before and it does not know of yet.
+// mark writes into the lock that something was sent before.
 func (g *gate) mark(e entry) bool {
 	g.mu.Lock()
-	told := e.w.unmarked
+	held := e.w.unmarked
 	g.mu.Unlock()
-	if g.ask(1, func(ctx context.Context) error { return g.lock.Sent(ctx, e.key, told) }) != answered {
+	if g.ask(1, func(ctx context.Context) error { return g.lock.Sent(ctx, e.key, held) }) != answered {
 		return false
 	}
 	g.mu.Lock()
