@@ -78,7 +78,7 @@ func (e *extension) storeConfig() store.Config {
 		Packed: e.cfg.Packed, Shards: e.cfg.Shards, MaxBytes: e.cfg.BufferBytes,
 		Region: e.aws.Region, Owner: owner(&e.cfg), Report: e.log, Refresh: e.aws.Refresh,
 		Panicked: e.panicked("writer"),
-		Losses: func(lost map[store.Loss]int) store.Entry { return e.agent.Losses(lost) },
+		Losses:   func(lost map[store.Loss]int) store.Entry { return e.agent.Losses(lost) },
 	}
 }
 
