@@ -22,7 +22,8 @@ func TestTheFormStays(t *testing.T) {
 	}
 	h := hmac.New(sha256.New, secret)
 	h.Write([]byte("logtable last-resort line\n\x00\x00\x00\x00\x00\x00\x01\x02{}"))
-	if got, want := string(k.AppendMAC(nil, 0x102, []byte("{}"))), base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16]); got != want {
+	want := base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	if got := string(k.AppendMAC(nil, 0x102, []byte("{}"))); got != want {
 		t.Errorf("MAC %s, want %s", got, want)
 	}
 }

@@ -87,7 +87,9 @@ func TestALinkThatComesAndGoes(t *testing.T) {
 			os.Mkdir(dir, 0o700)
 			os.Symlink("elsewhere", link)
 			for range 100 {
-				if errors.Join(os.Rename(dir, real), os.Rename(link, dir), os.Rename(dir, link), os.Rename(real, dir)) != nil {
+				err := errors.Join(os.Rename(dir, real), os.Rename(link, dir),
+					os.Rename(dir, link), os.Rename(real, dir))
+				if err != nil {
 					break
 				}
 			}

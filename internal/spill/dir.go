@@ -58,7 +58,8 @@ func openDirectory(path string) (*directory, error) {
 		if errors.Is(err, ErrLocked) {
 			return nil, fmt.Errorf("%w: %s", err, path)
 		}
-		return nil, fmt.Errorf("cannot use the spill directory %s: %w; name another one, which only this user can write", path, err)
+		return nil, fmt.Errorf(
+			"cannot use the spill directory %s: %w; name another one, which only this user can write", path, err)
 	}
 	return d, nil
 }

@@ -193,7 +193,8 @@ func TestNoDescriptorLeft(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}
-	if n != 0 || !errors.Is(errAppend, syscall.EMFILE) || seg != nil || !errors.Is(errTake, syscall.EMFILE) || !errors.Is(errMark, syscall.EMFILE) {
+	if n != 0 || seg != nil || !errors.Is(errAppend, syscall.EMFILE) || !errors.Is(errTake, syscall.EMFILE) ||
+		!errors.Is(errMark, syscall.EMFILE) {
 		t.Errorf("Append = %d, %v; Take = %v, %v; Mark = %v", n, errAppend, seg, errTake, errMark)
 	}
 	if vanished != 0 {

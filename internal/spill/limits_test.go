@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestLimits is the list of this package's limits, for people: what each is, why
-// it is there, and which test fails without it. Those tests have numbers of their
-// own.
+// TestLimits is the list of this package's limits, for people: what each is,
+// why it is there, and which test fails without it. Those tests have numbers of
+// their own.
 func TestLimits(t *testing.T) {
 	limits := []struct {
 		name  string
@@ -29,9 +29,12 @@ func TestLimits(t *testing.T) {
 		{"defaultMaxBytes", defaultMaxBytes, 64 << 20, "/tmp is the function's", "TestTheDefaultBoundIsAtMost64MiB"},
 		{"defaultKeepFree", defaultKeepFree, 64 << 20, "/tmp is the function's", "TestRoomIsLeftByDefault"},
 		{"blockSize", blockSize, 4096, "many small files cost more than they hold", "TestMaxBytesBoundsTheFiles"},
-		{"few", few, 16, "looking for vanished files costs each invocation", "TestOnlyFewFilesAreLookedAt"},
-		{"patience", int64(patience), 500e6, "nobody is held for a disk that stalls", "TestAStalledDiskIsWaitedForOnce"},
-		{"lastPatience", int64(lastPatience), 100e6, "SHUTDOWN has two seconds", "TestAtTheEndAStalledDiskIsHardlyWaitedFor"},
+		{"checkedPerCall", checkedPerCall, 16, "looking for vanished files costs each invocation",
+			"TestOnlyFewFilesAreLookedAt"},
+		{"patience", int64(patience), 500e6, "nobody is held for a disk that stalls",
+			"TestAStalledDiskIsWaitedForOnce"},
+		{"lastPatience", int64(lastPatience), 100e6, "SHUTDOWN has two seconds",
+			"TestAtTheEndAStalledDiskIsHardlyWaitedFor"},
 		{"keptBuffer", keptBuffer, 64 << 10, "a burst's memory is not kept for life", "TestABurstsMemoryIsGivenUp"},
 	}
 	files, err := filepath.Glob("*_test.go")
@@ -113,7 +116,8 @@ func TestSegmentsStaySmall(t *testing.T) {
 
 func TestADirectoryFullOfFiles(t *testing.T) {
 	dir := spillDir(t)
-	// In memory where there is a file system for it: a disk takes half a minute.
+	// In memory where there is a file system for it: a disk takes half a
+	// minute.
 	if shm, err := os.MkdirTemp("/dev/shm", "logtable-test-"); err == nil {
 		t.Cleanup(func() { os.RemoveAll(shm) })
 		dir = filepath.Join(shm, "logtable")

@@ -25,16 +25,21 @@ const (
 // operation that takes longer than 500 ms is left behind: it goes on, and until
 // it is done every other one returns ErrStalled at once. Its methods are the
 // Spill's, and may be called from any goroutine.
+//
+// Its mutex and the Spill's are never held together: the one is let go before
+// an operation begins, which takes the other. So there is no order between
+// them, and nobody waits for the first as long as a disk may take. Callers may
+// hold locks of their own: what is called from here takes none of theirs.
 type Patient struct {
 	s        *Spill
 	records  atomic.Int64 // as the last operation left them
 	vanished atomic.Int64 // records that are not reported yet
 	hurried  atomic.Bool  // the end of the process is near
 
-	mu    sync.Mutex // guards what follows; never held during I/O
-	stuck int        // operations that were left behind and are not done
-	later []func()   // to be done then: what must not be left out
-	ready []*Segment // taken by an operation that was left behind
+	mu      sync.Mutex // guards what follows; never held during I/O
+	stuck   int        // operations that were left behind and are not done
+	pending []func()   // to be done then: what must not be left out
+	taken   []*Segment // by operations that were left behind
 }
 
 // NewPatient returns a Patient of s.
@@ -50,11 +55,11 @@ func (p *Patient) Hurry() { p.hurried.Store(true) }
 
 // An operation is one call of the Spill.
 type operation struct {
-	call   func()
-	kept   func()        // is called after a call that was left behind, with mu held; nil for nothing
-	done   chan struct{} // closed when call has returned
-	left   bool          // guarded by Patient.mu
-	thrown any           // the value of a panic in call
+	call     func()
+	late     func()        // nil, or what follows a call that was left behind, with mu held
+	done     chan struct{} // closed when call has returned
+	left     bool          // behind; guarded by Patient.mu
+	panicked any           // the value of a panic in call
 }
 
 // run has an operation done and reports whether it was in time. One that is
@@ -63,7 +68,7 @@ func (p *Patient) run(op *operation, needed bool) bool {
 	p.mu.Lock()
 	if p.stuck > 0 {
 		if needed {
-			p.later = append(p.later, op.call)
+			p.pending = append(p.pending, op.call)
 		}
 		p.mu.Unlock()
 		return false
@@ -74,8 +79,8 @@ func (p *Patient) run(op *operation, needed bool) bool {
 	if !p.wait(op) {
 		return false
 	}
-	if op.thrown != nil {
-		panic(op.thrown) // where it would have been without us
+	if op.panicked != nil {
+		panic(op.panicked) // where it would have been without us
 	}
 	return true
 }
@@ -120,7 +125,7 @@ func (p *Patient) leave(op *operation) bool {
 // perform is the goroutine of an operation.
 func (p *Patient) perform(op *operation) {
 	defer func() {
-		op.thrown = recover()
+		op.panicked = recover()
 		p.records.Store(int64(p.s.Records()))
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -128,10 +133,10 @@ func (p *Patient) perform(op *operation) {
 		if !op.left {
 			return
 		}
-		if op.kept != nil {
-			op.kept()
+		if op.late != nil {
+			op.late()
 		}
-		if p.stuck--; p.stuck == 0 && len(p.later) > 0 {
+		if p.stuck--; p.stuck == 0 && len(p.pending) > 0 {
 			p.catchUp()
 		}
 	}()
@@ -141,11 +146,11 @@ func (p *Patient) perform(op *operation) {
 // catchUp does what had to wait for the file system to answer again. mu must
 // be held.
 func (p *Patient) catchUp() {
-	later := p.later
-	p.later = nil
+	pending := p.pending
+	p.pending = nil
 	p.stuck++
 	go p.perform(&operation{done: make(chan struct{}), left: true, call: func() {
-		for _, f := range later {
+		for _, f := range pending {
 			f()
 		}
 	}})
@@ -165,19 +170,19 @@ func (p *Patient) Append(payloads ...[]byte) (int, error) {
 // Take is the Spill's.
 func (p *Patient) Take() (*Segment, error) {
 	p.mu.Lock()
-	if n := len(p.ready); n > 0 {
+	if n := len(p.taken); n > 0 {
 		defer p.mu.Unlock()
-		segment := p.ready[0]
-		p.ready = p.ready[1:]
+		segment := p.taken[0]
+		p.taken = p.taken[1:]
 		return segment, nil
 	}
 	p.mu.Unlock()
 	var segment *Segment
 	var err error
 	op := operation{call: func() { segment, err = p.s.Take() }}
-	op.kept = func() {
+	op.late = func() {
 		if segment != nil {
-			p.ready = append(p.ready, segment)
+			p.taken = append(p.taken, segment)
 		}
 	}
 	if !p.run(&op, false) {

@@ -29,7 +29,7 @@ func (p *Patient) goesOn(t *testing.T) {
 	t.Helper()
 	for range 10_000 {
 		p.mu.Lock()
-		stuck := p.stuck + len(p.later)
+		stuck := p.stuck + len(p.pending)
 		p.mu.Unlock()
 		if stuck == 0 {
 			return

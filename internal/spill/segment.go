@@ -9,10 +9,6 @@ import (
 	"slices"
 )
 
-// few is how many segments Vanished looks at while nothing seems to have
-// changed: some 3 µs each.
-const few = 16
-
 // A segment is one file of records.
 type segment struct {
 	name    segmentName
@@ -135,8 +131,8 @@ func (s *Spill) Done(taken *Segment) error {
 
 // keepSpare keeps the file of a segment that is done for the next one, while
 // others wait: where more is spilled than memory holds, a file comes and goes
-// every 256 KiB, and file systems are slow at that. (ext4 looks for an inode that
-// was not deleted lately: half of what the spill cost.)
+// every 256 KiB, and file systems are slow at that. (ext4 looks for an inode
+// that was not deleted lately: half of what the spill cost.)
 func (s *Spill) keepSpare(seg *segment) {
 	if s.spare != nil || seg.own == nil || len(s.segs) == 1 {
 		return
@@ -145,7 +141,7 @@ func (s *Spill) keepSpare(seg *segment) {
 	if err != nil {
 		return // sweep deletes it
 	}
-	s.drop(seg)
+	s.forget(seg)
 	seg.f, seg.size = f, 0
 	s.spare = seg
 }
@@ -182,7 +178,7 @@ func (s *Spill) sweep() error {
 		}
 		err := s.dir.root.Remove(seg.name.String())
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			s.drop(seg)
+			s.forget(seg)
 		} else if firstErr == nil {
 			firstErr = fmt.Errorf("cannot delete spilled records that are stored: %w", err)
 		}
@@ -202,7 +198,7 @@ func (s *Spill) Return(taken *Segment) {
 	seg.taken = false
 	switch {
 	case seg.gone:
-		s.gone += seg.records
+		s.vanished += seg.records
 	case seg.f != nil && s.active == nil && seg == s.segs[len(s.segs)-1]:
 		// Appending goes on here: an outage of a thousand attempts is not to
 		// leave a thousand small files.
@@ -212,102 +208,8 @@ func (s *Spill) Return(taken *Segment) {
 	}
 }
 
-// Vanished returns how many records were lost because somebody has removed or
-// truncated our files, since it was called last. The usual case is a function
-// that empties its /tmp.
-//
-// It is meant to be called at every invocation, so it looks at all segments
-// only if the directory has changed or a file is missing, else at a few. A file
-// that was truncated in place is noticed some calls later, or when it is taken.
-func (s *Spill) Vanished() (records int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed && s.dir != nil {
-		s.look()
-	}
-	records, s.gone = s.gone, 0
-	return records
-}
-
-func (s *Spill) look() {
-	ok, changed := s.dir.inPlace()
-	if !ok {
-		_ = s.reattach() // Append says why, if there is something to append
-		return
-	}
-	if changed.IsZero() || !changed.Equal(s.looked) || !s.checkFew() {
-		s.checkAll()
-	}
-	s.looked = changed
-}
-
-// checkFew checks the next few segments in turn, and reports whether all are
-// there.
-func (s *Spill) checkFew() bool {
-	for range min(few, len(s.segs)) {
-		s.turn = (s.turn + 1) % len(s.segs)
-		if !s.check(s.segs[s.turn]) {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *Spill) checkAll() {
-	for _, seg := range slices.Clone(s.segs) {
-		s.check(seg)
-	}
-}
-
-// check compares a segment with its file, counts what is missing, and reports
-// whether there is a file.
-func (s *Spill) check(seg *segment) bool {
-	fi, err := s.dir.root.Lstat(seg.name.String())
-	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return true // nothing is known; reading it will tell
-	case err != nil || checkFile(fi, maxFile) != nil:
-		s.lose(seg)
-		s.drop(seg)
-		return false
-	case fi.Size() >= seg.size:
-		return true
-	}
-	return s.checkTruncated(seg)
-}
-
-func (s *Spill) checkTruncated(seg *segment) bool {
-	if s.active == seg {
-		s.active = nil // what it has and what we believe differ
-	}
-	seg.close()
-	before := seg.records
-	if _, err := s.inspect(seg); err != nil {
-		return true // nothing is known; reading it will tell
-	}
-	s.gone += max(0, before-seg.records)
-	if seg.records > 0 {
-		return true
-	}
-	s.drop(seg)
-	_ = s.dir.root.Remove(seg.name.String()) // nothing in it; Open removes it, if not this
-	return false
-}
-
-// lose counts the records of a segment whose file is gone. Those of a taken
-// one are in the caller's memory, and lost only if it returns them.
-func (s *Spill) lose(seg *segment) {
-	switch {
-	case seg.done:
-	case seg.taken:
-		seg.gone = true
-	default:
-		s.gone += seg.records
-	}
-}
-
-// drop forgets a segment.
-func (s *Spill) drop(seg *segment) {
+// forget closes a segment and takes it out of the list.
+func (s *Spill) forget(seg *segment) {
 	seg.close()
 	if s.active == seg {
 		s.active = nil

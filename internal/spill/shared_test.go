@@ -166,9 +166,11 @@ func TestTheFoldersNameIsTaken(t *testing.T) {
 		why  string
 		make func(path string) error
 	}{
-		"a link":         {"symbolic link", func(p string) error { return os.Symlink(filepath.Dir(p), p) }},
-		"a file":         {"not a directory", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
-		"another user's": {"another user", func(p string) error { return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, os.Geteuid()+1, -1)) }},
+		"a link": {"symbolic link", func(p string) error { return os.Symlink(filepath.Dir(p), p) }},
+		"a file": {"not a directory", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
+		"another user's": {"another user", func(p string) error {
+			return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, os.Geteuid()+1, -1))
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := sharedDir(t, 0o777|os.ModeSticky)

@@ -174,7 +174,7 @@ func TestOneOfManyFilesVanishes(t *testing.T) {
 			dir := spillDir(t)
 			s, _ := openAt(t, dir, 64<<20)
 			large := strings.Repeat("L", segmentBytes)
-			const files = 3 * few
+			const files = 3 * checkedPerCall
 			for range files {
 				mustAppend(t, s, large)
 			}
@@ -183,7 +183,7 @@ func TestOneOfManyFilesVanishes(t *testing.T) {
 				t.Fatal(err)
 			}
 			var sum int
-			for range 2 * files / few {
+			for range 2 * files / checkedPerCall {
 				sum += s.Vanished()
 			}
 			if sum != 1 || s.Records() != files-1 {
@@ -198,7 +198,7 @@ func TestARemovedFileIsNoticedAtOnce(t *testing.T) {
 	dir := spillDir(t)
 	s, _ := openAt(t, dir, 64<<20)
 	large := strings.Repeat("L", segmentBytes)
-	for range 3 * few {
+	for range 3 * checkedPerCall {
 		mustAppend(t, s, large)
 	}
 	// Clocks of file systems are coarse; without this both could fall into one
@@ -209,7 +209,7 @@ func TestARemovedFileIsNoticedAtOnce(t *testing.T) {
 	}
 	wantVanished(t, s, 0)
 	files := segmentFiles(t, dir)
-	for _, i := range []int{few / 2, few + 2, 2*few + 4} {
+	for _, i := range []int{checkedPerCall / 2, checkedPerCall + 2, 2*checkedPerCall + 4} {
 		if err := os.Remove(files[i]); err != nil {
 			t.Fatal(err)
 		}
