@@ -265,7 +265,8 @@ func FuzzMark(f *testing.F) {
 }
 
 // TestOwnIsWhatThisProcessWrote: what comes back is called our own only if it
-// is, bit by bit, what was appended here; frames that anybody can forge are not.
+// is, bit by bit, what was appended here; frames that anybody can forge are
+// not.
 func TestOwnIsWhatThisProcessWrote(t *testing.T) {
 	dir := spillDir(t)
 	s, _ := openAt(t, dir, 1<<20)
