@@ -13,26 +13,36 @@ import (
 	"github.com/logtable/logtable/internal/read"
 )
 
-// jsonRow is a row as -o jsonl prints it. Members without a value are left
-// out, but for those that every row has.
+// jsonRow is a row as -o jsonl prints it, as one object. Members without a
+// value are left out, but for those that every row has.
 type jsonRow struct {
-	Time          string          `json:"time,omitempty"`
-	Table         string          `json:"table"`
-	Level         string          `json:"level"`
-	Module        string          `json:"module"`
-	Locator       string          `json:"locator"`
-	Text          string          `json:"text"`
-	Exception     string          `json:"exception,omitempty"`
-	RequestID     string          `json:"request_id,omitempty"`
-	Fields        json.RawMessage `json:"fields,omitempty"`
-	Issues        string          `json:"issues,omitempty"`
-	Truncated     int64           `json:"truncated,omitempty"`
-	Expiry        int64           `json:"expiry,omitempty"`
-	EnvironmentID string          `json:"environment_id,omitempty"`
-	Date          string          `json:"date"`
-	StampMod      string          `json:"stamp_mod"`
-	Message       string          `json:"message"`
-	Other         map[string]any  `json:"other,omitempty"`
+	Time  string `json:"time,omitempty"`
+	Table string `json:"table"`
+	jsonLine
+	jsonItem
+	Other map[string]any `json:"other,omitempty"`
+}
+
+// jsonLine is what a function has logged.
+type jsonLine struct {
+	Level     string          `json:"level"`
+	Module    string          `json:"module"`
+	Locator   string          `json:"locator"`
+	Text      string          `json:"text"`
+	Exception string          `json:"exception,omitempty"`
+	RequestID string          `json:"request_id,omitempty"`
+	Fields    json.RawMessage `json:"fields,omitempty"`
+	Issues    string          `json:"issues,omitempty"`
+}
+
+// jsonItem is how it is stored.
+type jsonItem struct {
+	Truncated     int64  `json:"truncated,omitempty"`
+	Expiry        int64  `json:"expiry,omitempty"`
+	EnvironmentID string `json:"environment_id,omitempty"`
+	Date          string `json:"date"`
+	StampMod      string `json:"stamp_mod"`
+	Message       string `json:"message"`
 }
 
 // printJSON prints rows as JSON, one object a line, and returns how many.
@@ -62,21 +72,16 @@ func printJSON(w io.Writer, rows iter.Seq2[read.Row, error], zone *time.Location
 
 func marshalRow(row *read.Row, zone *time.Location) ([]byte, error) {
 	j := jsonRow{
-		Table:         row.Table,
-		Level:         row.Level,
-		Module:        row.Module,
-		Locator:       row.Locator,
-		Text:          row.Text,
-		Exception:     row.Exception,
-		RequestID:     row.RequestID,
-		Fields:        fieldsJSON(row.Fields),
-		Issues:        row.Issues,
-		Truncated:     row.Truncated,
-		EnvironmentID: row.EnvironmentID,
-		Date:          row.Date,
-		StampMod:      row.StampMod,
-		Message:       row.Message,
-		Other:         plainMap(row.Other),
+		Table: row.Table,
+		jsonLine: jsonLine{
+			Level: row.Level, Module: row.Module, Locator: row.Locator, Text: row.Text, Exception: row.Exception,
+			RequestID: row.RequestID, Fields: fieldsJSON(row.Fields), Issues: row.Issues,
+		},
+		jsonItem: jsonItem{
+			Truncated: row.Truncated, EnvironmentID: row.EnvironmentID,
+			Date: row.Date, StampMod: row.StampMod, Message: row.Message,
+		},
+		Other: plainMap(row.Other),
 	}
 	if !row.Time.IsZero() {
 		j.Time = row.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00")
@@ -127,23 +132,23 @@ func plain(v types.AttributeValue) any {
 	case *types.AttributeValueMemberSS:
 		return v.Value
 	case *types.AttributeValueMemberNS:
-		list := make([]any, len(v.Value))
-		for i, n := range v.Value {
-			list[i] = number(n)
-		}
-		return list
+		return mapSlice(v.Value, number)
 	case *types.AttributeValueMemberBS:
 		return v.Value
 	case *types.AttributeValueMemberL:
-		list := make([]any, len(v.Value))
-		for i, element := range v.Value {
-			list[i] = plain(element)
-		}
-		return list
+		return mapSlice(v.Value, plain)
 	case *types.AttributeValueMemberM:
 		return plainMap(v.Value)
 	}
 	return nil // NULL, and what this SDK does not know
+}
+
+func mapSlice[E any](list []E, f func(E) any) []any {
+	mapped := make([]any, len(list))
+	for i, element := range list {
+		mapped[i] = f(element)
+	}
+	return mapped
 }
 
 // number keeps all 38 digits that DynamoDB may have.

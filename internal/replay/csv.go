@@ -50,29 +50,25 @@ type csvReader struct {
 // false if the table ends within quotation marks, or they are odd.
 func (c *csvReader) field() (last, whole bool, err error) {
 	c.buf, c.long, c.seen = c.buf[:0], false, mentions{}
-	quoted, closed := false, false
+	quotes := 0 // quotation marks that were passed: behind an odd one the text is quoted
 	for first := true; ; first = false {
 		b, err := c.r.ReadByte()
+		quoted := quotes%2 == 1
 		switch {
 		case errors.Is(err, io.EOF):
-			return true, !quoted || closed, io.EOF
+			return true, !quoted, io.EOF
 		case err != nil:
 			return true, false, err
-		case first && b == '"':
-			quoted = true
-		case quoted && !closed && b == '"':
-			closed = true
-		case closed && b == '"': // doubled
-			closed = false
-			c.add(b)
-		case !quoted || closed:
-			if b == ',' || b == '\n' {
-				return b == '\n', true, nil
+		case b == '"' && (first || quotes > 0):
+			if quotes++; !quoted && !first { // doubled: it is part of the text
+				c.add(b)
 			}
-			if closed && b != '\r' {
-				return false, false, nil
-			}
+		case quoted:
 			c.add(b)
+		case b == ',' || b == '\n':
+			return b == '\n', true, nil
+		case quotes > 0 && b != '\r':
+			return false, false, nil
 		default:
 			c.add(b)
 		}
@@ -153,7 +149,7 @@ func readCSV(in *bufio.Reader, columns *csvColumns, to sink) error {
 		case !row.whole && eof:
 			to.cut()
 		default:
-			if err := row.tell(columns, to); err != nil {
+			if err := row.report(columns, to); err != nil {
 				return err
 			}
 		}
@@ -163,7 +159,8 @@ func readCSV(in *bufio.Reader, columns *csvColumns, to sink) error {
 	}
 }
 
-func (row *csvRow) tell(columns *csvColumns, to sink) error {
+// report tells the sink what a row holds.
+func (row *csvRow) report(columns *csvColumns, to sink) error {
 	if !row.whole || row.fields != columns.all {
 		to.mixed()
 	}
