@@ -1,13 +1,9 @@
 # Logtable. `make help` lists the targets.
 
 GO          ?= go
-STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
-BENCHSTAT   ?= golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 5s
-TAGS        := nethttpomithttp2
-# The layer's own flags (see layer/pack); the demo runs the same binary.
-SELDOM      := github.com/aws/aws-sdk-go-v2/service/dynamodb/... $(addprefix github.com/logtable/logtable/internal/,alert/... awsenv config)
-LAYERFLAGS  := -tags $(TAGS) -trimpath -ldflags '-s -w -buildid=' $(foreach package,$(SELDOM),-gcflags '$(package)=-l')
+# The tools that are not part of Go, with their versions.
+include .ci/tools
 
 # A function's settings would be taken for ours.
 unexport AWS_CA_BUNDLE AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_DYNAMODB AWS_REGION AWS_DEFAULT_REGION
@@ -19,7 +15,7 @@ help:            #: list the targets
 
 build:           #: build bin/logtable (the tool) and bin/extension/logtable
 	@mkdir -p bin/extension
-	@CGO_ENABLED=0 $(GO) build $(LAYERFLAGS) -o bin/extension/logtable ./cmd/extension
+	@$(GO) run ./layer/pack -binary bin/extension/logtable
 	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/logtable ./cmd/logtable
 
 demo: build      #: show Logtable at work on this machine: no AWS account, no installation
@@ -28,10 +24,8 @@ demo: build      #: show Logtable at work on this machine: no AWS account, no in
 test:            #: everything that must hold; what this machine lacks is listed last
 	@sh .ci/test
 
-check:           #: formatting, vet and staticcheck only
-	@test -z "$$(gofmt -l .)" || { echo "gofmt these files:"; gofmt -l .; exit 1; }
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+check:           #: formatting, vet, staticcheck, width of lines and size of functions only
+	@sh .ci/check
 
 unit:            #: the tests without the race detector: quicker
 	$(GO) test ./...
@@ -45,8 +39,8 @@ soak:            #: 20,000 invocations with random faults, and 600 kills: 20 min
 layer:           #: layer/dist/logtable-{arm64,amd64}.zip
 	$(GO) run ./layer/pack
 
-bench: build     #: what Logtable costs beside an extension that does nothing: bin/bench.md; the hot path: bin/bench.txt
-	$(GO) run ./internal/sandbox/bench -o bin/bench.md
+bench: build     #: what Logtable costs beside an extension that does nothing (and beside COMPARE, another binary): bin/bench.md; the hot path: bin/bench.txt
+	$(GO) run ./internal/sandbox/bench -o bin/bench.md $(if $(COMPARE),-compare $(COMPARE))
 	@test ! -e bin/bench.txt || mv bin/bench.txt bin/bench-before.txt
 	$(GO) test -run '^$$' -bench 'Parse|Thousand|Add|Pipe|String|Append' -count 3 ./internal/parse ./internal/store ./internal/pipe ./internal/redact ./internal/spill | tee bin/bench.txt
 	@test ! -e bin/bench-before.txt || $(GO) run $(BENCHSTAT) bin/bench-before.txt bin/bench.txt

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/logtable/logtable/layer/build"
 )
 
 // TestTheLayerLinksOnlyWhatItNeeds keeps out of the layer what has no business
@@ -22,7 +24,7 @@ func TestTheLayerLinksOnlyWhatItNeeds(t *testing.T) {
 		"github.com/aws/aws-sdk-go-v2/service/sns": "120 KB of the layer for one call: internal/alert/sns makes it",
 		"net/http/pprof":                           "an open door",
 	}
-	out, err := exec.Command("go", "list", "-deps", "-tags", "nethttpomithttp2", ".").Output()
+	out, err := exec.Command("go", "list", "-deps", "-tags", build.Tags, ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/rie"
 	"github.com/logtable/logtable/internal/sandbox/sns"
 	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/layer/build"
 )
 
 // raceFlag builds the extension with the race detector where the tests run
@@ -57,8 +58,8 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	extension = filepath.Join(dir, "logtable")
-	build := exec.Command("go", append(append([]string{"build", "-tags", "nethttpomithttp2"}, raceFlag...), "-o", extension, ".")...)
-	if out, err := build.CombinedOutput(); err != nil {
+	args := append([]string{"build", "-tags", build.Tags, "-o", extension}, raceFlag...)
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the extension: %v\n%s", err, out)
 		return 1
 	}

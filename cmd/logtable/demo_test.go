@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/layer/build"
 )
 
 // builtExtension builds the extension as the layer has it.
 func builtExtension(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "logtable")
-	if out, err := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-o", path, "../extension").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", build.Tags, "-o", path, "../extension").CombinedOutput(); err != nil {
 		t.Fatalf("cannot build the extension: %v\n%s", err, out)
 	}
 	return path

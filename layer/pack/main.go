@@ -15,29 +15,23 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"github.com/logtable/logtable/layer/build"
 )
 
 // architectures are GOARCH values, in the order of building. Lambda calls the
 // second one x86_64.
 var architectures = []string{"arm64", "amd64"}
 
-// seldom are packages whose code runs once in a process, in a request or in an
-// alert. Inlining in them would cost 40 KB of the zip file and gain nothing that
-// could be measured.
-var seldom = []string{
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/...",
-	"github.com/logtable/logtable/internal/alert/...",
-	"github.com/logtable/logtable/internal/awsenv",
-	"github.com/logtable/logtable/internal/config",
-}
-
 func main() {
 	root := flag.String("root", ".", "the repository's root `directory`")
-	out := flag.String("o", filepath.Join("layer", "dist"), "where the zip files go: a `directory`, relative to the root")
+	out := flag.String("o", filepath.Join("layer", "dist"),
+		"where the zip files go: a `directory`, relative to the root")
+	binary := flag.String("binary", "",
+		"no layer, only the extension for this machine: a `file`, relative to the root")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -45,14 +39,33 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	dir := *out
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(*root, dir)
-	}
-	if err := pack(ctx, *root, dir, os.Stdout); err != nil {
+	err := run(ctx, *root, *out, *binary)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "pack:", err)
 		os.Exit(1)
 	}
+}
+
+// run makes the layers in the directory out or, if binary is not empty, only
+// that file. Relative paths are taken from root.
+func run(ctx context.Context, root, out, binary string) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return fmt.Errorf("cannot find the repository: %w", err)
+	}
+	within := func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(root, path)
+	}
+	if binary != "" {
+		if err := build.Extension(ctx, root, within(binary)); err != nil {
+			return fmt.Errorf("cannot build the extension: %w", err)
+		}
+		return nil
+	}
+	return pack(ctx, root, within(out), os.Stdout)
 }
 
 // pack builds the layers of the repository at root into dir and prints their
@@ -62,7 +75,7 @@ func pack(ctx context.Context, root, dir string, stdout io.Writer) error {
 		return fmt.Errorf("cannot make the output directory: %w", err)
 	}
 	for _, arch := range architectures {
-		binary, err := build(ctx, root, arch)
+		binary, err := compile(ctx, root, arch)
 		if err != nil {
 			return err
 		}
@@ -81,30 +94,18 @@ func pack(ctx context.Context, root, dir string, stdout io.Writer) error {
 
 func megabytes(b []byte) float64 { return float64(len(b)) / 1e6 }
 
-// build compiles the extension for linux on arch: static, without symbols.
-// HTTP/2 is left out, which neither Lambda's APIs nor DynamoDB speak to it.
-func build(ctx context.Context, root, arch string) ([]byte, error) {
+// compile builds the extension for linux on arch and returns the binary.
+func compile(ctx context.Context, root, arch string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "logtable-layer-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the extension: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "logtable")
-	args := []string{"build", "-o", path, "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=nethttpomithttp2"}
-	for _, pkg := range seldom {
-		args = append(args, "-gcflags="+pkg+"=-l")
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/extension")...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), settings(arch)...)
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("cannot build the extension for %s: %w\n%s", arch, err, bytes.TrimSpace(output))
-	}
-	binary, err := os.ReadFile(path)
-	if err != nil {
+	if err := build.Extension(ctx, root, path, settings(arch)...); err != nil {
 		return nil, fmt.Errorf("cannot build the extension for %s: %w", arch, err)
 	}
-	return binary, nil
+	return os.ReadFile(path)
 }
 
 // settings is the Go tool's environment: all that changes the bytes is said

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/logtable/logtable/layer/build"
 )
 
 // The layer is built in two directories, once with settings in the environment
@@ -153,22 +155,20 @@ func readFile(t *testing.T, path string) []byte {
 	return content
 }
 
-// The demo and `make bench` run what the layer is.
-func TestOthersBuildAsTheLayerIsBuilt(t *testing.T) {
-	makefile, err := os.ReadFile("../../Makefile")
+// What else builds the extension asks layer/build how.
+func TestTheBuildFlagsStandInOnePlace(t *testing.T) {
+	root := os.DirFS(filepath.Join("..", ".."))
+	err := fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "Makefile" && filepath.Ext(path) != ".go" {
+			return err
+		}
+		content, err := fs.ReadFile(root, path)
+		if path != "layer/build/build.go" && bytes.Contains(content, []byte(build.Tags)) {
+			t.Errorf("%s spells the layer's build tags; use layer/build, or `go run ./layer/pack -binary`", path)
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	bench, err := os.ReadFile("../../internal/sandbox/bench/main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pkg := range seldom {
-		if !strings.Contains(string(bench), `"`+pkg+`"`) {
-			t.Errorf("make bench does not build %s as the layer does", pkg)
-		}
-		if !strings.Contains(string(makefile), strings.TrimPrefix(pkg, "github.com/logtable/logtable/internal/")) {
-			t.Errorf("make build does not build %s as the layer does", pkg)
-		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,33 +60,57 @@ func processorTime(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// slowGroup is a cgroup with a 14th of a processor.
-var slowGroup string
+// A slowGroup is a cgroup with the share of a processor that Lambda gives a
+// function of 128 MB, in periods of 20 ms.
+type slowGroup string
 
-// slowDown makes slowGroup; leave removes it.
-func slowDown() (leave func(), err error) {
-	for _, v := range []struct{ root, file, value string }{
-		{"/sys/fs/cgroup", "cpu.max", "7143 100000"},
-		{"/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "7143"},
+// newSlowGroup makes one; remove removes it.
+func newSlowGroup() (slowGroup, error) {
+	const share = "1429" // µs: a 14th of the period
+	var err error
+	for _, v := range []struct {
+		root  string
+		files [][2]string
+	}{
+		{"/sys/fs/cgroup", [][2]string{{"cpu.max", share + " 20000"}}},
+		{"/sys/fs/cgroup/cpu", [][2]string{{"cpu.cfs_period_us", "20000"}, {"cpu.cfs_quota_us", share}}},
 	} {
-		dir := filepath.Join(v.root, fmt.Sprintf("logtable-bench-%d", os.Getpid()))
-		if err = os.Mkdir(dir, 0o755); err != nil {
+		g := slowGroup(filepath.Join(v.root, fmt.Sprintf("logtable-bench-%d", os.Getpid())))
+		if err = os.Mkdir(string(g), 0o755); err != nil {
 			continue
 		}
-		if err = os.WriteFile(filepath.Join(dir, v.file), []byte(v.value), 0); err == nil {
-			slowGroup = dir
-			return func() { os.Remove(dir) }, nil
+		for _, f := range v.files {
+			if err = set(filepath.Join(string(g), f[0]), f[1]); err != nil {
+				break
+			}
 		}
-		os.Remove(dir)
+		if err == nil {
+			return g, nil
+		}
+		g.remove()
 	}
-	return nil, fmt.Errorf("no cgroup can be made here: %w", err)
+	return "", err
 }
 
-// slowly is a program that moves into slowGroup and then becomes the contender.
-func slowly(dir string, c contender) (string, error) {
-	path := filepath.Join(dir, "slow", filepath.Base(c.binary))
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >%s/cgroup.procs\nexec %s\n", slowGroup, c.binary)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+// set writes a file that must be there: where version 1 is mounted, the root of
+// version 2 is a directory like any other.
+func set(path, value string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
+func (g slowGroup) remove() { os.Remove(string(g)) }
+
+// program writes a program that moves into the group and then becomes the
+// binary, whose name it has.
+func (g slowGroup) program(dir, binary string) (string, error) {
+	path := filepath.Join(dir, filepath.Base(binary))
+	script := fmt.Sprintf("#!/bin/sh\necho $$ >%s/cgroup.procs\nexec %s\n", g, binary)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	return path, os.WriteFile(path, []byte(script), 0o755)

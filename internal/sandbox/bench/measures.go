@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,8 +10,6 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda"
-	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
-	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
 // A bench is one run.
@@ -25,173 +18,120 @@ type bench struct {
 	dir        string
 	rounds     int
 	quick      bool
+	slow       slowGroup // empty where none can be made
+	slowed     bool      // contenders are started in it
 }
 
 // A measure fills in a cell for each contender; "" where it has none.
 type measure struct {
 	name, goal string
+	slow       bool // with the processor of a 128 MB function
 	take       func(context.Context, *bench, []string) error
 }
 
+// at128 ends the names of figures that are taken with the processor of a 128 MB
+// function.
+const at128 = ", at 128 MB (1/14 of a processor)"
+
 var measures = []measure{
-	{"init, exec to first next", "floor + 3 ms", measureInit},
-	{"init under the processor of a 128 MB function (1/14)", "", measureSlowInit},
-	{"resident memory, steady", "floor + 7 MB", measureSteady},
-	{"resident memory, burst of 20,000 lines", "floor + 16 MB", measureBurst},
-	{"processor time per 1,000 lines of 300 B, burst, HTTP", "12 ms", measureProcessor(false)},
-	{"the same, TLS", "15 ms", measureProcessor(true)},
-	{"billed after the response: nothing logged, p50 / p95", "29 / 33 ms", measureHeld("end", 0)},
-	{"billed after the response: 5 lines, durable, p50 / p95", "29 / 33 ms + the table", measureHeld("end", 5)},
-	{"billed after the response: 5 lines, adaptive, busy, p50 / p95", "0 / 1 ms", measureHeld("adaptive", 5)},
-	{"lines accepted for 10 s beside their producer", "50,000 a second", measureRate},
-	{"wake-ups in 5 s of an idle thawed environment", "none of ours", measureIdle},
-	{"layer, zipped, arm64 / amd64", "4 MB", measureSize},
+	{"exec to registered", "floor + 1 ms", false, measureInit(registered)},
+	{"exec to registered" + at128, "", true, measureInit(registered)},
+	{"init, exec to first next", "floor + 3 ms", false, measureInit(firstNext)},
+	{"init, exec to first next" + at128, "", true, measureInit(firstNext)},
+	{"resident memory, steady", "floor + 7 MB", false, measureSteady},
+	{"resident memory, burst of 20,000 lines", "floor + 16 MB", false, measureBurst},
+	{"processor time of an invocation: nothing logged", "floor + 0.5 ms", false, measureInvocation("end", 0)},
+	{"processor time of an invocation: nothing logged" + at128, "", true, measureInvocation("end", 0)},
+	{"processor time of an invocation: 10 lines, durable", "2.1 ms", false, measureInvocation("end", 10)},
+	{"processor time of an invocation: 10 lines, durable" + at128, "", true, measureInvocation("end", 10)},
+	{"processor time of an invocation: 10 lines, adaptive, busy", "1.4 ms", false, measureInvocation("adaptive", 10)},
+	{"processor time of an invocation: 10 lines, adaptive, busy" + at128, "", true, measureInvocation("adaptive", 10)},
+	{"processor time per 1,000 lines of 300 B, burst, HTTP", "12 ms", false, measureProcessor(false)},
+	{"the same, TLS", "15 ms", false, measureProcessor(true)},
+	{"billed after the response: nothing logged, p50 / p95", "29 / 33 ms", false, measureHeld("end", 0)},
+	{"billed after the response: 5 lines, durable, p50 / p95", "29 / 33 ms + the table", false, measureHeld("end", 5)},
+	{"billed after the response: 5 lines, adaptive, busy, p50 / p95", "0 / 1 ms", false, measureHeld("adaptive", 5)},
+	{"lines accepted for 10 s beside their producer", "50,000 a second", false, measureRate},
+	{"wake-ups in 5 s of an idle thawed environment", "none of ours", false, measureIdle},
+	{"layer, zipped, arm64 / amd64", "4 MB", false, measureSize},
 }
 
-// A stage is an environment with a table of its own.
-type stage struct {
-	env   *lambda.Environment
-	table *table.Server
-	close []func()
-}
+func registered(r lambda.InitResult) time.Duration { return r.Registered }
 
-// begin starts a contender in the local Lambda.
-func (b *bench) begin(ctx context.Context, c contender, env map[string]string, secure bool) (*stage, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	s := &stage{}
-	if s.table, err = table.Listen("127.0.0.1:0"); err != nil {
-		return nil, err
-	}
-	s.close = append(s.close, s.table.Close)
-	if err := s.table.CreateLogTables(ctx, "logtable-info", "logtable-errors"); err != nil {
-		s.end()
-		return nil, err
-	}
-	spill, err := os.MkdirTemp(b.dir, "spill-")
-	if err != nil {
-		s.end()
-		return nil, err
-	}
-	cfg := lambda.Config{
-		Extension: c.binary, Function: []string{self}, FunctionName: "orders", Timeout: 5 * time.Minute,
-		FunctionEnv: map[string]string{scriptfn.Switch: "1"},
-		Env:         map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": s.table.URL(), "LOGTABLE_SPILL_DIR": spill},
-	}
-	for name, value := range env {
-		cfg.Env[name] = value
-	}
-	if secure {
-		if err := s.secure(b.dir, &cfg); err != nil {
-			s.end()
-			return nil, err
+func firstNext(r lambda.InitResult) time.Duration { return r.Extension }
+
+// measureInit takes the median of what took says of an init.
+func measureInit(took func(lambda.InitResult) time.Duration) func(context.Context, *bench, []string) error {
+	return func(ctx context.Context, b *bench, cells []string) error {
+		rounds := b.rounds
+		if b.slowed {
+			rounds = max(rounds/4, 3)
 		}
-	}
-	if s.env, err = lambda.Start(ctx, cfg); err != nil {
-		s.end()
-		return nil, err
-	}
-	s.close = append(s.close, s.env.Kill)
-	return s, nil
-}
-
-// secure puts TLS before the table.
-func (s *stage) secure(dir string, cfg *lambda.Config) error {
-	to, err := url.Parse(s.table.URL())
-	if err != nil {
-		return err
-	}
-	front := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(to))
-	s.close = append(s.close, front.Close)
-	bundle := filepath.Join(dir, "bundle.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw})
-	if err := os.WriteFile(bundle, block, 0o600); err != nil {
-		return err
-	}
-	cfg.Env["AWS_ENDPOINT_URL_DYNAMODB"], cfg.Env["AWS_CA_BUNDLE"] = front.URL, bundle
-	return nil
-}
-
-func (s *stage) end() {
-	for i := len(s.close) - 1; i >= 0; i-- {
-		s.close[i]()
+		return b.inTurn(ctx, cells, rounds, nil, func(s *stage) (time.Duration, error) {
+			return took(s.env.Init()), nil
+		})
 	}
 }
 
-// line is 300 bytes of JSON.
-var line = `{"locator":"17","level":"info","text":"order {n} has been accepted","order":"5c2f9b1e-7d43-4c0e-9a55-0d6f1b2c3d4e","customer":"c-204817",` +
-	`"amount":"129.90","currency":"EUR","items":3,"warehouse":"FRA-2","carrier":"parcel","note":"` + strings.Repeat("x", 56) + `"}`
+// lives is how many pairs of environments give an invocation's processor time.
+const lives = 5
 
-// invoke has the function print lines.
-func (s *stage) invoke(ctx context.Context, lines int) (lambda.Result, error) {
-	steps := []scriptfn.Step{{SleepMs: 1}}
-	if lines > 0 {
-		steps = append(steps, scriptfn.Step{Print: &line, Times: lines, Number: true})
-	}
-	payload, err := json.Marshal(map[string]any{"steps": steps})
-	if err != nil {
-		return lambda.Result{}, err
-	}
-	r, err := s.env.Invoke(ctx, payload)
-	if err == nil && r.Status != lambda.StatusSuccess {
-		err = fmt.Errorf("the invocation ended with %s %s", r.Status, r.FunctionError)
-	}
-	return r, err
-}
-
-// shutdown ends the environment and returns how many lines are stored.
-func (s *stage) shutdown(ctx context.Context) (int, error) {
-	if _, err := s.env.Shutdown(ctx); err != nil {
-		return 0, err
-	}
-	return len(s.table.Items("logtable-info")), nil
-}
-
-func measureInit(ctx context.Context, b *bench, cells []string) error {
-	return b.inits(ctx, cells, b.rounds, func(c contender) (string, error) { return c.binary, nil })
-}
-
-// measureSlowInit starts the contenders as children of a cgroup that has a 14th
-// of a processor, as Lambda gives 128 MB.
-func measureSlowInit(ctx context.Context, b *bench, cells []string) error {
-	leave, err := slowDown()
-	if err != nil {
-		for i := range cells {
-			cells[i] = "no cgroup here"
+// measureInvocation takes the processor time of one invocation: what an
+// environment's whole life costs less that of one which ends when the traffic is
+// known for what it is, as the kernel accounts them.
+func measureInvocation(flush string, lines int) func(context.Context, *bench, []string) error {
+	return func(ctx context.Context, b *bench, cells []string) error {
+		const before = 5
+		more := 200
+		if b.quick {
+			more = 40
 		}
-		return nil
-	}
-	defer leave()
-	return b.inits(ctx, cells, max(b.rounds/4, 3), func(c contender) (string, error) { return slowly(b.dir, c) })
-}
-
-// inits takes the contenders' median init, with the program that start names.
-func (b *bench) inits(ctx context.Context, cells []string, rounds int, start func(contender) (string, error)) error {
-	took := make([][]time.Duration, len(cells))
-	for range rounds { // in turns, so that the machine's moods hit all
-		for i, c := range b.contenders {
-			var err error
-			if c.binary, err = start(c); err != nil {
-				return err
+		env := map[string]string{"LOGTABLE_FLUSH": flush}
+		return b.inTurn(ctx, cells, lives, env, func(s *stage) (time.Duration, error) {
+			short, err := s.life(ctx, before, lines)
+			if err != nil {
+				return 0, err
 			}
-			s, err := b.begin(ctx, c, nil, false)
+			again, err := b.begin(ctx, s.contender, env, false)
+			if err != nil {
+				return 0, err
+			}
+			defer again.end()
+			long, err := again.life(ctx, before+more, lines)
+			return (long - short) / time.Duration(more), err
+		})
+	}
+}
+
+// inTurn fills the cells with medians, and measures the contenders in turn, so
+// that the machine's moods hit all.
+func (b *bench) inTurn(
+	ctx context.Context, cells []string, rounds int, env map[string]string,
+	take func(*stage) (time.Duration, error),
+) error {
+	took := make([][]time.Duration, len(cells))
+	for range rounds {
+		for i, c := range b.contenders {
+			s, err := b.begin(ctx, c, env, false)
 			if err != nil {
 				return err
 			}
-			took[i] = append(took[i], s.env.Init().Extension)
+			d, err := take(s)
 			s.end()
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			took[i] = append(took[i], d)
 		}
 	}
 	for i := range cells {
-		cells[i] = ms(quantile(took[i], 0.5))
+		cells[i] = fmt.Sprintf("%.2f ms", quantile(took[i], 0.5).Seconds()*1000)
 	}
 	return nil
 }
 
 func measureSteady(ctx context.Context, b *bench, cells []string) error {
-	return b.each(ctx, cells, nil, false, func(_ contender, s *stage) (string, error) {
+	return b.each(ctx, cells, nil, false, func(s *stage) (string, error) {
 		for range 50 {
 			if _, err := s.invoke(ctx, 5); err != nil {
 				return "", err
@@ -202,7 +142,7 @@ func measureSteady(ctx context.Context, b *bench, cells []string) error {
 }
 
 func measureBurst(ctx context.Context, b *bench, cells []string) error {
-	return b.each(ctx, cells, nil, false, func(_ contender, s *stage) (string, error) {
+	return b.each(ctx, cells, nil, false, func(s *stage) (string, error) {
 		if _, err := s.invoke(ctx, 20_000); err != nil {
 			return "", err
 		}
@@ -212,8 +152,8 @@ func measureBurst(ctx context.Context, b *bench, cells []string) error {
 
 func measureProcessor(secure bool) func(context.Context, *bench, []string) error {
 	return func(ctx context.Context, b *bench, cells []string) error {
-		return b.each(ctx, cells, nil, secure, func(c contender, s *stage) (string, error) {
-			if !c.stores {
+		return b.each(ctx, cells, nil, secure, func(s *stage) (string, error) {
+			if !s.contender.stores {
 				return "", nil
 			}
 			const lines = 20_000
@@ -237,7 +177,7 @@ func measureProcessor(secure bool) func(context.Context, *bench, []string) error
 
 func measureHeld(flush string, lines int) func(context.Context, *bench, []string) error {
 	return func(ctx context.Context, b *bench, cells []string) error {
-		return b.each(ctx, cells, map[string]string{"LOGTABLE_FLUSH": flush}, false, func(c contender, s *stage) (string, error) {
+		return b.each(ctx, cells, map[string]string{"LOGTABLE_FLUSH": flush}, false, func(s *stage) (string, error) {
 			const before = 5 // until busy traffic is known for what it is
 			var held []time.Duration
 			for i := range before + 3*b.rounds {
@@ -249,12 +189,8 @@ func measureHeld(flush string, lines int) func(context.Context, *bench, []string
 					held = append(held, r.Held)
 				}
 			}
-			stored, err := s.shutdown(ctx)
-			if err != nil {
+			if _, err := s.shutdown(ctx, (before+3*b.rounds)*lines); err != nil {
 				return "", err
-			}
-			if want := (before + 3*b.rounds) * lines; c.stores && stored != want {
-				return "", fmt.Errorf("%d of %d lines are stored", stored, want)
 			}
 			return fmt.Sprintf("%s / %s", ms(quantile(held, 0.5)), ms(quantile(held, 0.95))), nil
 		})
@@ -269,8 +205,8 @@ func measureRate(ctx context.Context, b *bench, cells []string) error {
 		last = 2 * time.Second
 	}
 	env := map[string]string{"LOGTABLE_SPILL_BYTES": "2GB"}
-	return b.each(ctx, cells, env, false, func(c contender, s *stage) (string, error) {
-		if !c.stores {
+	return b.each(ctx, cells, env, false, func(s *stage) (string, error) {
+		if !s.contender.stores {
 			return "", nil
 		}
 		const perPost = 500
@@ -301,7 +237,7 @@ func measureRate(ctx context.Context, b *bench, cells []string) error {
 }
 
 func measureIdle(ctx context.Context, b *bench, cells []string) error {
-	return b.each(ctx, cells, nil, false, func(_ contender, s *stage) (string, error) {
+	return b.each(ctx, cells, nil, false, func(s *stage) (string, error) {
 		if _, err := s.invoke(ctx, 5); err != nil {
 			return "", err
 		}
@@ -331,13 +267,13 @@ func measureSize(ctx context.Context, b *bench, cells []string) error {
 }
 
 // each measures one contender after the other in an environment of its own.
-func (b *bench) each(ctx context.Context, cells []string, env map[string]string, secure bool, take func(contender, *stage) (string, error)) error {
+func (b *bench) each(ctx context.Context, cells []string, env map[string]string, secure bool, take func(*stage) (string, error)) error {
 	for i, c := range b.contenders {
 		s, err := b.begin(ctx, c, env, secure)
 		if err != nil {
 			return err
 		}
-		cells[i], err = take(c, s)
+		cells[i], err = take(s)
 		s.end()
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)

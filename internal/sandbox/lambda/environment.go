@@ -42,8 +42,9 @@ type InitResult struct {
 	ErrorType string
 	// Took is the time from the first process's start to the last first next.
 	Took time.Duration
-	// Extension is the time from the extension's start to its first next.
-	Extension time.Duration
+	// Registered and Extension are the times from the extension's start to its
+	// registration and to its first next.
+	Registered, Extension time.Duration
 }
 
 // Result is what became of an invocation.
@@ -79,6 +80,9 @@ type ShutdownResult struct {
 	Killed    bool   // SIGKILL at the deadline
 	ExitCode  int    // the extension's; -1 if a signal ended it
 	Took      time.Duration
+	// Processor is the processor time, user and system, that the extension
+	// took in all its life.
+	Processor time.Duration
 	// Undelivered counts the telemetry events the extension had not
 	// acknowledged when it exited.
 	Undelivered int
@@ -153,6 +157,7 @@ func (e *Environment) initialize(ctx context.Context, phase string) (*instance, 
 	in.look(func() {
 		for _, x := range in.extensions {
 			if x.proc != nil && !x.readyAt.IsZero() {
+				result.Registered = x.registeredAt.Sub(x.proc.started)
 				result.Extension = x.readyAt.Sub(x.proc.started)
 			}
 		}

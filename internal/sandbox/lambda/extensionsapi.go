@@ -47,9 +47,8 @@ type extension struct {
 	name string
 	proc *process // nil if internal
 
-	id         string   // once registered
-	events     []string // registered for
-	readyAt    time.Time
+	enrolment
+	readyAt    time.Time   // first next
 	waiting    bool        // in next
 	pending    *nextAnswer // the event next has to deliver
 	nextAt     time.Time   // latest call of next
@@ -61,6 +60,13 @@ type extension struct {
 
 	refusals []time.Time // of next, within loopWindow
 	loopTold bool
+}
+
+// enrolment is an extension's registration; zero before it.
+type enrolment struct {
+	id           string
+	registeredAt time.Time
+	events       []string
 }
 
 // nextAnswer is an event for next.
@@ -159,7 +165,8 @@ func (in *instance) enroll(c *call, name string, reg registration) answer {
 			x = &extension{name: name}
 			in.extensions[name] = x
 		}
-		x.id, x.events, x.mayExit = id, reg.Events, false
+		x.enrolment = enrolment{id: id, registeredAt: time.Now(), events: reg.Events}
+		x.mayExit = false
 		in.byID[id] = x
 	})
 	if refusal != nil {

@@ -120,6 +120,7 @@ func (in *instance) awaitExtension(ctx context.Context, x *extension, deadline t
 		x.proc.signal(sigKill) // what is left of its group
 	}
 	result.ExitCode = x.proc.state().ExitCode()
+	result.Processor = x.proc.state().UserTime() + x.proc.state().SystemTime()
 	in.look(func() {
 		if !x.shutdownAt.IsZero() {
 			result.Delivered = true

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/layer/build"
 )
 
 var (
@@ -31,8 +32,8 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(scratch)
 	extension = filepath.Join(scratch, "logtable")
-	build := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-o", extension, "../../../cmd/extension")
-	if out, err := build.CombinedOutput(); err != nil {
+	command := exec.Command("go", "build", "-tags", build.Tags, "-o", extension, "../../../cmd/extension")
+	if out, err := command.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the extension: %v\n%s", err, out)
 		return 1
 	}
