@@ -47,8 +47,23 @@ func Prefix(b []byte) (n, stop int) { return value(b) }
 
 // value is Value. Where that is 0, stop is how far b could be read.
 func value(b []byte) (n, stop int) {
-	depth := 0
-	objects := uint64(0) // the lowest bit tells whether the innermost bracket is an object's
+	if len(b) == 0 {
+		return 0, 0
+	}
+	switch b[0] {
+	case '{', '[':
+		return bracket(b)
+	case '"':
+		n, _ = String(b)
+	default:
+		n = scalar(b)
+	}
+	return n, n
+}
+
+// bracket is value for an object or an array.
+func bracket(b []byte) (n, stop int) {
+	var open brackets
 	for i := 0; i < len(b); {
 		n := 0
 		switch c := b[i]; c {
@@ -60,59 +75,83 @@ func value(b []byte) (n, stop int) {
 				n = 1
 				break
 			}
-			if depth++; depth > maxDepth {
+			if open.depth == maxDepth {
 				return 0, i
 			}
-			objects <<= 1
-			if c == '{' {
-				objects |= 1
-				at := i
-				if i = name(b, i); i == 0 {
-					return 0, at
-				}
+			open.push(c)
+			var ok bool
+			if i, ok = open.item(b, i); !ok {
+				return 0, i
 			}
 			continue
-		case 't':
-			n = literal(b[i:], "true")
-		case 'f':
-			n = literal(b[i:], "false")
-		case 'n':
-			n = literal(b[i:], "null")
 		default:
-			n = number(b[i:])
+			n = scalar(b[i:])
 		}
 		if n == 0 {
 			return 0, i
 		}
-		i += n
-		for more := false; !more; {
-			if depth == 0 {
-				return i, i
-			}
-			i = Space(b, i)
-			if i == len(b) {
-				return 0, i
-			}
-			switch c := b[i]; {
-			case c == ',':
-				i = Space(b, i+1)
-				if objects&1 == 1 {
-					at := i
-					if i = name(b, i); i == 0 {
-						return 0, at
-					}
-				}
-				more = true
-			case c == '}' && objects&1 == 1, c == ']' && objects&1 == 0:
-				i++
-				depth--
-				objects >>= 1
-			default:
-				return 0, i
-			}
+		var ok bool
+		if i, ok = open.after(b, i+n); !ok {
+			return 0, i
+		}
+		if open.depth == 0 {
+			return i, i
 		}
 	}
 	return 0, len(b)
+}
+
+// brackets are those around a place.
+type brackets struct {
+	depth   int
+	objects uint64 // a bit for each, the lowest for the innermost: it is an object's
+}
+
+func (o *brackets) push(bracket byte) {
+	o.depth++
+	o.objects <<= 1
+	if bracket == '{' {
+		o.objects |= 1
+	}
+}
+
+func (o *brackets) pop() {
+	o.depth--
+	o.objects >>= 1
+}
+
+// item returns where the value of the member, or the element, begins that is at
+// i. ok is false if there is no such member.
+func (o *brackets) item(b []byte, i int) (at int, ok bool) {
+	if o.objects&1 == 0 {
+		return i, true
+	}
+	if at = name(b, i); at == 0 {
+		return i, false
+	}
+	return at, true
+}
+
+// after returns where the next value begins behind the one that ends at i: past
+// the brackets that close there, which may be all, and a comma. ok is false if
+// something else is there.
+func (o *brackets) after(b []byte, i int) (next int, ok bool) {
+	for o.depth > 0 {
+		i = Space(b, i)
+		if i == len(b) {
+			return i, false
+		}
+		switch c, object := b[i], o.objects&1 == 1; {
+		case c == ',':
+			return o.item(b, Space(b, i+1))
+		case c == '}' && object, c == ']' && !object:
+			i++
+			o.pop()
+		default:
+			return i, false
+		}
+	}
+	return i, true
 }
 
 // name returns where the value begins whose name is at i, 0 if there is none.
@@ -197,6 +236,38 @@ func unit(b []byte) (r rune, ok bool) {
 		r = r<<4 | rune(c)
 	}
 	return r, true
+}
+
+// units returns the character that b begins with as \uXXXX or, if it takes two,
+// as \uXXXX\uXXXX: 0 for half of one. size is how long that is, 0 if it is none.
+func units(b []byte) (r rune, size int) {
+	const length = len(`\u0000`)
+	r, ok := unit(b)
+	switch {
+	case !ok:
+		return 0, 0
+	case !utf16.IsSurrogate(r):
+		return r, length
+	}
+	low, _ := unit(b[length:])
+	if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+		return 0, length
+	}
+	return r, 2 * length
+}
+
+// scalar returns the length of the number or literal with which b begins, 0 if
+// there is none.
+func scalar(b []byte) int {
+	switch b[0] {
+	case 't':
+		return literal(b, "true")
+	case 'f':
+		return literal(b, "false")
+	case 'n':
+		return literal(b, "null")
+	}
+	return number(b)
 }
 
 func literal(b []byte, word string) int {
@@ -303,21 +374,12 @@ func unquote(dst, quoted []byte) (_ []byte, clean, valid bool) {
 			i += 2
 			n++
 		default:
-			r, ok := unit(src[i:])
-			if !ok {
+			r, size := units(src[i:])
+			if size == 0 {
 				return dst, false, false
 			}
-			i += len(`\u0000`)
-			if utf16.IsSurrogate(r) {
-				if low, ok := unit(src[i:]); ok {
-					r = utf16.DecodeRune(r, low)
-				}
-				if clean = clean && !utf16.IsSurrogate(r) && r != utf8.RuneError; !clean {
-					continue
-				}
-				i += len(`\u0000`)
-			}
 			clean = clean && r != 0
+			i += size
 			n += utf8.EncodeRune(out[n:n+utf8.UTFMax], r)
 		}
 	}

@@ -67,19 +67,6 @@ func delimits(b []byte) bool {
 	}
 }
 
-// scalar returns the length of the number or literal with which b begins.
-func scalar(b []byte) int {
-	switch b[0] {
-	case 't':
-		return literal(b, "true")
-	case 'f':
-		return literal(b, "false")
-	case 'n':
-		return literal(b, "null")
-	}
-	return number(b)
-}
-
 // word reads what is not a value as a string, up to what may end a value.
 func (r *Repairer) word() bool {
 	end := r.i
