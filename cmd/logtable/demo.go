@@ -1,29 +1,27 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/logtable/logtable/internal/read"
-	"github.com/logtable/logtable/internal/sandbox/lambda"
-	"github.com/logtable/logtable/internal/sandbox/runtimes"
 	"github.com/logtable/logtable/internal/sandbox/table"
-	"github.com/logtable/logtable/internal/signing"
 )
 
 // demoFlags are what `logtable demo` can be told.
@@ -49,47 +47,26 @@ Everything runs on loopback addresses of this machine and ends with the command.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), sh, &f) },
 	}
-	cmd.Flags().StringVar(&f.extension, "extension", "bin/extension/logtable", "the extension's binary (make build makes it)")
+	cmd.Flags().StringVar(&f.extension, "extension", "", "the extension's binary (make build makes it); without it, this program")
 	cmd.Flags().StringVar(&f.examples, "examples", "examples", "the directory of the sample functions")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave everything running and say how to invoke by hand")
 	cmd.Flags().Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour the output: auto, always or never")
 	return cmd
 }
 
-// demoSample is one function of the demo.
-type demoSample struct {
-	name    string // also of its directory
-	needs   string // the program that must be installed
-	says    string // what it shows
-	timeout time.Duration
-	repeat  int
-	status  string // how its invocations end
-	command func(d *demonstration) (command []string, handler string, err error)
-}
-
-var demoSamples = []demoSample{
-	{name: "go", needs: "go", says: "aws-lambda-go", repeat: 2, command: goSample},
-	{name: "python", needs: "python3", says: "print", repeat: 2, command: pythonSample},
-	{name: "node", needs: "node", says: "console.log", repeat: 2, command: nodeSample},
-	{name: "bash", needs: "curl", says: "a runtime of its own", repeat: 2, command: bashSample},
-	{name: "timeout", needs: "go", says: "runs into its time-out of 2 s", repeat: 1, timeout: 2 * time.Second, status: lambda.StatusTimeout, command: goSample},
-	{name: "crash", needs: "go", says: "exits in the middle", repeat: 1, status: lambda.StatusError, command: goSample},
-}
-
 // demonstration is a demo under way.
 type demonstration struct {
 	sh        *shell
 	style     textStyle
-	extension string
+	extension []string // the command that is the extension
 	examples  string
 	work      string // a directory for what is made, removed at the end
 	table     *table.Server
 	began     time.Time
+	keep      bool
+	stderrMu  sync.Mutex // guards sh.stderr while samples run
 
-	running map[string]*lambda.Environment // with --keep
-	held    []time.Duration
-	printed int
-	failed  []string // what went otherwise than it should
+	outcomes []*demoOutcome
 }
 
 const (
@@ -98,23 +75,21 @@ const (
 )
 
 func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
-	d := &demonstration{sh: sh, style: styleFor(sh.stdout, f.color, sh.getenv), running: map[string]*lambda.Environment{}}
-	if d.extension, err = filepath.Abs(f.extension); err != nil {
-		return err
-	}
+	d := &demonstration{sh: sh, style: styleFor(sh.stdout, f.color, sh.getenv), keep: f.keep}
 	if d.examples, err = filepath.Abs(f.examples); err != nil {
 		return err
-	}
-	if _, err := os.Stat(d.extension); err != nil {
-		return fmt.Errorf("cannot find the extension: %w; run `make demo` in a checkout of Logtable, or name it with --extension", err)
-	}
-	if _, err := os.Stat(d.examples); err != nil {
-		return fmt.Errorf("cannot find the sample functions: %w; run `make demo` in a checkout of Logtable, or name them with --examples", err)
 	}
 	if d.work, err = os.MkdirTemp("", "logtable-demo-"); err != nil {
 		return fmt.Errorf("cannot make a directory to work in: %w", err)
 	}
 	defer os.RemoveAll(d.work)
+	if d.extension, err = d.findExtension(f.extension); err != nil {
+		return err
+	}
+	if _, err := os.Stat(d.examples); err != nil {
+		return fmt.Errorf("cannot find the sample functions: %w; "+
+			"run `make demo` in a checkout of Logtable, or name them with --examples", err)
+	}
 	if d.table, err = table.Listen("127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -124,147 +99,96 @@ func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	}
 	d.began = time.Now()
 	defer d.end()
-	d.say("A local Lambda runs the sample functions, each with the extension attached; a local DynamoDB has the tables.\n")
-	for _, s := range demoSamples {
-		if err := d.run(ctx, s, f.keep); err != nil {
-			return err
-		}
+	d.say("A local Lambda runs the sample functions, each with the extension attached; " +
+		"a local DynamoDB has the tables.\n")
+	if err := d.play(ctx); err != nil {
+		return err
 	}
 	if err := d.show(ctx); err != nil {
 		return err
 	}
-	if err := d.summary(f.keep); err != nil {
+	if err := d.summary(); err != nil {
 		return err
 	}
-	if f.keep {
+	if d.keep {
 		return d.serve(ctx)
 	}
 	return nil
 }
 
+// findExtension returns the binary that was named, or else this program, which is
+// the extension by its command of that name. It is linked to under the file
+// name that the extension has in the layer, because it registers by it.
+func (d *demonstration) findExtension(named string) ([]string, error) {
+	if named != "" {
+		path, err := filepath.Abs(named)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("cannot find the extension: %w; "+
+				"run `make demo` in a checkout of Logtable, or name it with --extension", err)
+		}
+		return []string{path}, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find this program's file: %w", err)
+	}
+	link := filepath.Join(d.work, "extensions", "logtable")
+	if err := os.Mkdir(filepath.Dir(link), 0o755); err != nil {
+		return nil, err
+	}
+	return []string{link, extensionCommand}, os.Symlink(self, link)
+}
+
 func (d *demonstration) say(format string, args ...any) { fmt.Fprintf(d.sh.stdout, format, args...) }
 
-// run plays one sample: its environment, its invocations, its end.
-func (d *demonstration) run(ctx context.Context, s demoSample, keep bool) error {
-	label := fmt.Sprintf("  %-8s %-30s", s.name, s.says)
-	if _, err := exec.LookPath(s.needs); err != nil {
-		d.say("%s %s\n", label, d.style.paint(sgrYellow, "skipped: "+s.needs+" is not installed"))
-		return nil
+// play prepares the samples, which takes the compiler's time, and then plays
+// them, each step at the same time for all. It says what became of them in their
+// order, of each as soon as it is known.
+func (d *demonstration) play(ctx context.Context) error {
+	var prepare errgroup.Group
+	for i := range demoSamples {
+		o := &demoOutcome{sample: &demoSamples[i], over: make(chan struct{})}
+		d.outcomes = append(d.outcomes, o)
+		prepare.Go(func() error { return d.prepare(o) })
 	}
-	command, handler, err := s.command(d.in(s))
-	if err != nil {
-		return fmt.Errorf("cannot prepare the sample %s: %w", s.name, err)
-	}
-	var printed lineCounter
-	env, err := lambda.Start(ctx, lambda.Config{
-		Extension: d.extension, Function: command, Dir: filepath.Join(d.examples, s.name),
-		FunctionName: s.name, Identity: lambda.Identity{Handler: handler},
-		Timeout: s.timeout, Lifecycle: lambda.Lifecycle{Freeze: true},
-		Env:    map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(d.work, s.name+"-spill")},
-		Output: lambda.Output{FunctionOutput: &printed, Stderr: d.diagnostics(s.name)},
-	})
-	if err != nil {
-		return fmt.Errorf("cannot start the sample %s: %w", s.name, err)
-	}
-	var ends []string
-	for i := range s.repeat {
-		r, err := env.Invoke(ctx, fmt.Appendf(nil, `{"name":%q}`, []string{"Ada", "Grace", "Edsger"}[i%3]))
-		if err != nil {
-			env.Kill()
-			return fmt.Errorf("cannot invoke the sample %s: %w", s.name, err)
-		}
-		if want := firstOf(s.status, lambda.StatusSuccess); r.Status != want {
-			d.failed = append(d.failed, fmt.Sprintf("%s ended with %s %s", s.name, r.Status, r.FunctionError))
-		}
-		if r.Status == lambda.StatusSuccess {
-			d.held = append(d.held, r.Held)
-		}
-		ends = append(ends, describeEnd(r))
-	}
-	d.say("%s %s\n", label, strings.Join(ends, ", "))
-	if keep {
-		d.running[s.name] = env
-	} else if err := d.shutDown(ctx, s.name, env); err != nil {
+	if err := prepare.Wait(); err != nil {
 		return err
 	}
-	d.printed += printed.lines()
-	d.failed = append(d.failed, env.Violations()...)
-	return nil
-}
-
-// in is the demonstration as a sample's command sees it: with a directory of
-// the sample's own.
-func (d *demonstration) in(s demoSample) *demonstration {
-	own := *d
-	own.work = filepath.Join(d.work, s.name)
-	own.examples = filepath.Join(d.examples, s.name)
-	_ = os.MkdirAll(own.work, 0o755) // its absence shows when it is used
-	return &own
-}
-
-func describeEnd(r lambda.Result) string {
-	if r.Status == lambda.StatusSuccess {
-		return fmt.Sprintf("%.0f ms", float64(r.Duration)/1e6)
+	invoke, ctx := errgroup.WithContext(ctx)
+	for _, o := range d.outcomes {
+		invoke.Go(func() error {
+			defer close(o.over)
+			return d.invoke(ctx, o)
+		})
 	}
-	return firstOf(r.FunctionError, r.Status)
-}
-
-// diagnostics shows what the extension has to say of itself, which should be
-// nothing but its first line.
-func (d *demonstration) diagnostics(name string) io.Writer {
-	r, w := io.Pipe()
-	go func() {
-		for lines := bufio.NewScanner(r); lines.Scan(); {
-			if strings.Contains(lines.Text(), `"`+signing.Commitment+`":"`) {
-				continue
-			}
-			fmt.Fprintf(d.sh.stderr, "  %s: the extension says: %s\n", name, visible(lines.Text()))
+	for _, o := range d.outcomes {
+		<-o.over
+		if o.text != "" {
+			d.say("  %-8s %-30s %s\n", o.sample.name, o.sample.says, o.text)
 		}
-		io.Copy(io.Discard, r)
-	}()
-	return w
+	}
+	return invoke.Wait()
 }
 
-func (d *demonstration) shutDown(ctx context.Context, name string, env *lambda.Environment) error {
-	r, err := env.Shutdown(ctx)
-	if err != nil {
-		return err
-	}
-	if r.Killed || r.ExitCode != 0 {
-		d.failed = append(d.failed, fmt.Sprintf("%s: the extension did not end properly at SHUTDOWN: %+v", name, r))
-	}
-	return nil
-}
-
-// end ends what --keep left running, or what an error left behind.
+// end ends what --keep left running.
 func (d *demonstration) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	for _, env := range d.running {
-		if _, err := env.Shutdown(ctx); err != nil {
-			env.Kill()
+	for _, o := range d.outcomes {
+		if o.running == nil {
+			continue
+		}
+		if _, err := o.running.Shutdown(ctx); err != nil {
+			o.running.Kill()
 		}
 	}
 }
 
-// lineCounter counts the lines that are meant for the tables.
-type lineCounter struct {
-	buffer bytes.Buffer
-}
-
-func (c *lineCounter) Write(p []byte) (int, error) { return c.buffer.Write(p) }
-
-func (c *lineCounter) lines() int {
-	n := 0
-	for line := range bytes.Lines(c.buffer.Bytes()) {
-		if bytes.Contains(line, []byte(`"locator"`)) {
-			n++
-		}
-	}
-	return n
-}
-
-// show prints both tables as `logtable query` does.
+// show prints both tables as `logtable query` does, one function after the
+// other.
 func (d *demonstration) show(ctx context.Context) error {
 	for _, t := range []struct{ title, name string }{
 		{"Informational messages", infoTableName},
@@ -277,15 +201,44 @@ func (d *demonstration) show(ctx context.Context) error {
 		} else {
 			o.ErrorsTable = t.name
 		}
-		if _, err := printText(d.sh.stdout, read.New(d.table.Client()).Query(ctx, o), d.style); err != nil {
+		rows := byFunction(read.New(d.table.Client()).Query(ctx, o))
+		if _, err := printText(d.sh.stdout, rows, d.style); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// byFunction sorts rows by the samples' order and leaves those of each as they
+// are. An error comes last.
+func byFunction(rows iter.Seq2[read.Row, error]) iter.Seq2[read.Row, error] {
+	return func(yield func(read.Row, error) bool) {
+		var all []read.Row
+		var failed error
+		for row, err := range rows {
+			if err != nil {
+				failed = err
+				break
+			}
+			all = append(all, row)
+		}
+		place := func(r read.Row) int {
+			return slices.IndexFunc(demoSamples, func(s demoSample) bool { return s.name == r.Module })
+		}
+		slices.SortStableFunc(all, func(a, b read.Row) int { return cmp.Compare(place(a), place(b)) })
+		for _, row := range all {
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if failed != nil {
+			yield(read.Row{}, failed)
+		}
+	}
+}
+
 // summary says what it was about, and fails if anything was lost.
-func (d *demonstration) summary(keep bool) error {
+func (d *demonstration) summary() error {
 	info, errs, deaths := len(d.table.Items(infoTableName)), 0, 0
 	for _, item := range d.table.Items(errorsTableName) {
 		if strings.HasPrefix(item.Str("locator"), "platform.") {
@@ -294,26 +247,35 @@ func (d *demonstration) summary(keep bool) error {
 			errs++
 		}
 	}
-	verdict := "nothing lost"
-	if lost := d.printed - info - errs; lost != 0 && !keep {
-		verdict = fmt.Sprintf("%d LOST", lost)
-		d.failed = append(d.failed, fmt.Sprintf("%d lines were printed and %d rows stored", d.printed, info+errs))
+	printed := 0
+	var held []time.Duration
+	var failed []string
+	for _, o := range d.outcomes {
+		printed += o.printed.lines()
+		held, failed = append(held, o.held...), append(failed, o.failed...)
 	}
-	d.say("\n%s %d lines printed, %d rows stored (%d informational, %d errors): %s.\n", d.style.paint(sgrBold, "Summary:"),
-		d.printed, info+errs, info, errs, verdict)
+	verdict := "nothing lost"
+	if lost := printed - info - errs; lost != 0 && !d.keep {
+		verdict = fmt.Sprintf("%d LOST", lost)
+		failed = append(failed, fmt.Sprintf("%d lines were printed and %d rows stored", printed, info+errs))
+	}
+	d.say("\n%s %d lines printed, %d rows stored (%d informational, %d errors): %s.\n",
+		d.style.paint(sgrBold, "Summary:"), printed, info+errs, info, errs, verdict)
 	if deaths > 0 {
 		d.say("%d more rows tell of the functions' own deaths, with the last lines that they printed.\n", deaths)
 	}
-	if len(d.held) > 0 {
-		slices.Sort(d.held)
-		d.say("Time added after a function's end, so that its rows are stored before the environment can freeze: median %.0f ms, at most %.0f ms.\n",
-			float64(d.held[len(d.held)/2])/1e6, float64(d.held[len(d.held)-1])/1e6)
+	if len(held) > 0 {
+		slices.Sort(held)
+		d.say("Time added after a function's end, so that its rows are stored before the environment can freeze: "+
+			"median %.0f ms, at most %.0f ms.\n", milliseconds(held[len(held)/2]), milliseconds(held[len(held)-1]))
 	}
-	if len(d.failed) > 0 {
-		return fmt.Errorf("the demo did not go as it should: %s", strings.Join(d.failed, "; "))
+	if len(failed) > 0 {
+		return fmt.Errorf("the demo did not go as it should: %s", strings.Join(failed, "; "))
 	}
 	return nil
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // serve keeps the environments for invocations by hand, until the command is
 // interrupted.
@@ -328,9 +290,9 @@ func (d *demonstration) serve(ctx context.Context) error {
 		srv.Close()
 	}()
 	d.say("\nStill running. Invoke by hand, in another terminal:\n")
-	for _, s := range demoSamples {
-		if d.running[s.name] != nil {
-			d.say("  curl -d '{\"name\":\"you\"}' http://%s/%s\n", ln.Addr(), s.name)
+	for _, o := range d.outcomes {
+		if o.running != nil {
+			d.say("  curl -d '{\"name\":\"you\"}' http://%s/%s\n", ln.Addr(), o.sample.name)
 		}
 	}
 	d.say("and read the tables:\n  %s query --endpoint-url %s\nCtrl-C ends it.\n", os.Args[0], d.table.URL())
@@ -342,8 +304,9 @@ func (d *demonstration) serve(ctx context.Context) error {
 
 // invokeByHand invokes the function that the path names.
 func (d *demonstration) invokeByHand(w http.ResponseWriter, r *http.Request) {
-	env := d.running[strings.Trim(r.URL.Path, "/")]
-	if env == nil {
+	name := strings.Trim(r.URL.Path, "/")
+	i := slices.IndexFunc(d.outcomes, func(o *demoOutcome) bool { return o.sample.name == name && o.running != nil })
+	if i < 0 {
 		http.Error(w, "there is no such function here", http.StatusNotFound)
 		return
 	}
@@ -355,36 +318,12 @@ func (d *demonstration) invokeByHand(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the event must be JSON of at most 6 MB", http.StatusBadRequest)
 		return
 	}
-	result, err := env.Invoke(r.Context(), payload)
+	result, err := d.outcomes[i].running.Invoke(r.Context(), payload)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	fmt.Fprintf(w, "%s\n%s in %.0f ms, held for %.0f ms afterwards; request %s\n", result.Payload, firstOf(result.FunctionError, result.Status),
-		float64(result.Duration)/1e6, float64(result.Held)/1e6, result.RequestID)
-}
-
-// goSample builds the Go function.
-func goSample(d *demonstration) ([]string, string, error) {
-	binary := filepath.Join(d.work, "bootstrap")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Dir = d.examples
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, "", fmt.Errorf("cannot build it: %w: %s", err, out)
-	}
-	return []string{binary}, "bootstrap", nil
-}
-
-func pythonSample(d *demonstration) ([]string, string, error) {
-	command, err := runtimes.Python(d.work)
-	return command, "handler.handler", err
-}
-
-func nodeSample(d *demonstration) ([]string, string, error) {
-	command, err := runtimes.Node(d.work)
-	return command, "index.handler", err
-}
-
-func bashSample(d *demonstration) ([]string, string, error) {
-	return []string{"bash", filepath.Join(d.examples, "bootstrap")}, "function.handler", nil
+	fmt.Fprintf(w, "%s\n%s in %.0f ms, held for %.0f ms afterwards; request %s\n",
+		result.Payload, cmp.Or(result.FunctionError, result.Status),
+		milliseconds(result.Duration), milliseconds(result.Held), result.RequestID)
 }

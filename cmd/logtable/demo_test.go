@@ -22,31 +22,41 @@ import (
 func builtExtension(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "logtable")
-	if out, err := exec.Command("go", "build", "-tags", build.Tags, "-o", path, "../extension").CombinedOutput(); err != nil {
+	cmd := exec.Command("go", "build", "-tags", build.Tags, "-o", path, "../extension")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot build the extension: %v\n%s", err, out)
 	}
 	return path
 }
 
+// The real program, which is the extension, too.
 func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 	for _, language := range []string{"python3", "node", "curl"} {
 		testkit.Program(t, language)
 	}
-	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"demo", "--extension", builtExtension(t), "--examples", "../../examples"}, os.Getenv, nil, &stdout, &stderr)
-	if code != 0 || stderr.Len() > 0 {
-		t.Fatalf("exit code %d, stderr:\n%s\nstdout:\n%s", code, &stderr, &stdout)
+	cmd, stderr := toolCommand(t, nil, "demo", "--examples", "../../examples")
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+		t.Fatalf("%v, stderr:\n%s\nstdout:\n%s", err, stderr, &stdout)
 	}
 	for _, want := range []string{
 		"hello Ada, from Go", "hello Ada, from Python", "hello Ada, from Node.js", "hello Ada, from bash",
 		"KeyError: 'pears'", "TypeError: ", "No such file or directory", `parsing "seven"`,
 		"the last line before the time-out", "the last line before the crash",
-		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost", "2 more rows tell of the functions' own deaths",
+		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost",
+		"2 more rows tell of the functions' own deaths",
 		"platform.timeout", "platform.crash", "Last lines:",
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("the demo does not show %q:\n%s", want, &stdout)
 		}
+	}
+	inOrder := regexp.MustCompile(`(?s)  go  .*  python .*  node .*  bash .*  timeout .*  crash ` +
+		`.*hello Ada, from Go.*hello Ada, from Python.*hello Ada, from Node.js.*hello Ada, from bash`)
+	if !inOrder.MatchString(stdout.String()) {
+		t.Errorf("the samples, or their rows, are in another order:\n%s", &stdout)
 	}
 }
 
@@ -61,11 +71,15 @@ func TestDemoOnAMachineWithoutTheLanguages(t *testing.T) {
 	t.Setenv("GOFLAGS", os.Getenv("GOFLAGS")+" -buildvcs=false") // no git there either
 	t.Setenv("CGO_ENABLED", "0")
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"demo", "--extension", extension, "--examples", "../../examples"}, os.Getenv, nil, &stdout, &stderr)
+	args := []string{"demo", "--extension", extension, "--examples", "../../examples"}
+	code := run(t.Context(), args, os.Getenv, nil, &stdout, &stderr)
 	if code != 0 {
 		t.Fatalf("exit code %d, stderr:\n%s\nstdout:\n%s", code, &stderr, &stdout)
 	}
-	for _, want := range []string{"skipped: python3 is not installed", "skipped: node is not installed", "hello Ada, from Go", "the last line before the crash", "nothing lost"} {
+	for _, want := range []string{
+		"skipped: python3 is not installed", "skipped: node is not installed", "hello Ada, from Go",
+		"the last line before the crash", "nothing lost",
+	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("the demo does not say %q:\n%s", want, &stdout)
 		}
@@ -86,7 +100,8 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 	r, w := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"demo", "--keep", "--extension", extension, "--examples", "../../examples"}, os.Getenv, nil, w, io.Discard)
+		args := []string{"demo", "--keep", "--extension", extension, "--examples", "../../examples"}
+		ended <- run(ctx, args, os.Getenv, nil, w, io.Discard)
 		w.Close()
 	}()
 	var invoke, endpoint string
@@ -114,10 +129,11 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 	}
 	var stdout, stderr bytes.Buffer
 	noEnv := func(string) string { return "" }
-	if code := run(ctx, []string{"query", "--endpoint-url", endpoint}, noEnv, nil, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), "hello Margaret, from Go") {
+	code := run(ctx, []string{"query", "--endpoint-url", endpoint}, noEnv, nil, &stdout, &stderr)
+	if code != 0 || !strings.Contains(stdout.String(), "hello Margaret, from Go") {
 		t.Errorf("query: %d\n%s%s", code, &stdout, &stderr)
 	}
-	for _, refused := range []struct{ method, path, body string }{{"POST", "/nobody", "{}"}, {"POST", "/go", "no JSON"}} {
+	for _, refused := range []struct{ path, body string }{{"/nobody", "{}"}, {"/go", "no JSON"}} {
 		resp, err := http.Post(strings.TrimSuffix(invoke, "/go")+refused.path, "", strings.NewReader(refused.body))
 		if err != nil || resp.StatusCode < 400 {
 			t.Errorf("%v: %v, %v", refused, resp, err)
@@ -134,5 +150,13 @@ func TestDemoSaysWhatIsMissing(t *testing.T) {
 	code := run(t.Context(), []string{"demo", "--extension", "/nowhere"}, os.Getenv, nil, &stdout, &stderr)
 	if code != 1 || !strings.Contains(stderr.String(), "make demo") {
 		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}
+
+// The extension says the same, with the same exit code, as the layer's binary.
+func TestExtensionIsNotForThePrompt(t *testing.T) {
+	cmd, stderr := toolCommand(t, nil, "extension")
+	if code := exitCode(t, cmd.Run()); code != 2 || !strings.Contains(stderr.String(), "cannot run by itself") {
+		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -94,11 +94,14 @@ func execute(ctx context.Context, args []string, sh *shell) int {
 	root := newRoot(sh)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	var status exitStatus
 	switch {
 	case errors.Is(context.Cause(ctx), errPipe):
 		return exitPipe // whoever has left needs no explanation
 	case err == nil:
 		return exitOK
+	case errors.As(err, &status):
+		return int(status)
 	case errors.Is(err, errSeen):
 		return exitSeen
 	case ctx.Err() != nil:
@@ -145,6 +148,7 @@ reads them back.`,
 		newReplay(sh),
 		newAlert(sh),
 		newDemo(sh),
+		newExtension(),
 		newVersion(sh),
 	)
 	return root

@@ -12,9 +12,7 @@ type Config struct {
 	// Extension is the path of the external extension's binary. Its base
 	// name is the name it has to register under. Empty: no extension.
 	Extension string
-	// Others are further extensions, as further layers would bring them. Their
-	// output is kept with the extension's.
-	Others []string
+	Extensions
 	// Function is the command that starts the function: a program that
 	// speaks the Runtime API, and its arguments.
 	Function []string
@@ -43,6 +41,16 @@ type Config struct {
 
 	Telemetry Telemetry
 	Hooks     Hooks
+}
+
+// Extensions is what few environments have of extensions.
+type Extensions struct {
+	// ExtensionArgs are the extension's arguments. Lambda gives none: they are
+	// for a program that is an extension only with them.
+	ExtensionArgs []string
+	// Others are further extensions, as further layers would bring them. Their
+	// output is kept with the extension's.
+	Others []string
 }
 
 // Identity is what a function is told of itself.

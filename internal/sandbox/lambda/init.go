@@ -81,7 +81,10 @@ func (in *instance) startExtensions() error {
 	if cfg.Extension == "" {
 		return nil
 	}
-	for _, path := range append([]string{cfg.Extension}, cfg.Others...) {
+	if err := in.startExtension(cfg.Extension, cfg.ExtensionArgs...); err != nil {
+		return err
+	}
+	for _, path := range cfg.Others {
 		if err := in.startExtension(path); err != nil {
 			return err
 		}
@@ -89,7 +92,7 @@ func (in *instance) startExtensions() error {
 	return nil
 }
 
-func (in *instance) startExtension(path string) error {
+func (in *instance) startExtension(path string, args ...string) error {
 	cfg := in.env.cfg
 	x := &extension{name: filepath.Base(path)}
 	onLine := func(line []byte) {
@@ -100,7 +103,7 @@ func (in *instance) startExtension(path string) error {
 	var err error
 	in.update(func() {
 		// Started under the lock: the process may register before this returns.
-		x.proc, err = startProcess([]string{path}, "/", in.extensionEnv(), cfg.MaxRecord, false, onLine)
+		x.proc, err = startProcess(append([]string{path}, args...), "/", in.extensionEnv(), cfg.MaxRecord, false, onLine)
 		if err == nil {
 			in.extensions[x.name] = x
 		}

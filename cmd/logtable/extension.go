@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logtable/logtable/internal/extension"
+)
+
+// extensionCommand names the hidden command that is the extension.
+const extensionCommand = "extension"
+
+// exitStatus ends a command that has said already what there is to say.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// newExtension runs the extension itself in this program, as the layer's binary
+// does: so a local Lambda needs no other file than this one. It is hidden
+// because people attach a layer.
+func newExtension() *cobra.Command {
+	return &cobra.Command{
+		Use:    extensionCommand,
+		Short:  "Run the extension beside a function, as Lambda does",
+		Args:   cobra.NoArgs,
+		Hidden: true,
+		RunE: func(*cobra.Command, []string) error {
+			if code := extension.Main(); code != exitOK {
+				return exitStatus(code)
+			}
+			return nil
+		},
+	}
+}
