@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 	"github.com/logtable/logtable/internal/sandbox/table"
-	"github.com/logtable/logtable/internal/store"
 	"github.com/logtable/logtable/internal/testkit"
 )
 
@@ -158,7 +158,7 @@ func TestADiskThatStalls(t *testing.T) {
 func replayable(t *testing.T, env *lambda.Environment) (n int) {
 	t.Helper()
 	for line := range strings.Lines(env.ExtensionOutput()) {
-		if _, found, err := store.ReadLastResort([]byte(line)); found && err == nil {
+		if _, found, err := row.ReadLastResort([]byte(line)); found && err == nil {
 			n++
 		}
 	}

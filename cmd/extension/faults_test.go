@@ -17,10 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 	"github.com/logtable/logtable/internal/sandbox/table"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // A mood is what DynamoDB does wrong, and how it is made to.
@@ -157,12 +157,14 @@ func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed 
 	}
 	inLog, lost := map[string]bool{}, 0
 	for line := range strings.Lines(env.ExtensionOutput()) {
-		if r, found, err := store.ReadLastResort([]byte(line)); found {
+		if r, found, err := row.ReadLastResort([]byte(line)); found {
 			if err != nil {
 				t.Errorf("last-resort line: %v", err)
 				continue
 			}
-			inLog[r.Message()] = true
+			if decoded, err := r.Row(); err == nil {
+				inLog[decoded.Message] = true
+			}
 		}
 		var summary map[string]any
 		if json.Unmarshal([]byte(line), &summary) == nil {

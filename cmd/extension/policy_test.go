@@ -16,9 +16,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/alert/lock"
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/iam"
 	"github.com/logtable/logtable/internal/sandbox/table"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // template reads the layer's template.
@@ -134,7 +134,7 @@ func (g grant) may(action, arn string, keys ...string) bool {
 func TestPoliciesFitTheKeys(t *testing.T) {
 	const base = "arn:aws:dynamodb:eu-central-1:123456789012:table/"
 	info, errorsTable := base+"logtable-info", base+"logtable-errors"
-	days := []string{"2026-11-22", store.ShardDate("2026-11-22", 1), store.ShardDate("2099-12-31", 255)}
+	days := []string{"2026-11-22", row.ShardDate("2026-11-22", 1), row.ShardDate("2099-12-31", 255)}
 	own, others := lockKeys(t, "shop"), lockKeys(t, "shop-2")
 	for _, g := range grants(t) {
 		writes := strings.Contains(g.where, "WritePolicy") || g.where == "README, policy 1"

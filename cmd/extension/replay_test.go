@@ -1,13 +1,14 @@
 package main_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/logtable/logtable/internal/replay"
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/lambda"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // TestTheRealLastResortIsBelieved: what the real process writes at its end, with
@@ -25,9 +26,9 @@ func TestTheRealLastResortIsBelieved(t *testing.T) {
 	log := strings.Join([]string{first, "START RequestId: " + id + " Version: $LATEST", fmt.Sprintf(forged, ""),
 		fmt.Sprintf(forged, `,"n":1,"mac":"AAAAAAAAAAAAAAAAAAAAAA"`), "END RequestId: " + id, "REPORT RequestId: " + id, rest}, "\n")
 	taken := 0
-	report, err := replay.Read(t.Context(), strings.NewReader(log), replay.Options{}, func(r *store.Record) error {
-		if strings.Contains(r.Message(), "forged") {
-			t.Errorf("taken: %s", r.Message())
+	report, err := replay.Read(t.Context(), strings.NewReader(log), replay.Options{}, func(r *row.Record) error {
+		if bytes.Contains(r.Item(), []byte("forged")) {
+			t.Errorf("taken: %s", r.Item())
 		}
 		taken++
 		return nil

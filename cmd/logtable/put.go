@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/awsenv"
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 const (
@@ -37,7 +37,7 @@ type putter struct {
 	cancel context.CancelCauseFunc
 	api    *account
 	tables map[bool]string // the errors table is true's
-	work   chan *store.Record
+	work   chan *row.Record
 	all    sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
@@ -51,7 +51,7 @@ type putter struct {
 func newPutter(ctx context.Context, a *account, infoTable, errorsTable string) *putter {
 	p := &putter{
 		api: a, tables: map[bool]string{false: infoTable, true: errorsTable},
-		work: make(chan *store.Record, putters), last: time.Now(),
+		work: make(chan *row.Record, putters), last: time.Now(),
 	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	for range putters {
@@ -68,7 +68,7 @@ func newPutter(ctx context.Context, a *account, infoTable, errorsTable string) *
 
 // put has a row written. The error is that of an earlier one, after which
 // nothing more is.
-func (p *putter) put(r *store.Record) error {
+func (p *putter) put(r *row.Record) error {
 	select {
 	case p.work <- r:
 		return nil
@@ -91,25 +91,25 @@ func (p *putter) wait() error {
 
 // row writes a record: its row, or if that place is taken and the record is a
 // pack of several lines, those lines.
-func (p *putter) row(r *store.Record) error {
-	item, isError, err := r.Item()
+func (p *putter) row(r *row.Record) error {
+	item, err := r.Values()
 	if err != nil {
 		return err // by us decoded
 	}
-	table := p.tables[isError]
+	table := p.tables[r.IsError()]
 	old, err := p.item(table, item)
 	if err != nil || old == nil {
 		return err
 	}
-	packed, ok := item[store.AttrPacked].(*types.AttributeValueMemberB)
-	was, same := old[store.AttrPacked].(*types.AttributeValueMemberB)
+	packed, ok := item[row.AttrPacked].(*types.AttributeValueMemberB)
+	was, same := old[row.AttrPacked].(*types.AttributeValueMemberB)
 	if !ok || same && bytes.Equal(was.Value, packed.Value) {
 		p.count(&p.there)
 		return nil
 	}
 	// What is there has the key of the pack's first line: it is that line alone,
 	// or another pack that begins with it.
-	lines, err := store.Unpack(packed.Value)
+	lines, err := row.Unpack(packed.Value)
 	if err != nil {
 		return err // ParseRecord has looked at it
 	}
@@ -135,7 +135,7 @@ func (p *putter) item(table string, item attributes) (old attributes, err error)
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		_, err := p.api.client.PutItem(p.ctx, &dynamodb.PutItemInput{
 			TableName: &table, Item: item,
-			ConditionExpression:                 aws.String("attribute_not_exists(" + store.AttrStampMod + ")"),
+			ConditionExpression:                 aws.String("attribute_not_exists(" + row.AttrStampMod + ")"),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		})
 		var taken *types.ConditionalCheckFailedException

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/logtable/logtable/internal/replay"
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 // replayFlags are what `logtable replay` can be told.
@@ -75,7 +75,7 @@ func replayLog(ctx context.Context, sh *shell, f *replayFlags, name string) erro
 		in = file
 	}
 	var p *putter
-	take := func(*store.Record) error { return nil }
+	take := func(*row.Record) error { return nil }
 	if !f.dryRun {
 		account, err := connect(ctx, sh, &f.queryFlags)
 		if err != nil {

@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/store"
@@ -223,18 +222,16 @@ func packedLog(t *testing.T, lines []store.Entry) packedLines {
 	_ = s.Flush(ctx) // makes the pack, and is refused
 	var log bytes.Buffer
 	s.LastResort(&log, 1<<20, false, time.Now().Add(time.Minute))
-	r, found, err := store.ReadLastResort(bytes.TrimSpace(log.Bytes()))
+	r, found, err := row.ReadLastResort(bytes.TrimSpace(log.Bytes()))
 	if !found || err != nil {
 		t.Fatalf("%v: no pack in %s", err, &log)
 	}
-	item, _, _ := r.Item()
-	rows, err := store.Unpack(item[store.AttrPacked].(*types.AttributeValueMemberB).Value)
+	rows, err := r.Unpack()
 	if err != nil || len(rows) != len(lines) {
 		t.Fatalf("%d lines of %d in the pack: %v", len(rows), len(lines), err)
 	}
-	text := func(name string) string { return rows[0][name].(*types.AttributeValueMemberS).Value }
-	return packedLines{log.String(), fmt.Sprintf(`{"logtable_record":{"table":"info","item":{"date":{"S":%q},"stamp_mod":{"S":%q},"level":{"S":"INFO"},"message":{"S":%q}%s}}}`,
-		text("date"), text("stamp_mod"), text("message"), infoExpiry)}
+	first := bytes.TrimSpace(rows[0].AppendLastResort(nil, nil, 0))
+	return packedLines{log.String(), string(first)}
 }
 
 // silent is a reporter that nobody hears.

@@ -10,28 +10,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 // keep reports whether a row is wanted. It decides; the filter that DynamoDB is
 // given only saves carrying rows that keep would drop, and lets through the
 // ones it cannot judge.
-func (o *Options) keep(row *Row) bool {
+func (o *Options) keep(r *Row) bool {
 	switch {
-	case !row.Expiry.IsZero() && !row.Expiry.After(o.Now):
+	case !r.Expiry.IsZero() && !r.Expiry.After(o.Now):
 		return false
-	case row.StampMod < stampBound(o.From), row.StampMod > stampBound(o.To):
+	case r.StampMod < stampBound(o.From), r.StampMod > stampBound(o.To):
 		return false // of a pack that reaches into the span, or out of it
-	case len(o.Levels) > 0 && !slices.Contains(o.Levels, strings.ToUpper(row.Level)):
+	case len(o.Levels) > 0 && !slices.Contains(o.Levels, strings.ToUpper(r.Level)):
 		return false
-	case o.Locator != "" && row.Locator != o.Locator:
+	case o.Locator != "" && r.Locator != o.Locator:
 		return false
-	case o.Module != "" && row.Module != o.Module:
+	case o.Module != "" && r.Module != o.Module:
 		return false
-	case !strings.HasPrefix(row.RequestID, o.RequestID):
+	case !strings.HasPrefix(r.RequestID, o.RequestID):
 		return false
 	}
-	return strings.Contains(row.Message, o.Contains) || strings.Contains(row.Fields, o.Contains)
+	return strings.Contains(r.Message, o.Contains) || strings.Contains(r.Fields, o.Contains)
 }
 
 // expression collects the parts of a Query request. Names are always aliased:
@@ -64,7 +64,7 @@ func (e *expression) text(s string) string {
 // filter is the FilterExpression: what DynamoDB can judge of keep. The module
 // is in the sort key, which a filter may not mention.
 func (e *expression) filter(o *Options) string {
-	expiry := e.name(store.AttrExpiry)
+	expiry := e.name(row.AttrExpiry)
 	now := e.value(&types.AttributeValueMemberN{Value: strconv.FormatInt(o.Now.Unix(), 10)})
 	alive := fmt.Sprintf("(attribute_not_exists(%s) OR %s > %s)", expiry, expiry, now)
 	var parts []string
@@ -75,19 +75,19 @@ func (e *expression) filter(o *Options) string {
 		parts = append(parts, e.locator(o.Locator))
 	}
 	if o.RequestID != "" {
-		parts = append(parts, fmt.Sprintf("begins_with(%s, %s)", e.name(store.AttrRequestID), e.text(o.RequestID)))
+		parts = append(parts, fmt.Sprintf("begins_with(%s, %s)", e.name(row.AttrRequestID), e.text(o.RequestID)))
 	}
 	if o.Contains != "" {
 		text := e.text(o.Contains)
 		parts = append(parts, fmt.Sprintf("(contains(%s, %s) OR contains(%s, %s))",
-			e.name(store.AttrMessage), text, e.name(store.AttrFields), text))
+			e.name(row.AttrMessage), text, e.name(row.AttrFields), text))
 	}
 	if len(parts) == 0 {
 		return alive
 	}
 	// What is in a pack only keep can see.
 	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)",
-		alive, e.name(store.AttrPacked), strings.Join(parts, " AND "))
+		alive, e.name(row.AttrPacked), strings.Join(parts, " AND "))
 }
 
 // levels lets through the rows of these levels, and the ancestor's, which have
@@ -96,9 +96,9 @@ func (e *expression) levels(levels []string) string {
 	var equal, begins []string
 	for _, level := range levels {
 		equal = append(equal, e.text(level))
-		begins = append(begins, fmt.Sprintf("begins_with(%s, %s)", e.name(store.AttrMessage), e.text(level+": ")))
+		begins = append(begins, fmt.Sprintf("begins_with(%s, %s)", e.name(row.AttrMessage), e.text(level+": ")))
 	}
-	name := e.name(store.AttrLevel)
+	name := e.name(row.AttrLevel)
 	return fmt.Sprintf("(%s IN (%s) OR (attribute_not_exists(%s) AND (%s)))",
 		name, strings.Join(equal, ", "), name, strings.Join(begins, " OR "))
 }
@@ -106,9 +106,9 @@ func (e *expression) levels(levels []string) string {
 // locator lets through the rows of this locator, and the ancestor's that may
 // have it.
 func (e *expression) locator(locator string) string {
-	name := e.name(store.AttrLocator)
+	name := e.name(row.AttrLocator)
 	return fmt.Sprintf("(%s = %s OR (attribute_not_exists(%s) AND contains(%s, %s)))",
-		name, e.text(locator), name, e.name(store.AttrMessage), e.text(": ("+locator+")"))
+		name, e.text(locator), name, e.name(row.AttrMessage), e.text(": ("+locator+")"))
 }
 
 // queryInput asks one table for one partition's rows.
@@ -116,11 +116,11 @@ func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
 	e := newExpression()
 	from, to := o.From, o.To
 	if o.packs(table) {
-		from, to = from.Add(-store.PackSpan), to.Add(packDisorder)
+		from, to = from.Add(-row.PackSpan), to.Add(packDisorder)
 	}
 	key := fmt.Sprintf("%s = %s AND %s BETWEEN %s AND %s",
-		e.name(store.AttrDate), e.text(date),
-		e.name(store.AttrStampMod), e.text(stampBound(from)), e.text(stampBound(to)))
+		e.name(row.AttrDate), e.text(date),
+		e.name(row.AttrStampMod), e.text(stampBound(from)), e.text(stampBound(to)))
 	filter := e.filter(o)
 	forward := !o.NewestFirst
 	in := &dynamodb.QueryInput{

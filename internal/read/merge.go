@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 // source is one partition of one table, read page by page.
@@ -57,7 +57,7 @@ func (c *Client) sources(o Options) []*source {
 			s := add(o.InfoTable, p.date)
 			s.day, s.findShards = p.date, o.Shards == 0
 			for shard := 1; shard < o.Shards; shard++ {
-				add(o.InfoTable, store.ShardDate(p.date, shard))
+				add(o.InfoTable, row.ShardDate(p.date, shard))
 			}
 		}
 		if o.ErrorsTable != "" {
@@ -94,14 +94,14 @@ func (s *source) fill(ctx context.Context) error {
 func (s *source) take(item map[string]types.AttributeValue) {
 	rows := rowsOf(item)
 	for i := range rows {
-		row := &rows[i]
-		row.Table, row.Error = s.table, s.errors
-		if s.options.keep(row) {
-			s.insert(*row)
+		r := &rows[i]
+		r.Table, r.Error = s.table, s.errors
+		if s.options.keep(r) {
+			s.insert(*r)
 		}
 	}
-	certain, _ := slices.BinarySearchFunc(s.ahead, s.bound(item), func(row Row, bound string) int {
-		if before := s.compare(row.StampMod, bound); before != 0 {
+	certain, _ := slices.BinarySearchFunc(s.ahead, s.bound(item), func(r Row, bound string) int {
+		if before := s.compare(r.StampMod, bound); before != 0 {
 			return before
 		}
 		return -1 // the item itself is certain
@@ -114,7 +114,7 @@ func (s *source) take(item map[string]types.AttributeValue) {
 // been fetched. Oldest first that is its own. Newest first it is later, for the
 // lines of a pack stand under the key of the first of them.
 func (s *source) bound(item map[string]types.AttributeValue) string {
-	key := attributes(item).text(store.AttrStampMod)
+	key := attributes(item).text(row.AttrStampMod)
 	if !s.options.NewestFirst || !s.options.packs(s.table) {
 		return key
 	}
@@ -122,17 +122,17 @@ func (s *source) bound(item map[string]types.AttributeValue) string {
 	if at.IsZero() {
 		return key
 	}
-	return stampBound(at.Add(store.PackSpan))
+	return stampBound(at.Add(row.PackSpan))
 }
 
 // insert puts a row in its place among those that are not certain yet. A line
 // that stands in a pack and by itself, or in two packs, is one row.
-func (s *source) insert(row Row) {
-	at, known := slices.BinarySearchFunc(s.ahead, row.StampMod, func(row Row, key string) int {
-		return s.compare(row.StampMod, key)
+func (s *source) insert(r Row) {
+	at, known := slices.BinarySearchFunc(s.ahead, r.StampMod, func(r Row, key string) int {
+		return s.compare(r.StampMod, key)
 	})
 	if !known {
-		s.ahead = slices.Insert(s.ahead, at, row)
+		s.ahead = slices.Insert(s.ahead, at, r)
 	}
 }
 
@@ -183,13 +183,13 @@ func (m *merge) next(ctx context.Context) (Row, bool, error) {
 			}
 			continue
 		}
-		row := s.rows[0]
+		r := s.rows[0]
 		s.rows = s.rows[1:]
 		if len(s.rows) > 0 {
 			s.key = s.rows[0].StampMod
 		} // else its next key is unknown: it keeps this one, so it is filled next
 		heap.Fix(m, 0)
-		return row, true, nil
+		return r, true, nil
 	}
 	return Row{}, false, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 // Row is one row of either table, its message taken apart.
@@ -54,15 +54,15 @@ type Key struct {
 // rowsOf makes the rows of an item: one, or those of a pack. A pack that cannot
 // be read is one row, which shows what there is.
 func rowsOf(item map[string]types.AttributeValue) []Row {
-	packed, ok := item[store.AttrPacked].(*types.AttributeValueMemberB)
+	packed, ok := item[row.AttrPacked].(*types.AttributeValueMemberB)
 	if !ok {
 		return []Row{decode(item)}
 	}
-	lines, err := store.Unpack(packed.Value)
+	lines, err := row.Unpack(packed.Value)
 	if err != nil {
-		row := decode(item)
-		row.Issues = err.Error()
-		return []Row{row}
+		r := decode(item)
+		r.Issues = err.Error()
+		return []Row{r}
 	}
 	rows := make([]Row, len(lines))
 	for i, line := range lines {
@@ -74,26 +74,26 @@ func rowsOf(item map[string]types.AttributeValue) []Row {
 // decode makes a Row of an item. It accepts everything.
 func decode(item map[string]types.AttributeValue) Row {
 	a := attributes(item)
-	row := Row{
-		Key:       parseKey(a.text(store.AttrDate), a.text(store.AttrStampMod)),
-		Message:   a.text(store.AttrMessage),
-		Level:     a.text(store.AttrLevel),
-		Locator:   a.text(store.AttrLocator),
-		RequestID: a.text(store.AttrRequestID),
-		Fields:    a.text(store.AttrFields),
-		Issues:    a.text(store.AttrIssues),
+	r := Row{
+		Key:       parseKey(a.text(row.AttrDate), a.text(row.AttrStampMod)),
+		Message:   a.text(row.AttrMessage),
+		Level:     a.text(row.AttrLevel),
+		Locator:   a.text(row.AttrLocator),
+		RequestID: a.text(row.AttrRequestID),
+		Fields:    a.text(row.AttrFields),
+		Issues:    a.text(row.AttrIssues),
 	}
-	row.Truncated, _ = a.number(store.AttrTruncated)
-	if seconds, ok := a.number(store.AttrExpiry); ok {
-		row.Expiry = time.Unix(seconds, 0).UTC()
+	r.Truncated, _ = a.number(row.AttrTruncated)
+	if seconds, ok := a.number(row.AttrExpiry); ok {
+		r.Expiry = time.Unix(seconds, 0).UTC()
 	}
-	exceptionAt, ok := a.number(store.AttrExceptionAt)
+	exceptionAt, ok := a.number(row.AttrExceptionAt)
 	if !ok {
 		exceptionAt = -1
 	}
-	row.takeMessageApart(exceptionAt)
-	row.Other = a.rest()
-	return row
+	r.takeMessageApart(exceptionAt)
+	r.Other = a.rest()
+	return r
 }
 
 // takeMessageApart fills Text and Exception, and Level and Locator where the

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 const (
@@ -45,7 +45,7 @@ func (s *source) probe(ctx context.Context, first int) (found []*source, err err
 	for i := range wave {
 		if first+i > 0 {
 			queries.Go(func() (err error) {
-				wave[i], err = s.holds(ctx, store.ShardDate(s.day, first+i))
+				wave[i], err = s.holds(ctx, row.ShardDate(s.day, first+i))
 				return err
 			})
 		}
@@ -63,7 +63,7 @@ func (s *source) probe(ctx context.Context, first int) (found []*source, err err
 
 // shard makes a source for another shard of the same day.
 func (s *source) shard(number int) *source {
-	return newSource(s.api, s.options, s.table, store.ShardDate(s.day, number), s.key, s.order)
+	return newSource(s.api, s.options, s.table, row.ShardDate(s.day, number), s.key, s.order)
 }
 
 // holds asks whether a partition has an item of the span, whatever the filter

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/logtable/logtable/internal/replay"
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 // kept is a log stream as this version writes it, which every later one must
@@ -26,7 +26,7 @@ func kept(t testing.TB, printed ...string) (events []logEvent, records []string)
 		if strings.HasPrefix(line, "START") {
 			messages = append(messages, printed...)
 		}
-		if r, found, err := store.ReadLastResort([]byte(line)); found && err == nil {
+		if r, found, err := row.ReadLastResort([]byte(line)); found && err == nil {
 			records = append(records, string(r.AppendJSON(nil)))
 		}
 	}
@@ -55,7 +55,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`[{"field":"@message"}]`))
 	f.Add([]byte("timestamp,message\n1,\"\"\"\"\n"))
 	f.Fuzz(func(t *testing.T, log []byte) {
-		report, err := replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{}, func(r *store.Record) error {
+		report, err := replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{}, func(r *row.Record) error {
 			if record := string(r.AppendJSON(nil)); !slices.Contains(records, record) {
 				t.Errorf("taken for Logtable's: %s", record)
 			}
@@ -67,7 +67,7 @@ func FuzzRead(f *testing.F) {
 		if seen := report.Records + report.Repeated + len(report.Notes); err == nil && seen == 0 && bytes.Contains(log, []byte("logtable_record")) {
 			t.Error("a record is passed over without a word")
 		}
-		_, _ = replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{Unsigned: true}, func(*store.Record) error { return nil })
+		_, _ = replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{Unsigned: true}, func(*row.Record) error { return nil })
 	})
 }
 

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // maxStreams bounds how many streams of a log are told apart. Those beyond are
@@ -26,7 +26,7 @@ type candidate struct {
 // canonical is the record as Logtable writes it: a tool may have printed the
 // JSON anew.
 func (c *candidate) canonical() []byte {
-	r, err := store.ParseRecord(c.record)
+	r, err := row.ParseRecord(c.record)
 	if err != nil {
 		return nil
 	}
@@ -111,12 +111,12 @@ func (j *judge) records(stream int, message []byte) error {
 	var found []candidate
 	for rest := message; len(rest) > 0; {
 		one, tail := firstValue(rest)
-		l, ok, err := store.ParseLastResort(one)
+		l, ok, err := row.ParseLastResort(one)
 		switch {
 		case !ok:
 			j.notes.add(inside, j.events)
 			return nil
-		case errors.Is(err, store.ErrNewer):
+		case errors.Is(err, row.ErrNewer):
 			j.notes.add(newerRecord, j.events)
 		case err != nil:
 			j.notes.add(broken, j.events)
@@ -153,7 +153,7 @@ func firstValue(text []byte) (value, rest []byte) {
 }
 
 // verdict goes through the records once more, now that the keys are known.
-func (j *judge) verdict(o Options, take func(*store.Record) error) (Report, error) {
+func (j *judge) verdict(o Options, take func(*row.Record) error) (Report, error) {
 	report := Report{Events: int(j.events)}
 	err := j.waiting.each(func(c *candidate) error {
 		if err := j.ctx.Err(); err != nil {
@@ -171,7 +171,7 @@ func (j *judge) verdict(o Options, take func(*store.Record) error) (Report, erro
 			j.notes.add(why, c.event)
 			return nil
 		}
-		r, err := store.ParseRecord(c.record)
+		r, err := row.ParseRecord(c.record)
 		if err != nil {
 			j.refused(err, c.event)
 			return nil
@@ -193,7 +193,7 @@ func (j *judge) verdict(o Options, take func(*store.Record) error) (Report, erro
 
 // refused notes a record that cannot be accepted.
 func (j *judge) refused(err error, event uint64) {
-	if errors.Is(err, store.ErrNewer) {
+	if errors.Is(err, row.ErrNewer) {
 		j.notes.add(newerRecord, event)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -46,7 +47,7 @@ func lastWords(t testing.TB, key *signing.Key, text string, n int) (lines, recor
 	s.LastResort(&log, 1<<20, false, time.UnixMilli(when).Add(time.Hour))
 	for line := range strings.Lines(log.String()) {
 		lines = append(lines, strings.TrimSpace(line))
-		if r, found, err := store.ReadLastResort([]byte(line)); found && err == nil {
+		if r, found, err := row.ReadLastResort([]byte(line)); found && err == nil {
 			records = append(records, string(r.AppendJSON(nil)))
 		}
 	}

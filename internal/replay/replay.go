@@ -15,7 +15,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/row"
 )
 
 const (
@@ -59,7 +59,7 @@ type sink interface {
 //
 // Errors are those of in, of take, and of the temporary file in which records
 // wait; the report tells what else there was.
-func Read(ctx context.Context, in io.Reader, o Options, take func(*store.Record) error) (Report, error) {
+func Read(ctx context.Context, in io.Reader, o Options, take func(*row.Record) error) (Report, error) {
 	j := newJudge(ctx)
 	defer j.close()
 	if err := scan(in, j); err != nil {
@@ -103,7 +103,7 @@ func scan(in io.Reader, to sink) error {
 }
 
 // mention is what a record's line holds, however often it was escaped.
-var mention = []byte(store.LastResortRecord)
+var mention = []byte(row.LastResortMember)
 
 // A mentions looks for a mention in bytes that come in parts.
 type mentions struct {

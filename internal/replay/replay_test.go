@@ -9,15 +9,15 @@ import (
 	"testing"
 
 	"github.com/logtable/logtable/internal/replay"
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // replayed reads a log and returns the records that it takes.
 func replayed(t testing.TB, log string, o replay.Options) ([]string, replay.Report) {
 	t.Helper()
 	var records []string
-	report, err := replay.Read(t.Context(), strings.NewReader(log), o, func(r *store.Record) error {
+	report, err := replay.Read(t.Context(), strings.NewReader(log), o, func(r *row.Record) error {
 		records = append(records, string(r.AppendJSON(nil)))
 		return nil
 	})

@@ -22,7 +22,7 @@ func (s *Store) Age() (stale bool) {
 }
 
 // onlyHere reports whether a record is in memory and nowhere else.
-func onlyHere(r *Record) bool { return r.replay == nil && !r.spilled }
+func onlyHere(r *record) bool { return r.replay == nil && !r.spilled }
 
 // hangs reports whether a request has been on the wire for long whose records
 // are nowhere else. mu must be held.
@@ -65,9 +65,9 @@ func (s *Store) queuedLong() bool {
 func (s *Store) Unsafe() (lines int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	count := func(r *Record) {
+	count := func(r *record) {
 		if onlyHere(r) {
-			lines += int(r.lines)
+			lines += r.Lines()
 		}
 	}
 	for c := range s.calls {

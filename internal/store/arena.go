@@ -1,5 +1,7 @@
 package store
 
+import "github.com/logtable/logtable/internal/row"
+
 const (
 	// arenaBytes is how many bytes of items share an allocation: about a hundred
 	// lines. Less than a quarter is left unused at its end, because what is
@@ -16,15 +18,15 @@ const (
 // of their own.
 type arena struct {
 	bytes   []byte // of the current piece, used up to its length
-	records []Record
+	records []record
 }
 
-// record returns a new Record that holds a copy of item.
-func (a *arena) record(item []byte) *Record {
+// record returns a new record that holds a copy of item.
+func (a *arena) record(item []byte, isError bool) *record {
 	if len(a.records) == cap(a.records) {
-		a.records = make([]Record, 0, arenaRecords)
+		a.records = make([]record, 0, arenaRecords)
 	}
-	a.records = append(a.records, Record{item: a.copy(item), lines: 1})
+	a.records = append(a.records, record{Record: row.Encoded(a.copy(item), isError)})
 	return &a.records[len(a.records)-1]
 }
 

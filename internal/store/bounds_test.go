@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -153,7 +154,7 @@ func TestPacksAreBounded(t *testing.T) {
 			continue
 		}
 		raw := []byte(item["packed"].Text)
-		lines, err := store.Unpack(raw)
+		lines, err := row.Unpack(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,14 +182,6 @@ func TestAFullPackIsWorthARequest(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Few bytes may unpack to many: what no pack of ours holds is not looked at.
-func TestUnpackingIsBounded(t *testing.T) {
-	record := forgedPackOf(24, func(int) string { return strings.Repeat("x", 250_000) })
-	if _, err := store.ParseRecord(record); err == nil || !strings.Contains(err.Error(), "larger than any pack's") {
-		t.Errorf("a record of %d bytes that unpacks to 6 MB: %v", len(record), err)
-	}
 }
 
 func TestEvictionIsPiecewise(t *testing.T) {

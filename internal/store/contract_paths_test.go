@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -114,12 +115,12 @@ func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T)
 
 // lastResort takes everything that waits as last-resort lines, and what is read
 // from these.
-func lastResort(t *testing.T, f *fixture) (records []*store.Record) {
+func lastResort(t *testing.T, f *fixture) (records []*row.Record) {
 	t.Helper()
 	var log bytes.Buffer
 	f.LastResort(&log, 1<<20, false, time.Now().Add(time.Minute))
 	for line := range bytes.Lines(log.Bytes()) {
-		r, found, err := store.ReadLastResort(line)
+		r, found, err := row.ReadLastResort(line)
 		if !found || err != nil {
 			t.Fatal(found, err)
 		}

@@ -1,15 +1,30 @@
 package store
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/logtable/logtable/internal/row"
+)
+
+// AddRecord queues a record that has its key already.
+func (s *Store) AddRecord(r *row.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enqueue(&record{Record: *r})
+}
 
 // Unstorable is a record that DynamoDB refuses: a key must not be empty.
-func Unstorable(date string) *Record {
-	item := beforeDate + date + beforeStamp + beforeLevel + `"INFO"},"` + AttrMessage + `":{"` + typeText + `":"INFO: (1) no key"}}`
-	return &Record{item: []byte(item), lines: 1}
+func Unstorable(date string) *row.Record {
+	const item = `{"date":{"S":"%s"},"stamp_mod":{"S":""},"level":{"S":"INFO"},"message":{"S":"INFO: (1) no key"}}`
+	r := row.Encoded(fmt.Appendf(nil, item, date), false)
+	return &r
 }
 
 // Oversized is a record whose item has so many bytes, more than any row's.
-func Oversized(bytes int) *Record {
-	r := row{date: "2026-11-22", stampMod: "1795300002.0050007+m+2p4thtomb9", level: "INFO", message: strings.Repeat("x", bytes), exceptionAt: -1}
-	return &Record{item: r.appendItem(nil), lines: 1}
+func Oversized(bytes int) *row.Record {
+	const item = `{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"level":{"S":"INFO"},` +
+		`"message":{"S":"%s"}}`
+	r := row.Encoded(fmt.Appendf(nil, item, strings.Repeat("x", bytes)), false)
+	return &r
 }

@@ -3,32 +3,32 @@ package store
 // fifo is a double-ended queue of records on a ring, so that neither end
 // moves the others. The zero value is empty.
 type fifo struct {
-	ring []*Record
+	ring []*record
 	head int
 	n    int
 }
 
 func (q *fifo) len() int { return q.n }
 
-func (q *fifo) push(r *Record) {
+func (q *fifo) push(r *record) {
 	q.grow()
 	q.ring[(q.head+q.n)%len(q.ring)] = r
 	q.n++
 }
 
-func (q *fifo) pushFirst(r *Record) {
+func (q *fifo) pushFirst(r *record) {
 	q.grow()
 	q.head = (q.head - 1 + len(q.ring)) % len(q.ring)
 	q.ring[q.head] = r
 	q.n++
 }
 
-func (q *fifo) first() *Record { return q.ring[q.head] }
+func (q *fifo) first() *record { return q.ring[q.head] }
 
 // at is the record that i others go before.
-func (q *fifo) at(i int) *Record { return q.ring[(q.head+i)%len(q.ring)] }
+func (q *fifo) at(i int) *record { return q.ring[(q.head+i)%len(q.ring)] }
 
-func (q *fifo) pop() *Record {
+func (q *fifo) pop() *record {
 	r := q.ring[q.head]
 	q.ring[q.head] = nil
 	q.head = (q.head + 1) % len(q.ring)
@@ -39,7 +39,7 @@ func (q *fifo) pop() *Record {
 	return r
 }
 
-func (q *fifo) popLast() *Record {
+func (q *fifo) popLast() *record {
 	i := (q.head + q.n - 1) % len(q.ring)
 	r := q.ring[i]
 	q.ring[i] = nil
@@ -51,7 +51,7 @@ func (q *fifo) grow() {
 	if q.n < len(q.ring) {
 		return
 	}
-	ring := make([]*Record, max(64, 2*len(q.ring)))
+	ring := make([]*record, max(64, 2*len(q.ring)))
 	for i := range q.n {
 		ring[i] = q.ring[(q.head+i)%len(q.ring)]
 	}
@@ -59,7 +59,7 @@ func (q *fifo) grow() {
 }
 
 // remove takes out all records for which gone is true, keeping the order.
-func (q *fifo) remove(gone func(*Record) bool) {
+func (q *fifo) remove(gone func(*record) bool) {
 	for range q.n {
 		if r := q.pop(); !gone(r) {
 			q.push(r)

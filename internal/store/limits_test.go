@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/spill"
 )
 
@@ -30,12 +30,9 @@ func TestLimits(t *testing.T) {
 		{"replayHold", replayHold, 250 * time.Millisecond, "a hold is not for what earlier invocations left", "TestAHoldWaitsForItsOwnOverflow"},
 		{"sayEvery", sayEvery, 10 * time.Second, "losses must not cause more rows", "TestLossesAreToldSeldom"},
 		{"fullPack", fullPack, 100, "a pack is the cheaper the more is in it", "TestAFullPackIsWorthARequest"},
-		{"maxPackLines", maxPackLines, 1000, "what a reader must unpack for one line", "TestPacksAreBounded"},
-		{"maxPackBytes", maxPackBytes, 128 << 10, "what does not compress fits a last-resort line", "TestPacksAreBounded"},
-		{"maxUnpacked", maxUnpacked, 4 << 20, "few bytes of a stranger's unpack to many", "TestUnpackingIsBounded"},
-		{"maxItem", maxItem, 400<<10 - 64, "DynamoDB's limit of an item", "TestLongRowsAreCut"},
-		{"maxShort", maxShort, 2 << 10, "attributes that are short by nature", "TestShortAttributesAreCut"},
-		{"maxEncoded", maxEncoded, 1<<20 - 128, "the spill's limit of a record", "TestALineOfControlCharactersFitsEverywhere"},
+		{"row.MaxPackLines", row.MaxPackLines, 1000, "what a reader must unpack for one line", "TestPacksAreBounded"},
+		{"row.MaxPackBytes", row.MaxPackBytes, 128 << 10, "what does not compress fits a last-resort line", "TestPacksAreBounded"},
+		{"row.MaxEncoded", row.MaxEncoded, 1<<20 - 128, "the spill's limit of a record", "TestALineOfControlCharactersFitsEverywhere"},
 		{"spillChunk", spillChunk, 64 << 10, "memory of one write to the spill", "TestEvictionIsPiecewise"},
 		{"fullFor", fullFor, 250 * time.Millisecond, "a lost line must not cost ten times as much", "TestAFullSpillIsRememberedForAMoment"},
 		{"persistMost", persistMost, time.Second, "a slow disk holds nobody", "TestPersistIsBroughtToAnEnd"},
@@ -112,14 +109,27 @@ func worstRows() map[string]Entry {
 	}
 }
 
+// dynamoItem is the largest item that DynamoDB takes, in bytes.
+const dynamoItem = 400 << 10
+
+// itemSize is the size of a row's texts, their names and its packed lines, as
+// DynamoDB counts them.
+func itemSize(r *row.Row) int {
+	n := len(r.Packed)
+	for name, text := range map[string]string{
+		row.AttrDate: r.Date, row.AttrStampMod: r.StampMod, row.AttrLevel: r.Level, row.AttrLocator: r.Locator,
+		row.AttrRequestID: r.RequestID, row.AttrMessage: r.Message, row.AttrFields: r.Fields, row.AttrIssues: r.Issues,
+	} {
+		n += len(name) + len(text)
+	}
+	return n
+}
+
 // The layers that a row passes, each with a limit of its own, fit one another: the
 // largest rows go through memory, the request, the spill and back.
 func TestNeighbouringLimitsFit(t *testing.T) {
-	const (
-		dynamoItem    = 400 << 10 // DynamoDB: an item
-		dynamoRequest = 16 << 20  // and a request
-	)
-	owner := strings.Repeat("o", maxOwner)
+	const dynamoRequest = 16 << 20 // DynamoDB: a request
+	owner := strings.Repeat("o", row.MaxOwner)
 	sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 64 << 20, KeepFree: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -131,30 +141,30 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 		s.Add(e)
 		queue := &s.queues[tableIndex(e.Error)]
 		r := queue.popLast()
-		decoded, err := r.row()
+		decoded, err := r.Row()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if n := decoded.size(); n > dynamoItem || n < 150_000 {
+		if n := itemSize(decoded); n > dynamoItem || n < 150_000 {
 			t.Errorf("%s: an item of %d bytes", name, n)
 		}
-		payload := r.appendJSON(nil, owner)
-		if len(payload) > spill.MaxPayload || len(r.item) > maxEncoded {
+		payload := r.AppendOwned(nil, owner)
+		if len(payload) > spill.MaxPayload || len(r.Item()) > row.MaxEncoded {
 			t.Errorf("%s: %d bytes for a spill that takes %d", name, len(payload), spill.MaxPayload)
 		}
-		if body := s.appendBody(nil, []*Record{r}); len(body) > dynamoRequest/2 {
+		if body := s.appendBody(nil, []*record{r}); len(body) > dynamoRequest/2 {
 			t.Errorf("%s: a request of %d bytes", name, len(body))
 		}
-		if decoded.truncated == 0 || decoded.exceptionAt >= int64(len(decoded.message)) {
-			t.Errorf("%s: %d bytes are said to be gone, the exception begins at %d of %d", name, decoded.truncated, decoded.exceptionAt, len(decoded.message))
+		if decoded.Truncated == 0 || decoded.ExceptionAt >= int64(len(decoded.Message)) {
+			t.Errorf("%s: %d bytes are said to be gone, the exception begins at %d of %d", name, decoded.Truncated, decoded.ExceptionAt, len(decoded.Message))
 		}
-		if _, _, err := parseRecord(payload); err != nil && name != "all" { // whose level is none
+		if _, _, err := row.ParseOwned(payload); err != nil && name != "all" { // whose level is none
 			t.Errorf("%s: %v", name, err)
 		}
 		queue.push(r)
 	}
 	// A whole request of the largest ones.
-	if most := maxBatchWire + maxEncoded + maxBatch*(len(beforeItem)+len(afterItem)) + requestOverhead; most > dynamoRequest {
+	if most := maxBatchWire + row.MaxEncoded + maxBatch*(len(beforeItem)+len(afterItem)) + requestOverhead; most > dynamoRequest {
 		t.Errorf("a request of %d bytes", most)
 	}
 	if n := len(worstRows()); !s.Persist() || sp.Records() != n {
@@ -190,19 +200,19 @@ func TestTheLargestPackFits(t *testing.T) {
 		s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: string(noise), ExceptionAt: -1})
 	}
 	group := s.takeGroup(&s.queues[infoTable], nil)
-	pack := s.packer.pack(group)
-	decoded, err := pack.row()
+	pack := s.packOf(group)
+	decoded, err := pack.Row()
 	if err != nil || len(group) < 20 {
 		t.Fatal(len(group), err)
 	}
-	if n := decoded.size(); n > maxItem {
+	if n := itemSize(decoded); n > dynamoItem {
 		t.Errorf("an item of %d bytes", n)
 	}
-	line := append(append([]byte(lastResortKey), pack.AppendJSON(nil)...), '}', '\n')
-	if len(line) > maxLastResortLine || len(line) < maxLastResortLine/3 {
-		t.Errorf("a line of %d bytes, %d are written", len(line), maxLastResortLine)
+	line := pack.AppendLastResort(nil, nil, 0)
+	if len(line) > row.MaxLastResortLine || len(line) < row.MaxLastResortLine/3 {
+		t.Errorf("a line of %d bytes, %d are written", len(line), row.MaxLastResortLine)
 	}
-	if lines, err := decoded.unpack(); err != nil || len(lines) != len(group) {
+	if lines, err := pack.Unpack(); err != nil || len(lines) != len(group) {
 		t.Errorf("%d of %d lines: %v", len(lines), len(group), err)
 	}
 }
@@ -219,70 +229,5 @@ func TestALargeRequestsMemoryIsNotKept(t *testing.T) {
 	}
 	if len(s.bodies) > 4 {
 		t.Errorf("%d buffers are kept", len(s.bodies))
-	}
-}
-
-// Whatever is over, and however little there is to cut: lengths are looked at
-// before they are calculated with.
-func TestCuttingTakesAnyLength(t *testing.T) {
-	texts := []string{"", "x", "ß", `"`, "\x01", strings.Repeat("ß", 100), strings.Repeat("\x01", 100)}
-	for _, n := range []int{-1 << 40, -100, -1, 0, 1, 2, 3, 7, 63, 64, 65, 100, 1 << 40} {
-		for _, text := range texts {
-			if head := cut(text, n); len(head) > max(n, 0) || !strings.HasPrefix(text, head) {
-				t.Errorf("cut(%q, %d) = %q", text, n, head)
-			}
-			if head := quotedHead(text, n); head.kept > 0 && len(head.quoted) > n {
-				t.Errorf("quotedHead(%q, %d) = %q", text, n, head.quoted)
-			}
-			if k := quotable(text, n); k < 0 || k > len(text) {
-				t.Errorf("quotable(%q, %d) = %d", text, n, k)
-			}
-			for _, fields := range texts {
-				r := row{message: text, fields: fields, exceptionAt: 1, packed: "p"}
-				r.shorten(n)
-				r.shortenEncoded(n)
-				if !strings.HasPrefix(text, r.message) {
-					t.Errorf("%q became %q", text, r.message)
-				}
-			}
-		}
-	}
-}
-
-func TestLongRowsAreCut(t *testing.T) {
-	for name, e := range worstRows() {
-		s := New(Config{InfoTable: "i", ErrorsTable: "e", Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}})
-		s.Add(e)
-		r := s.queues[tableIndex(e.Error)].pop()
-		decoded, err := r.row()
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for i := range attributes {
-			if a := &attributes[i]; a.text != nil && *a.text(decoded) != "" {
-				n += len(a.name) + len(*a.text(decoded))
-			}
-		}
-		if n > 400<<10 {
-			t.Errorf("%s: names and texts of %d bytes", name, n)
-		}
-	}
-}
-
-func TestShortAttributesAreCut(t *testing.T) {
-	s := New(Config{InfoTable: "i", ErrorsTable: "e", Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}})
-	s.Add(worstRows()["all"])
-	r, err := s.queues[infoTable].pop().row()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"level": r.level, "locator": r.locator, "request ID": r.requestID, "issues": r.issues} {
-		if len(text) > 2<<10 {
-			t.Errorf("%s of %d bytes", name, len(text))
-		}
-	}
-	if !bytes.HasPrefix([]byte(r.message), []byte("\x01")) {
-		t.Error("the message is gone")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
@@ -299,7 +300,7 @@ func TestPacksAreValidatedAsAStrangers(t *testing.T) {
 	g := newFixture(t)
 	packs := 0
 	for line := range strings.Lines(log.String()) {
-		r, _, err := store.ReadLastResort([]byte(line))
+		r, _, err := row.ReadLastResort([]byte(line))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +317,7 @@ func TestPacksAreValidatedAsAStrangers(t *testing.T) {
 			{`"table":"info"`, `"table":"errors"`},
 		} {
 			bad := strings.Replace(line, change[0], change[1], 1)
-			if _, _, err := store.ReadLastResort([]byte(bad)); bad == line || err == nil {
+			if _, _, err := row.ReadLastResort([]byte(bad)); bad == line || err == nil {
 				t.Errorf("%s in place of %s is accepted, or not there", change[1], change[0])
 			}
 		}
@@ -342,15 +343,4 @@ func TestPackedOnDynamoDBLocal(t *testing.T) {
 	if f.Units() >= 150 || f.Units() <= 100 {
 		t.Errorf("%v write units for 100 errors and 400 packed lines", f.Units())
 	}
-}
-
-func FuzzUnpack(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte{1, 0, 0, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		items, err := store.Unpack(data)
-		if (len(items) > 0) != (err == nil) {
-			t.Errorf("%d items, error %v", len(items), err)
-		}
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -35,19 +36,19 @@ func TestAPacksKeyIsItsEarliestLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, item := range out.Items {
-		packed, ok := item[store.AttrPacked].(*types.AttributeValueMemberB)
+		packed, ok := item[row.AttrPacked].(*types.AttributeValueMemberB)
 		if !ok {
 			continue
 		}
 		packs++
-		lines, err := store.Unpack(packed.Value)
+		lines, err := row.Unpack(packed.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key := item[store.AttrStampMod].(*types.AttributeValueMemberS).Value
+		key := item[row.AttrStampMod].(*types.AttributeValueMemberS).Value
 		last := ""
 		for _, line := range lines {
-			stamp := line[store.AttrStampMod].(*types.AttributeValueMemberS).Value
+			stamp := line[row.AttrStampMod].(*types.AttributeValueMemberS).Value
 			if stamp < key || stamp < last {
 				t.Fatalf("a pack with the key %s has %s behind %s", key, stamp, last)
 			}

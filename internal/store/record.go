@@ -1,33 +1,14 @@
 package store
 
 import (
-	"bytes"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/spill"
 )
 
-// DynamoDB's limits that a row can meet.
-const (
-	// maxItem is the largest item, in bytes of UTF-8 names and values
-	// (DynamoDB: 400 KB), less a little for what numbers may cost.
-	maxItem = 400<<10 - 64
-	// maxShort bounds attributes that are short by nature (locator, level,
-	// request ID, issues), in bytes.
-	maxShort = 2 << 10
-)
-
-const (
-	// maxEncoded bounds an item as it is encoded, in bytes: with what a record's
-	// JSON form has beside it, the spill takes it. (DynamoDB's own bound of a
-	// request, 16 MB, is far.)
-	maxEncoded = spill.MaxPayload - payloadOverhead - maxOwner
-	// maxOwner bounds Config.Owner.
-	maxOwner = 64
-)
+// What a Record may be, the spill takes: this does not compile otherwise.
+const _ uint = spill.MaxPayload - row.MaxRecord
 
 // An Entry is what somebody wants stored: a row without its keys. Its strings
 // are read during Add only.
@@ -49,14 +30,11 @@ type Entry struct {
 	Kept func(date, stampMod string)
 }
 
-// A Record is a row under its final key, encoded: what waits in the queue, what
-// is written, and what is written again after a failure. It is encoded once;
-// the request, the spill and the last resort carry the same bytes.
-type Record struct {
-	item  []byte // the row as DynamoDB's JSON; replaced, never changed
-	lines int32  // that it holds: 1, or those of a pack
+// A record is a row.Record on its way: what waits in the queue, is in a writer's
+// hand or on the wire.
+type record struct {
+	row.Record
 
-	error   bool // of the errors table
 	reduced bool // this is the short form of a row that DynamoDB refused
 	spilled bool // on the wire, and copied into the spill meanwhile
 	alone   bool // not to be packed: a pack with it was refused
@@ -70,104 +48,28 @@ type Record struct {
 
 // safe tells whoever waits for it that nothing more will be done to keep the
 // record.
-func (r *Record) safe() {
+func (r *record) safe() {
 	if r.kept != nil {
 		kept := r.kept
 		r.kept = nil
-		date, stampMod := r.key()
+		date, stampMod := r.Key()
 		kept(string(date), string(stampMod))
 	}
 }
 
-// newRecord encodes a row that fits, in about so many bytes.
-func newRecord(r *row, about int) *Record {
-	return &Record{item: r.encode(make([]byte, 0, about)), lines: int32(max(r.lines, 1)), error: r.error}
-}
-
-// overhead is what a queued Record costs beside its item, in bytes: itself, its
+// overhead is what a queued record costs beside its item, in bytes: itself, its
 // place in the queue, and what the arena leaves unused.
-const overhead = 112
+const overhead = 120
 
 // cost is what the record counts against the queue's bound.
-func (r *Record) cost() int { return overhead + len(r.item) }
-
-// Beginnings of an item, as appendItem writes them. No key needs escaping.
-const (
-	beforeDate  = `{"` + AttrDate + `":{"` + typeText + `":"`
-	beforeStamp = `"},"` + AttrStampMod + `":{"` + typeText + `":"`
-	beforeLevel = `"},"` + AttrLevel + `":{"` + typeText + `":`
-)
-
-// key is the item's key.
-func (r *Record) key() (date, stampMod []byte) {
-	date, rest := untilQuote(r.item[len(beforeDate):])
-	stampMod, _ = untilQuote(rest[len(beforeStamp):])
-	return date, stampMod
-}
-
-// level is the row's level, "?" for one that has none.
-func (r *Record) level() string {
-	if len(r.item) == 0 {
-		return unknownLevel
-	}
-	_, rest := untilQuote(r.item[len(beforeDate):])
-	_, rest = untilQuote(rest[len(beforeStamp):])
-	if !bytes.HasPrefix(rest, []byte(beforeLevel)) {
-		return unknownLevel
-	}
-	rest = rest[len(beforeLevel):]
-	level, _ := jsontext.AppendUnquote(nil, rest[:quotedEnd(rest)])
-	return string(level)
-}
-
-// quotedEnd is the length of the JSON string at the beginning of b.
-func quotedEnd(b []byte) int {
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(b)
-}
-
-// unknownLevel stands for the level of what cannot be read.
-const unknownLevel = "?"
-
-// untilQuote returns what is before the next quotation mark, and the rest from
-// there on.
-func untilQuote(b []byte) (before, rest []byte) {
-	i := bytes.IndexByte(b, '"')
-	return b[:i], b[i:]
-}
-
-// row takes the record apart.
-func (r *Record) row() (*row, error) {
-	decoded := emptyRow()
-	decoded.error = r.error
-	err := decoded.readItem(jsontext.NewDecoder(bytes.NewBuffer(r.item)))
-	return decoded, err
-}
-
-// Message is the row's message; "" if the record cannot be read.
-func (r *Record) Message() string {
-	decoded, err := r.row()
-	if err != nil {
-		return ""
-	}
-	return strings.Clone(decoded.message)
-}
+func (r *record) cost() int { return overhead + len(r.Item()) }
 
 // reduce turns the record into the short form that takes the place of a row
-// which DynamoDB refused.
-func (r *Record) reduce(why string) {
+// which DynamoDB refused. One that cannot be read is refused again, and counted.
+func (r *record) reduce(why string) {
 	r.reduced = true
-	decoded, err := r.row()
-	if err != nil {
-		return // it will be refused again, and counted
-	}
-	decoded.reduce(why)
-	r.item = decoded.appendItem(nil)
+	r.Reduce(why)
 }
+
+// cut is row.Cut.
+func cut(s string, n int) string { return row.Cut(s, n) }

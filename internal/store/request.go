@@ -55,7 +55,7 @@ func takesEncoded(c Client) bool {
 
 // send sends a batch: encoded once, as it is, where the client takes that, and
 // through the SDK's own types where it does not.
-func (s *Store) send(ctx context.Context, batch []*Record) (*dynamodb.BatchWriteItemOutput, error) {
+func (s *Store) send(ctx context.Context, batch []*record) (*dynamodb.BatchWriteItemOutput, error) {
 	s.seam.Do(func() { s.plain.Store(!takesEncoded(s.cfg.Client)) })
 	if !s.plain.Load() {
 		out, err, ok := s.sendEncoded(ctx, batch)
@@ -74,7 +74,7 @@ func (s *Store) send(ctx context.Context, batch []*Record) (*dynamodb.BatchWrite
 
 // sendEncoded reports ok false if the SDK did not ask for the body: then what it
 // has sent holds no item.
-func (s *Store) sendEncoded(ctx context.Context, batch []*Record) (out *dynamodb.BatchWriteItemOutput, err error, ok bool) {
+func (s *Store) sendEncoded(ctx context.Context, batch []*record) (out *dynamodb.BatchWriteItemOutput, err error, ok bool) {
 	p := encoded{body: s.appendBody(s.body(), batch)}
 	in := &dynamodb.BatchWriteItemInput{RequestItems: s.names(batch)}
 	out, err = s.cfg.Client.BatchWriteItem(awsenv.WithBody(ctx, p.body), in, func(o *dynamodb.Options) {
@@ -119,8 +119,8 @@ func (s *Store) bodyDone(b []byte) {
 
 // names is the input for a request whose body is written already: it names the
 // tables, which the SDK's endpoint rules may look at, and no items.
-func (s *Store) names(batch []*Record) map[string][]types.WriteRequest {
-	if batch[0].error == batch[len(batch)-1].error {
+func (s *Store) names(batch []*record) map[string][]types.WriteRequest {
+	if batch[0].IsError() == batch[len(batch)-1].IsError() {
 		return s.tables[tableOf(batch[0])].only
 	}
 	both := maps.Clone(s.tables[errorsTable].only)
@@ -138,13 +138,13 @@ const (
 
 // appendBody appends the body of a BatchWriteItem request. In a batch errors
 // come first; both indexes may name the same table.
-func (s *Store) appendBody(dst []byte, batch []*Record) []byte {
+func (s *Store) appendBody(dst []byte, batch []*record) []byte {
 	n := requestOverhead
 	for t := range s.tables {
 		n += len(s.tables[t].quoted)
 	}
 	for _, r := range batch {
-		n += len(beforeItem) + len(r.item) + len(afterItem)
+		n += len(beforeItem) + len(r.Item()) + len(afterItem)
 	}
 	if cap(dst) < n {
 		dst = make([]byte, 0, n)
@@ -158,7 +158,7 @@ func (s *Store) appendBody(dst []byte, batch []*Record) []byte {
 			dst = append(append(dst, t.quoted...), `:[`...)
 		}
 		dst = append(dst, beforeItem...)
-		dst = append(dst, r.item...)
+		dst = append(dst, r.Item()...)
 		dst = append(dst, afterItem...)
 	}
 	dst = append(dst[:len(dst)-1], `]}`...)
@@ -175,15 +175,15 @@ func quotedName(name string) []byte {
 }
 
 // plainInput is the batch in the SDK's own types.
-func (s *Store) plainInput(batch []*Record) (*dynamodb.BatchWriteItemInput, error) {
+func (s *Store) plainInput(batch []*record) (*dynamodb.BatchWriteItemInput, error) {
 	items := make(map[string][]types.WriteRequest, 2)
 	for _, r := range batch {
-		decoded, err := r.row()
+		item, err := r.Values()
 		if err != nil {
 			return nil, fmt.Errorf("cannot take a record apart: %w", err)
 		}
 		name := s.tables[tableOf(r)].name
-		items[name] = append(items[name], types.WriteRequest{PutRequest: &types.PutRequest{Item: decoded.values()}})
+		items[name] = append(items[name], types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 	}
 	in := &dynamodb.BatchWriteItemInput{RequestItems: items}
 	if s.cfg.CountUnits {

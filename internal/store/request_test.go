@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -128,7 +129,7 @@ func TestOurRequestIsTheSDKs(t *testing.T) {
 			g := newFixtureOn(t, nil, plainOnly{theirs.client()}, change)
 			for line := range strings.Lines(log.String()) {
 				for _, s := range []*fixture{f, g} {
-					r, _, err := store.ReadLastResort([]byte(line))
+					r, _, err := row.ReadLastResort([]byte(line))
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // Last-resort lines are numbered and signed, whatever does not fit between them,
@@ -28,7 +28,7 @@ func TestLastResortLinesAreSigned(t *testing.T) {
 				t.Fatalf("%d lines in the log of %d records", len(lines), rest.Lines)
 			}
 			for i, line := range lines[:rest.Lines] {
-				l, found, err := store.ParseLastResort([]byte(line))
+				l, found, err := row.ParseLastResort([]byte(line))
 				if !found || err != nil || l.Number != uint64(i+1) || !key.Check(l.Number, l.Record, l.MAC) {
 					t.Errorf("line %d: %v, number %d: %s", i, err, l.Number, line)
 				}
@@ -61,32 +61,5 @@ func TestNoKeyWithoutLines(t *testing.T) {
 	var log bytes.Buffer
 	if f.LastResort(&log, 1<<20, false, time.Now().Add(time.Minute)); log.Len() > 0 {
 		t.Errorf("the log has %s", &log)
-	}
-}
-
-func TestParseLastResortTakesNothingElse(t *testing.T) {
-	const record = `{"logtable_record":{"table":"errors"}`
-	for line, want := range map[string]struct {
-		found, ok bool
-	}{
-		record + `}`:                         {true, true},
-		" \t" + record + ` , "n": 7}` + "\r": {true, true},
-		record + `,"n":1,"mac":"x"}`:         {true, true},
-		record:                               {true, false},
-		record + `,"n":-1}`:                  {true, false},
-		record + `,"n":"1"}`:                 {true, false},
-		record + `,"mac":1}`:                 {true, false},
-		record + `,"v":2}`:                   {true, false},
-		record + `} and more`:                {true, false},
-		`{"logtable_record":`:                {true, false},
-		`x ` + record + `}`:                  {false, false},
-		`{"a":1,"logtable_record":{}}`:       {false, false},
-		`"` + record + `}"`:                  {false, false},
-		``:                                   {false, false},
-		`{}`:                                 {false, false},
-	} {
-		if _, found, err := store.ParseLastResort([]byte(line)); found != want.found || (found && err == nil) != want.ok {
-			t.Errorf("%q: found %v, %v", line, found, err)
-		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/spill"
 )
 
@@ -89,9 +90,9 @@ func (s *Store) evict() bool {
 		queue = &s.queues[errorsTable]
 	}
 	before := s.bytes
-	var stay []*Record
+	var stay []*record
 	for s.bytes == before && queue.len() > 0 && s.noRoomFor() > smallRecord {
-		var chunk []*Record
+		var chunk []*record
 		for size := 0; queue.len() > 0 && size < spillChunk; {
 			r := queue.popLast()
 			size += r.cost()
@@ -109,8 +110,8 @@ func (s *Store) evict() bool {
 // toSpill puts records into the spill and forgets them, except those that it
 // returns, which found no room. One that finds none keeps none behind it off.
 // mu must be held; the records must be out of the queues.
-func (s *Store) toSpill(records []*Record) (kept []*Record) {
-	var fresh []*Record
+func (s *Store) toSpill(records []*record) (kept []*record) {
+	var fresh []*record
 	for _, r := range records {
 		if r.replay != nil || r.spilled {
 			s.leave(r) // it is in the spill already
@@ -142,7 +143,7 @@ func (s *Store) toSpill(records []*Record) (kept []*Record) {
 }
 
 // fitting is how many records at the beginning cost less than full.
-func fitting(records []*Record, full int) int {
+func fitting(records []*record, full int) int {
 	for i, r := range records {
 		if r.cost() >= full {
 			return i
@@ -153,7 +154,7 @@ func fitting(records []*Record, full int) int {
 
 // spillFailed tells why a record is not in the spill, and remembers for a moment
 // that there is no room. mu must be held.
-func (s *Store) spillFailed(r *Record, err error) {
+func (s *Store) spillFailed(r *record, err error) {
 	if errors.Is(err, spill.ErrFull) {
 		s.noRoom = fullness{size: min(r.cost(), s.noRoomFor()), until: s.cfg.Now().Add(fullFor)}
 	}
@@ -164,10 +165,10 @@ func (s *Store) spillFailed(r *Record, err error) {
 
 // appendToSpill writes records to the spill; the first n of them are safe. mu
 // must be held.
-func (s *Store) appendToSpill(records []*Record) (n int, err error) {
+func (s *Store) appendToSpill(records []*record) (n int, err error) {
 	size := 0
 	for _, r := range records {
-		size += len(r.item) + payloadOverhead + len(s.cfg.Owner)
+		size += len(r.Item()) + row.Overhead + len(s.cfg.Owner)
 	}
 	buf, payloads := s.spillBuf[:0], make([][]byte, len(records))
 	if cap(buf) < size {
@@ -175,7 +176,7 @@ func (s *Store) appendToSpill(records []*Record) (n int, err error) {
 	}
 	for i, r := range records {
 		begin := len(buf)
-		buf = r.appendJSON(buf, s.cfg.Owner)
+		buf = r.AppendOwned(buf, s.cfg.Owner)
 		payloads[i] = buf[begin:]
 	}
 	n, err = s.spill.Append(payloads...)
@@ -193,12 +194,8 @@ func (s *Store) appendToSpill(records []*Record) (n int, err error) {
 	return n, err
 }
 
-// payloadOverhead is more than a record's JSON form has beside its item and
-// owner, in bytes.
-const payloadOverhead = 64
-
 // leave forgets a record that is in the spill as well. mu must be held.
-func (s *Store) leave(r *Record) {
+func (s *Store) leave(r *record) {
 	s.forget(r)
 	if r.replay != nil {
 		s.replays--
@@ -223,7 +220,7 @@ func (s *Store) giveBack(p *replay) {
 
 // inSpill reports whether the spill has a record that came back from the wire
 // or lies in a queue, and forgets it then. mu must be held.
-func (s *Store) inSpill(r *Record) bool {
+func (s *Store) inSpill(r *record) bool {
 	if r.spilled || r.replay != nil && r.replay.segment == nil {
 		s.forget(r)
 		if r.replay != nil {
@@ -235,7 +232,7 @@ func (s *Store) inSpill(r *Record) bool {
 }
 
 // settle notes that a record of a replay is stored or lost. mu must be held.
-func (s *Store) settle(r *Record) {
+func (s *Store) settle(r *record) {
 	r.safe()
 	p := r.replay
 	if p == nil {
@@ -281,7 +278,7 @@ func (s *Store) PersistUntil(until time.Time) bool {
 
 // persist is PersistUntil for one queue. mu must be held.
 func (s *Store) persist(queue *fifo, until time.Time) (all bool) {
-	var stay, chunk []*Record
+	var stay, chunk []*record
 	all = true
 	size, wrote := 0, false
 	for n := queue.len(); n > 0; n-- {
@@ -316,7 +313,7 @@ func (s *Store) persist(queue *fifo, until time.Time) (all bool) {
 func (s *Store) copyWire() bool {
 	all := true
 	for c := range s.calls {
-		var fresh []*Record
+		var fresh []*record
 		for _, r := range c.batch {
 			if r.replay == nil && !r.spilled {
 				fresh = append(fresh, r)
@@ -365,7 +362,7 @@ func (s *Store) reload() {
 		}
 	}()
 	s.damaged(segment.Damaged)
-	records := make([]Record, len(segment.Payloads))
+	records := make([]record, len(segment.Payloads))
 	others := false
 	for i, payload := range segment.Payloads {
 		r, err := s.fromSpill(payload, segment.Own, &records[i])
@@ -388,34 +385,41 @@ func (s *Store) reload() {
 		return // the file stays for its owner; this process does not take it again
 	}
 	s.replays++ // as for a record, which settle takes it for
-	s.settle(&Record{replay: p})
+	s.settle(&record{replay: p})
 }
 
 // fromSpill reads a record of the spill; nil for another owner's. If own says
 // that this process has written it, it is read into place, and shares the
 // payload's memory. Whatever a stranger may have put there costs this one
 // record: a panic over it is an error.
-func (s *Store) fromSpill(payload []byte, own bool, place *Record) (r *Record, err error) {
+func (s *Store) fromSpill(payload []byte, own bool, place *record) (r *record, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			r, err = nil, fmt.Errorf("cannot read the record: %v", v)
 		}
 	}()
-	if own && place.readOwn(payload, s.cfg.Owner) {
-		return place, nil
+	if own {
+		if rec, ok := row.ReadOwned(payload, s.cfg.Owner); ok {
+			*place = record{Record: rec}
+			return place, nil
+		}
 	}
-	r, owner, err := parseRecord(payload)
-	if err == nil && owner != s.cfg.Owner {
+	rec, owner, err := row.ParseOwned(payload)
+	if err != nil {
+		return nil, err
+	}
+	if owner != s.cfg.Owner {
 		s.cfg.Report.Fail("another owner", "messages of another function, or for other tables, are left on /tmp; they are not written", "give each function on one machine a LOGTABLE_SPILL_DIR of its own")
 		return nil, nil
 	}
-	return r, err
+	*place = record{Record: *rec}
+	return place, nil
 }
 
 // damaged counts records of the spill that cannot be read.
 func (s *Store) damaged(n int) {
 	for range n {
-		s.loseLevel(unknownLevel, reasonDamaged)
+		s.loseLevel(row.UnknownLevel, reasonDamaged)
 	}
 }
 
@@ -428,6 +432,6 @@ func (s *Store) CheckSpill() {
 		return
 	}
 	for range s.spill.Vanished() {
-		s.loseLevel(unknownLevel, reasonRemoved)
+		s.loseLevel(row.UnknownLevel, reasonRemoved)
 	}
 }

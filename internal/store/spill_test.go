@@ -265,43 +265,6 @@ func TestTheLastResortHoldsWhatIsInTheSpill(t *testing.T) {
 	}
 }
 
-func FuzzParseRecord(f *testing.F) {
-	r, err := store.ParseRecord([]byte(`{"table":"info","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+orders+2p4thtomb9"},"message":{"S":"INFO: (1) x"},"level":{"S":"INFO"},"locator":{"S":"1"},"request_id":{"S":"r"},"fields":{"S":"{\"a\":1}"},"issues":{"S":"i"},"exception_at":{"N":"10"},"expiry":{"N":"1800000000"},"truncated":{"N":"3"}}}`))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(r.AppendJSON(nil))
-	f.Add([]byte(`{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}`))
-	f.Add([]byte(`{`))
-	f.Add([]byte(`{"table":"users"}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := store.ParseRecord(data)
-		if err != nil {
-			return
-		}
-		// What is accepted is written and read back the same.
-		again, err := store.ParseRecord(r.AppendJSON(nil))
-		if err != nil {
-			t.Fatalf("%v of %s", err, r.AppendJSON(nil))
-		}
-		if !bytes.Equal(again.AppendJSON(nil), r.AppendJSON(nil)) {
-			t.Errorf("%s became %s", r.AppendJSON(nil), again.AppendJSON(nil))
-		}
-	})
-}
-
-func FuzzReadLastResort(f *testing.F) {
-	f.Add([]byte(`{"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}},"n":1,"mac":"x"}`))
-	f.Add([]byte(`{"message":"{\"logtable_record\":{\"table\":\"errors\"}}"}`))
-	f.Add([]byte(`{"logtable_record":`))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		r, found, err := store.ReadLastResort(line)
-		if (r != nil) != (found && err == nil) {
-			t.Errorf("record %v, found %v, error %v", r, found, err)
-		}
-	})
-}
-
 // A spill that says it has something and gives nothing (its disk stalls, or all
 // of it is taken) is not asked all the time: a flush ends.
 func TestASpillThatGivesNothingIsLeftAlone(t *testing.T) {

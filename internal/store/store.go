@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/spill"
 )
@@ -97,10 +98,10 @@ type Store struct {
 	inMemory atomic.Int64 // see InMemory
 
 	mu           sync.Mutex // guards what follows; held during I/O on /tmp, never on the network
-	keys         *keys
-	row          row    // what add is encoding; here, because on the stack it would not stay
-	buf          []byte // for one item
-	module       module // of the last record
+	keys         *row.Keys
+	row          row.Row // what add is encoding; here, because on the stack it would not stay
+	buf          []byte  // for one item
+	module       module  // of the last record
 	arenas       [2]arena
 	queues       [2]fifo // by table
 	tables       [2]table
@@ -116,7 +117,7 @@ type Store struct {
 	force        bool           // SHUTDOWN: no more resting
 	partial      bool           // batches leave that are not full
 	calls        map[*call]bool // what writers have in hand
-	packer       packer         // has a lock of its own
+	packer       row.Packer     // has a lock of its own
 	bodies       [][]byte       // of earlier requests, to be used again
 	seam         sync.Once      // before the first request: sets plain
 	plain        atomic.Bool    // the client does not take encoded rows
@@ -137,14 +138,14 @@ type Store struct {
 
 // A call is a batch that a writer has in hand, to be sent or on the wire.
 type call struct {
-	batch  []*Record
+	batch  []*record
 	groups []int              // how many records each of batch's items will hold; nil when they are packed
 	began  time.Time          // of the request; zero before
 	until  time.Time          // when the request's time limit ends
 	cancel context.CancelFunc // of the request; nil before
 }
 
-// A module is a name and what Module made of it.
+// A module is a name and what row.Module made of it.
 type module struct{ name, clean string }
 
 // The indexes of the two tables, in the order in which records leave.
@@ -167,7 +168,7 @@ func New(cfg Config) *Store {
 	}
 	return &Store{
 		cfg:     cfg,
-		keys:    newKeys(cfg.Zone, cfg.Now, cfg.Shards),
+		keys:    row.NewKeys(cfg.Zone, cfg.Now, cfg.Shards),
 		tables:  [2]table{newTable(cfg.ErrorsTable), newTable(cfg.InfoTable)},
 		changed: make(chan struct{}),
 		lost:    make(map[Loss]int),
@@ -190,27 +191,24 @@ func (s *Store) Add(e Entry) {
 // add must be called with mu held.
 func (s *Store) add(e Entry) {
 	if e.Module != s.module.name {
-		s.module = module{strings.Clone(e.Module), strings.Clone(Module(e.Module))}
+		s.module = module{strings.Clone(e.Module), strings.Clone(row.Module(e.Module))}
 	}
 	r := &s.row
-	*r = row{
-		error: e.Error, level: e.Level, locator: e.Locator, requestID: e.RequestID, message: e.Message,
-		exceptionAt: max(int64(e.ExceptionAt), -1), fields: e.Fields, issues: e.Issues,
+	*r = row.Row{
+		Error: e.Error, Level: e.Level, Locator: e.Locator, RequestID: e.RequestID, Message: e.Message,
+		ExceptionAt: max(int64(e.ExceptionAt), -1), Fields: e.Fields, Issues: e.Issues,
 	}
-	date, stampMod := s.keys.make(e.Time, s.module.clean)
-	if !r.error {
-		date = s.keys.shardDay
+	date, stampMod := s.keys.Next(e.Time, s.module.clean, e.Error)
+	// Good until the next call of Next; by then the row is encoded.
+	r.Date, r.StampMod = date, unsafe.String(unsafe.SliceData(stampMod), len(stampMod))
+	if !r.Error {
+		r.Expiry = s.expiry()
 	}
-	// Good until the next call of make; by then the row is encoded.
-	r.date, r.stampMod = date, unsafe.String(unsafe.SliceData(stampMod), len(stampMod))
-	if !r.error {
-		r.expiry = s.expiry()
-	}
-	r.fit()
-	s.buf = r.encode(s.buf[:0])
-	rec := s.arenas[tableIndex(r.error)].record(s.buf)
-	rec.error, rec.kept = r.error, e.Kept
-	*r = row{} // its strings are the caller's
+	r.Fit()
+	s.buf = r.Append(s.buf[:0])
+	rec := s.arenas[tableIndex(e.Error)].record(s.buf, e.Error)
+	rec.kept = e.Kept
+	*r = row.Row{} // its strings are the caller's
 	if cap(s.buf) > arenaBytes {
 		s.buf = nil
 	}
@@ -225,15 +223,8 @@ func (s *Store) Bound(maxBytes int) {
 	s.cfg.MaxBytes = maxBytes
 }
 
-// AddRecord queues a record that has its key already.
-func (s *Store) AddRecord(r *Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.enqueue(r)
-}
-
 // enqueue must be called with mu held.
-func (s *Store) enqueue(r *Record) {
+func (s *Store) enqueue(r *record) {
 	r.age = s.age
 	s.account(r)
 	if s.bytes > s.cfg.MaxBytes && !s.room(r) {
@@ -246,7 +237,7 @@ func (s *Store) enqueue(r *Record) {
 // have the row deleted at once. mu must be held.
 func (s *Store) expiry() int64 {
 	ttl := int64(s.cfg.TTL / time.Second)
-	at := s.keys.ms/1000 + ttl
+	at := s.keys.Seconds() + ttl
 	if now := s.cfg.Now().Unix(); at <= now {
 		return now + ttl
 	}
@@ -256,15 +247,15 @@ func (s *Store) expiry() int64 {
 // room makes room for r, which is counted in bytes already but in no queue. It
 // reports false if that was not possible; then r is in the spill or counted as
 // lost. mu must be held.
-func (s *Store) room(r *Record) bool {
+func (s *Store) room(r *record) bool {
 	for s.bytes > s.cfg.MaxBytes {
 		if s.evict() {
 			continue
 		}
-		if s.spill != nil && r.cost() < s.noRoomFor() && len(s.toSpill([]*Record{r})) == 0 {
+		if s.spill != nil && r.cost() < s.noRoomFor() && len(s.toSpill([]*record{r})) == 0 {
 			return false
 		}
-		if !r.error || s.queues[infoTable].len() == 0 {
+		if !r.IsError() || s.queues[infoTable].len() == 0 {
 			s.drop(r, reasonFull)
 			return false
 		}
@@ -275,16 +266,16 @@ func (s *Store) room(r *Record) bool {
 
 // account takes a record into the account. Every record comes here once. mu
 // must be held.
-func (s *Store) account(r *Record) {
+func (s *Store) account(r *record) {
 	s.bytes += r.cost()
-	s.inMemory.Add(int64(r.lines))
+	s.inMemory.Add(int64(r.Lines()))
 }
 
 // forget takes a record out of the account: it is stored, spilled or lost, and
 // leaves memory. Every record comes here once. mu must be held.
-func (s *Store) forget(r *Record) {
+func (s *Store) forget(r *record) {
 	s.bytes -= r.cost()
-	s.inMemory.Add(-int64(r.lines))
+	s.inMemory.Add(-int64(r.Lines()))
 }
 
 // InMemory is how many lines wait in memory or are on the wire. It takes no
@@ -293,13 +284,13 @@ func (s *Store) InMemory() int { return int(s.inMemory.Load()) }
 
 // drop forgets a record that is in no queue and counts it as lost. mu must be
 // held.
-func (s *Store) drop(r *Record, reason string) {
+func (s *Store) drop(r *record, reason string) {
 	s.forget(r)
 	s.settle(r)
 	s.lose(r, reason)
 }
 
-func tableOf(r *Record) int { return tableIndex(r.error) }
+func tableOf(r *record) int { return tableIndex(r.IsError()) }
 
 func tableIndex(error bool) int {
 	if error {
@@ -309,16 +300,16 @@ func tableIndex(error bool) int {
 }
 
 // lose counts a record that will not be stored. mu must be held.
-func (s *Store) lose(r *Record, reason string) {
-	if r.lines > 1 {
-		if lines, err := s.unpacked(r); err == nil {
+func (s *Store) lose(r *record, reason string) {
+	if r.Lines() > 1 {
+		if lines, err := r.Unpack(); err == nil {
 			for _, line := range lines {
-				s.loseLevel(line.level(), reason)
+				s.loseLevel(line.Level(), reason)
 			}
 			return
 		}
 	}
-	s.loseLevel(r.level(), reason)
+	s.loseLevel(r.Level(), reason)
 }
 
 // loseLevel counts a loss of which only the level is known. mu must be held.
@@ -646,7 +637,7 @@ func (s *Store) untroubled(now time.Time) bool {
 // take removes the next batch from the queues, errors first; nil if there is
 // none. mu must be held.
 func (s *Store) take() *call {
-	var batch []*Record
+	var batch []*record
 	groups, wire := make([]int, 0, maxBatch), 0
 	now := s.cfg.Now()
 	if !s.partial && s.queued() < s.full() {
@@ -660,17 +651,17 @@ func (s *Store) take() *call {
 			continue
 		}
 		for s.queues[t].len() > 0 && len(groups) < maxBatch {
-			if wire+len(s.queues[t].first().item) > maxBatchWire && len(batch) > 0 {
+			if wire+len(s.queues[t].first().Item()) > maxBatchWire && len(batch) > 0 {
 				break
 			}
 			if batch == nil {
-				batch = make([]*Record, 0, maxBatch)
+				batch = make([]*record, 0, maxBatch)
 			}
 			n := len(batch)
 			batch = s.takeGroup(&s.queues[t], batch)
 			groups = append(groups, len(batch)-n)
 			for _, r := range batch[n:] {
-				wire += len(r.item)
+				wire += len(r.Item())
 			}
 			if s.tables[t].failures > 0 && !s.force {
 				break // one record is enough to find out
@@ -690,7 +681,7 @@ func (s *Store) take() *call {
 }
 
 // inHand registers a batch as a writer's. mu must be held.
-func (s *Store) inHand(batch []*Record) *call {
+func (s *Store) inHand(batch []*record) *call {
 	c := &call{batch: batch}
 	s.calls[c] = true
 	return c
@@ -698,7 +689,7 @@ func (s *Store) inHand(batch []*Record) *call {
 
 // putBack returns records that were taken to the front of their queues. mu
 // must be held.
-func (s *Store) putBack(records []*Record) {
+func (s *Store) putBack(records []*record) {
 	s.onWire -= len(records)
 	s.partial = s.partial || len(records) > 0 // what was worth a request is worth another try
 	for _, r := range slices.Backward(records) {
@@ -713,5 +704,5 @@ func (s *Store) putBack(records []*Record) {
 func (s *Store) Renew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys.renew()
+	s.keys.Renew()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -439,7 +440,7 @@ func TestWhatIsLeftAtTheEndIsALastResortLine(t *testing.T) {
 	// And from there into the tables of another store.
 	g := newFixture(t)
 	for line := range bytes.Lines(log.Bytes()) {
-		r, found, err := store.ReadLastResort(line)
+		r, found, err := row.ReadLastResort(line)
 		if !found || err != nil {
 			t.Fatal(found, err)
 		}

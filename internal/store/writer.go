@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/logtable/logtable/internal/row"
 )
 
 const (
@@ -317,7 +319,7 @@ func (s *Store) refused(c *call, why string) time.Duration {
 	switch {
 	case r.reduced:
 		s.drop(r, "refused by DynamoDB")
-	case guilty && r.lines > 1:
+	case guilty && r.Lines() > 1:
 		s.breakUp(r, why)
 	case guilty:
 		before := r.cost()
@@ -345,14 +347,14 @@ func (s *Store) refused(c *call, why string) time.Duration {
 
 // breakUp has the lines of a refused pack take its place. It is in no queue. mu
 // must be held.
-func (s *Store) breakUp(pack *Record, why string) {
+func (s *Store) breakUp(pack *record, why string) {
 	lines, err := s.unpacked(pack)
 	if err != nil {
 		s.drop(pack, "refused by DynamoDB")
 		return
 	}
 	s.onWire++ // replace counts what is in hand
-	s.replace([]*Record{pack}, lines)
+	s.replace([]*record{pack}, lines)
 	s.onWire -= len(lines)
 	for _, r := range lines {
 		s.queues[infoTable].push(r)
@@ -362,7 +364,7 @@ func (s *Store) breakUp(pack *Record, why string) {
 }
 
 // ofOneTable is how many records at the batch's beginning are of one table.
-func ofOneTable(batch []*Record) int {
+func ofOneTable(batch []*record) int {
 	for i, r := range batch {
 		if tableOf(r) != tableOf(batch[0]) {
 			return i
@@ -447,13 +449,13 @@ func (s *Store) begin(c *call) context.Context {
 
 // timeLimit is how long a request with a batch may take that begins now. mu
 // must be held.
-func (s *Store) timeLimit(batch []*Record) time.Duration {
+func (s *Store) timeLimit(batch []*record) time.Duration {
 	limit := max(s.health.attempt, s.cfg.Attempt)
 	if s.force {
 		limit = min(limit, lastAttempt)
 	}
 	for _, r := range batch {
-		limit += time.Duration(len(r.item)) * perMiB >> 20
+		limit += time.Duration(len(r.Item())) * perMiB >> 20
 	}
 	return limit
 }
@@ -467,7 +469,7 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 	for _, used := range out.ConsumedCapacity {
 		s.units += aws.ToFloat64(used.CapacityUnits)
 	}
-	var back []*Record
+	var back []*record
 	for _, r := range c.batch {
 		if left != nil && left.has(r) {
 			back = append(back, r)
@@ -498,11 +500,11 @@ func (s *Store) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.D
 }
 
 // confirmed settles a record that DynamoDB has stored. mu must be held.
-func (s *Store) confirmed(r *Record) {
+func (s *Store) confirmed(r *record) {
 	s.onWire--
 	s.forget(r)
 	s.settle(r)
-	s.written += int(r.lines)
+	s.written += r.Lines()
 	t := &s.tables[tableOf(r)]
 	t.accepted++
 	t.failures, t.refusedAlone = 0, 0
@@ -513,8 +515,8 @@ type itemKey struct{ date, stampMod string }
 
 type itemKeys map[itemKey]bool
 
-func (k itemKeys) has(r *Record) bool {
-	date, stampMod := r.key()
+func (k itemKeys) has(r *record) bool {
+	date, stampMod := r.Key()
 	return k[itemKey{string(date), string(stampMod)}]
 }
 
@@ -528,8 +530,8 @@ func unprocessedKeys(tables map[string][]types.WriteRequest) itemKeys {
 			if w.PutRequest == nil {
 				continue
 			}
-			date, _ := w.PutRequest.Item[AttrDate].(*types.AttributeValueMemberS)
-			stamp, _ := w.PutRequest.Item[AttrStampMod].(*types.AttributeValueMemberS)
+			date, _ := w.PutRequest.Item[row.AttrDate].(*types.AttributeValueMemberS)
+			stamp, _ := w.PutRequest.Item[row.AttrStampMod].(*types.AttributeValueMemberS)
 			if date != nil && stamp != nil {
 				keys[itemKey{date.Value, stamp.Value}] = true
 			}

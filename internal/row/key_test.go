@@ -1,4 +1,4 @@
-package store
+package row
 
 import (
 	"regexp"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-func testKeys(t *testing.T, zone *time.Location) *keys {
+func testKeys(t *testing.T, zone *time.Location) *Keys {
 	t.Helper()
-	return newKeys(zone, func() time.Time { return time.Unix(1_795_300_000, 0) }, 1)
+	return NewKeys(zone, func() time.Time { return time.Unix(1_795_300_000, 0) }, 1)
 }
 
 func TestStampIsWhatReadersSort(t *testing.T) {
@@ -160,7 +160,7 @@ func TestEnvironmentsDoNotMeet(t *testing.T) {
 }
 
 // makeKey is make with a sort key that lasts.
-func makeKey(k *keys, t time.Time, module string) (date, stampMod string) {
-	date, b := k.make(t, module)
+func makeKey(k *Keys, t time.Time, module string) (date, stampMod string) {
+	date, b := k.Next(t, module, true)
 	return date, string(b)
 }

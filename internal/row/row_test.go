@@ -1,4 +1,4 @@
-package store
+package row
 
 import (
 	"encoding/json"
@@ -55,10 +55,10 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 		{"just over", "INFO: (1) " + strings.Repeat("x", limit), "", -1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := row{date: "2026-11-22", stampMod: "1795300002.0050007+orders+2p4thtomb9", level: "INFO", locator: "1",
-				message: tc.message, fields: tc.fields, exceptionAt: tc.exceptionAt, expiry: 1_795_300_002}
-			before := len(r.message) + len(r.fields)
-			r.fit()
+			r := Row{Date: "2026-11-22", StampMod: "1795300002.0050007+orders+2p4thtomb9", Level: "INFO", Locator: "1",
+				Message: tc.message, Fields: tc.fields, ExceptionAt: tc.exceptionAt, Expiry: 1_795_300_002}
+			before := len(r.Message) + len(r.Fields)
+			r.Fit()
 			item := r.values()
 			if n := itemSize(item); n > limit {
 				t.Errorf("item of %d bytes", n)
@@ -92,8 +92,8 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 }
 
 func TestNothingIsStoredThatIsNotThere(t *testing.T) {
-	r := row{error: true, date: "d", stampMod: "s", message: "ERROR: (1)", level: "ERROR", locator: "1", exceptionAt: -1}
-	r.fit()
+	r := Row{Error: true, Date: "d", StampMod: "s", Message: "ERROR: (1)", Level: "ERROR", Locator: "1", ExceptionAt: -1}
+	r.Fit()
 	item := r.values()
 	for _, name := range []string{AttrExpiry, AttrRequestID, AttrExceptionAt, AttrFields, AttrIssues, AttrTruncated} {
 		if _, there := item[name]; there {
@@ -106,12 +106,12 @@ func TestNothingIsStoredThatIsNotThere(t *testing.T) {
 }
 
 func TestShortAttributesStayShort(t *testing.T) {
-	r := row{date: "d", stampMod: "s", message: "INFO: (x)", locator: strings.Repeat("é", 100_000), requestID: strings.Repeat("r", 100_000), exceptionAt: -1}
-	r.fit()
-	if len(r.locator) > maxShort || len(r.requestID) > maxShort || !utf8.ValidString(r.locator) {
-		t.Errorf("locator of %d bytes, request ID of %d", len(r.locator), len(r.requestID))
+	r := Row{Date: "d", StampMod: "s", Message: "INFO: (x)", Locator: strings.Repeat("é", 100_000), RequestID: strings.Repeat("r", 100_000), ExceptionAt: -1}
+	r.Fit()
+	if len(r.Locator) > maxShort || len(r.RequestID) > maxShort || !utf8.ValidString(r.Locator) {
+		t.Errorf("locator of %d bytes, request ID of %d", len(r.Locator), len(r.RequestID))
 	}
-	if r.truncated != int64(100_000-len(r.requestID)) { // the locator stands in the message as well
-		t.Errorf("truncated says %d", r.truncated)
+	if r.Truncated != int64(100_000-len(r.RequestID)) { // the locator stands in the message as well
+		t.Errorf("truncated says %d", r.Truncated)
 	}
 }

@@ -1,4 +1,4 @@
-package store
+package row
 
 // The attributes of a row. These names are a contract with every reader of
 // the tables (README, "A row"); the first three and AttrExpiry are the

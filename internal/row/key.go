@@ -1,4 +1,4 @@
-package store
+package row
 
 import (
 	"crypto/rand"
@@ -28,10 +28,9 @@ var (
 	maxTime = time.Unix(4_102_000_000, 0) // December 2099
 )
 
-// keys makes the keys of rows. A key is made once, when a record is
-// received; retry, spill and replay keep it. It is not safe for concurrent
-// use.
-type keys struct {
+// Keys makes the keys of rows. A key is made once, when a line is received;
+// retry, spill and replay keep it. It is not safe for concurrent use.
+type Keys struct {
 	zone *time.Location
 	now  func() time.Time
 
@@ -49,8 +48,14 @@ type keys struct {
 	next     int64  // epoch milliseconds at which day may change
 }
 
-func newKeys(zone *time.Location, now func() time.Time, shards int) *keys {
-	return &keys{zone: zone, now: now, env: newEnvironmentID(), ms: -1, shards: max(shards, 1)}
+// NewKeys returns the keys of a new environment whose days are those of a zone.
+// Informational rows are spread over so many partitions a day; 0 and 1 are
+// none. now replaces times that cannot be right.
+func NewKeys(zone *time.Location, now func() time.Time, shards int) *Keys {
+	return &Keys{
+		zone: zone, now: now, shards: max(shards, 1),
+		env: newEnvironmentID(), ms: -1,
+	}
 }
 
 // shardOf is the shard of an environment, the same for its whole life.
@@ -81,22 +86,22 @@ func newEnvironmentID() string {
 	return environmentAlphabet.EncodeToString(b[:])[:10]
 }
 
-// renew starts a new environment ID, for a clock that jumped back and for a
+// Renew starts a new environment ID, for a clock that jumped back and for a
 // process that was cloned.
-func (k *keys) renew() {
+func (k *Keys) Renew() {
 	k.env, k.ms, k.seq, k.next = newEnvironmentID(), -1, 0, 0
 }
 
 // stamp moves the clock of the keys to t, never back: an earlier time gets the
 // last millisecond and its next sequence number.
-func (k *keys) stamp(t time.Time) {
+func (k *Keys) stamp(t time.Time) {
 	if t.Before(minTime) || t.After(maxTime) {
 		t = k.now()
 	}
 	ms := t.UnixMilli()
 	switch {
 	case k.ms >= 0 && ms < k.ms-maxBack.Milliseconds():
-		k.renew()
+		k.Renew()
 		k.ms = ms
 	case ms > k.ms:
 		k.ms, k.seq = ms, 0
@@ -112,16 +117,16 @@ func (k *keys) stamp(t time.Time) {
 
 // setDay computes the day of the last stamp, and until when it is surely the
 // same: the day changes at a full minute in every zone.
-func (k *keys) setDay() {
+func (k *Keys) setDay() {
 	at := time.UnixMilli(k.ms).In(k.zone)
 	k.day = at.Format(time.DateOnly)
 	k.shardDay = ShardDate(k.day, shardOf(k.env, k.shards))
 	k.next = at.Truncate(time.Minute).Add(time.Minute).UnixMilli()
 }
 
-// make returns the keys of a record of module at t. stampMod is good until the
-// next call.
-func (k *keys) make(t time.Time, module string) (date string, stampMod []byte) {
+// Next returns the key of the next row, of a module (see Module) and at t.
+// stampMod is good until the next call.
+func (k *Keys) Next(t time.Time, module string, isError bool) (date string, stampMod []byte) {
 	k.stamp(t)
 	b := strconv.AppendInt(k.buf[:0], k.ms/1000, 10)
 	b = append(b, '.')
@@ -131,7 +136,22 @@ func (k *keys) make(t time.Time, module string) (date string, stampMod []byte) {
 	b = append(b, module...)
 	b = append(b, '+')
 	k.buf = append(b, k.env...)
-	return k.day, k.buf
+	if isError {
+		return k.day, k.buf
+	}
+	return k.shardDay, k.buf
+}
+
+// Seconds are the epoch seconds of the last stamp.
+func (k *Keys) Seconds() int64 { return k.ms / 1000 }
+
+// StampSeconds are the epoch seconds of a stamp_mod: the ten digits at its
+// beginning.
+func StampSeconds(stampMod []byte) (n int64) {
+	for _, c := range stampMod[:10] {
+		n = 10*n + int64(c-'0')
+	}
+	return n
 }
 
 func appendPadded(b []byte, n, width int) []byte {

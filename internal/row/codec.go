@@ -1,4 +1,4 @@
-package store
+package row
 
 import (
 	"bytes"
@@ -28,10 +28,11 @@ const (
 // AppendJSON appends the record as one JSON object without line breaks, as it
 // is kept in the spill and in the last-resort lines:
 // {"table":"info","item":{…}}.
-func (r *Record) AppendJSON(dst []byte) []byte { return r.appendJSON(dst, "") }
+func (r *Record) AppendJSON(dst []byte) []byte { return r.AppendOwned(dst, "") }
 
-// appendJSON names an owner of letters and digits, too, unless it is "".
-func (r *Record) appendJSON(dst []byte, owner string) []byte {
+// AppendOwned is AppendJSON for a record that says whose it is: owner has at
+// most MaxOwner letters and digits, and none is named for "".
+func (r *Record) AppendOwned(dst []byte, owner string) []byte {
 	if r.error {
 		dst = append(dst, `{"`+memberTable+`":"`+tableErrors+`",`...)
 	} else {
@@ -46,9 +47,10 @@ func (r *Record) appendJSON(dst []byte, owner string) []byte {
 	return append(dst, '}')
 }
 
-// readOwn takes what appendJSON has written for the owner, without a copy. Packs
-// are left to parseRecord, which knows how many lines they hold.
-func (r *Record) readOwn(data []byte, owner string) bool {
+// ReadOwned takes what AppendOwned has written for the owner, without a copy.
+// ok is false for everything else, and for packs, which are left to ParseOwned:
+// it knows how many lines they hold.
+func ReadOwned(data []byte, owner string) (r Record, ok bool) {
 	for _, table := range []string{tableInfo, tableErrors} {
 		rest, ok := cutPrefix(data, `{"`+memberTable+`":"`, table, `",`)
 		if ok && owner != "" {
@@ -58,11 +60,10 @@ func (r *Record) readOwn(data []byte, owner string) bool {
 			rest, ok = cutPrefix(rest, `"`+memberItem+`":`)
 		}
 		if item := bytes.TrimSuffix(rest, []byte{'}'}); ok && !bytes.Contains(item, packedItem) {
-			*r = Record{item: item[:len(item):len(item)], lines: 1, error: table == tableErrors}
-			return true
+			return Encoded(item[:len(item):len(item)], table == tableErrors), true
 		}
 	}
-	return false
+	return Record{}, false
 }
 
 // packedItem is what the item of a pack holds. In a text its quotation marks
@@ -95,29 +96,31 @@ func lazily(expression string) func() *regexp.Regexp {
 // bytes come from a directory that the function can write to, or from a log
 // file. What it returns can be stored as it is.
 func ParseRecord(data []byte) (*Record, error) {
-	r, _, err := parseRecord(data)
+	r, _, err := ParseOwned(data)
 	return r, err
 }
 
-func parseRecord(data []byte) (rec *Record, owner string, err error) {
+// ParseOwned is ParseRecord, and says whose the record is; "" if it does not
+// say.
+func ParseOwned(data []byte) (rec *Record, owner string, err error) {
 	r, kind, owner, err := readRecord(data)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot read the record: %w", err)
 	}
-	r.error = kind == tableErrors
-	if at := r.exceptionAt; at < 0 || at >= int64(len(r.message)) || !utf8.RuneStart(r.message[at]) {
-		r.exceptionAt = -1
+	r.Error = kind == tableErrors
+	if at := r.ExceptionAt; at < 0 || at >= int64(len(r.Message)) || !utf8.RuneStart(r.Message[at]) {
+		r.ExceptionAt = -1
 	}
-	r.truncated = max(0, min(r.truncated, 1<<40))
+	r.Truncated = max(0, min(r.Truncated, 1<<40))
 	if err := r.check(kind); err != nil {
 		return nil, "", fmt.Errorf("cannot accept the record: %w", err)
 	}
-	r.fit()
-	return newRecord(r, len(data)), owner, nil
+	r.Fit()
+	return r.Record(len(data)), owner, nil
 }
 
 // readRecord reads the JSON form. Members that no record has are refused.
-func readRecord(data []byte) (r *row, kind, owner string, err error) {
+func readRecord(data []byte) (r *Row, kind, owner string, err error) {
 	r = emptyRow()
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if !next(dec, '{') {
@@ -154,7 +157,7 @@ var ErrNewer = errors.New("written by a newer Logtable: install that version and
 
 // newer says what is not known. Its name is a stranger's: it is quoted, and cut.
 func newer(what, name string) error {
-	return fmt.Errorf("the %s %q is not known here: %w", what, cut(name, 60), ErrNewer)
+	return fmt.Errorf("the %s %q is not known here: %w", what, Cut(name, 60), ErrNewer)
 }
 
 // next reads a token and reports whether it is of the kind.
@@ -174,8 +177,8 @@ func readString(dec *jsontext.Decoder) (string, error) {
 	return tok.String(), nil
 }
 
-func emptyRow() *row {
-	r := new(row)
+func emptyRow() *Row {
+	r := new(Row)
 	for i := range attributes {
 		if a := &attributes[i]; a.number != nil {
 			*a.number(r) = a.none
@@ -185,7 +188,7 @@ func emptyRow() *row {
 }
 
 // readItem reads an item in DynamoDB's JSON into an empty row.
-func (r *row) readItem(dec *jsontext.Decoder) error {
+func (r *Row) readItem(dec *jsontext.Decoder) error {
 	if !next(dec, '{') {
 		return errors.New("its item is no JSON object")
 	}
@@ -218,7 +221,7 @@ func findAttribute(name string) *attribute {
 }
 
 // read reads the attribute's value, {"S":"…"}.
-func (a *attribute) read(r *row, dec *jsontext.Decoder) error {
+func (a *attribute) read(r *Row, dec *jsontext.Decoder) error {
 	if !next(dec, '{') {
 		return fmt.Errorf("the value of %s is no JSON object", a.name)
 	}
@@ -251,12 +254,12 @@ func (a *attribute) read(r *row, dec *jsontext.Decoder) error {
 }
 
 // check refuses what no Store has made.
-func (r *row) check(kind string) error {
-	stamp := validStamp().FindStringSubmatch(r.stampMod)
+func (r *Row) check(kind string) error {
+	stamp := validStamp().FindStringSubmatch(r.StampMod)
 	if stamp == nil {
 		return errors.New("its stamp_mod is none of ours")
 	}
-	date := validDate().FindStringSubmatch(r.date)
+	date := validDate().FindStringSubmatch(r.Date)
 	if date == nil || date[2] != "" && kind == tableErrors {
 		return errors.New("its date is no day")
 	}
@@ -272,15 +275,15 @@ func (r *row) check(kind string) error {
 	switch {
 	case kind != tableInfo && kind != tableErrors:
 		return errors.New("its table is neither info nor errors")
-	case r.message == "":
+	case r.Message == "":
 		return errors.New("it has no message")
-	case r.error && r.expiry != 0, !r.error && r.expiry < minTime.Unix():
+	case r.Error && r.Expiry != 0, !r.Error && r.Expiry < minTime.Unix():
 		return errors.New("its expiry does not suit its table")
-	case r.fields != "" && !jsontext.Value(r.fields).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
+	case r.Fields != "" && !jsontext.Value(r.Fields).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
 		return errors.New("its fields are no JSON")
-	case r.packed != "" || r.lines != 0:
+	case r.Packed != "" || r.Lines != 0:
 		return r.checkPack()
-	case !validLevel().MatchString(r.level):
+	case !validLevel().MatchString(r.Level):
 		return errors.New("its level is no name")
 	}
 	return nil
