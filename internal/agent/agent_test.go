@@ -119,7 +119,7 @@ func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan
 		c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
 		log := diag.New(&c.log)
 		cfg := agent.Config{
-			Events: c, Receiver: c, Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: 2 * time.Second,
+			Events: c, Receiver: c, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: 2 * time.Second,
 		}
 		var silence func()
 		cfg.Store = store.New(store.Config{
@@ -130,7 +130,7 @@ func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan
 			change(&cfg)
 		}
 		c.agent = agent.New(cfg)
-		silence = c.agent.Silence
+		silence = c.agent.Disable
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		done := make(chan error, 1)
@@ -350,7 +350,7 @@ func TestAStalledDiskHoldsNobody(t *testing.T) {
 	var disk stalling
 	play(t, func(cfg *agent.Config) {
 		disk.release = make(chan struct{}) // of the bubble's own
-		cfg.Marker = disk
+		cfg.Mark.Marker = disk
 	}, func(c *cloud, done <-chan error) {
 		disk.release <- struct{}{} // the mark at the start
 		began := c.invoke("a")

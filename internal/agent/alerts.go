@@ -9,7 +9,6 @@ import (
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
-	"github.com/logtable/logtable/internal/store"
 )
 
 // lastAlertTime is the part of SHUTDOWN that is kept for alerts whose rows are
@@ -20,10 +19,10 @@ const lastAlertTime = 350 * time.Millisecond
 // before /tmp does: a few times what DynamoDB usually needs.
 const rowPatience = 300 * time.Millisecond
 
-// Alerts say who is told of what. The Agent fills in the rest of Send.
+// Alerts says who is alerted of what. The Agent fills in the rest of Send.
 type Alerts struct {
 	Send  alert.Config
-	From  level.Level // the level from which on the configured topics are told
+	From  level.Level // the least level that is alerted to the configured topics
 	Allow alert.Allow // topics that a line may ask for; none: it may not ask
 }
 
@@ -34,92 +33,81 @@ func (a *Agent) newAlerts() {
 	}
 	c := a.cfg.Alerts.Send
 	c.Report, c.Issue, c.Now = a.cfg.Diag, a.alertIssue, a.cfg.Now
-	c.Sealed = a.sealed
+	c.Sealed = a.beforeSnapshot
 	c.Down = a.cfg.Store.Resting // the lock is in one of the Store's tables
 	c.Panicked = func(v any) {
-		a.cfg.Diag.Fail("alerts panic", "internal error: no more alerts are sent by this process; rows are stored as before",
-			"please report this line", "panic", fmt.Sprintf("%T", v))
+		a.cfg.Diag.Fail("alerts panic",
+			"internal error: no more alerts are sent by this process; rows are stored as before", "please report this line", "panic", fmt.Sprintf("%T", v))
 	}
 	a.alerts = alert.New(c)
 }
 
-// add stores a row, and has people told of it if it is severe or asks for it.
-func (a *Agent) add(e store.Entry) { a.addLine(e, true) }
-
-// addLine is add for a row that may or may not ask for an alert by itself.
-func (a *Agent) addLine(e store.Entry, mayAsk bool) {
+// add stores a row, and has an alert sent if it is severe or asks for one.
+func (a *Agent) add(r row) {
 	if a.alerts == nil {
-		a.cfg.Store.Add(e)
+		a.cfg.Store.Add(r.Entry)
 		return
 	}
 	var requests []alert.Request
 	var refused []string
-	if mayAsk && len(a.cfg.Alerts.Allow) > 0 {
-		requests, refused = alert.Requests(e.Fields, a.cfg.Alerts.Allow)
+	if r.asks && len(a.cfg.Alerts.Allow) > 0 {
+		// From the masked fields, as they leave the process.
+		requests, refused = alert.Requests(r.Fields, a.cfg.Alerts.Allow)
 	}
-	a.expect(&e, requests)
-	a.cfg.Store.Add(e)
+	a.expect(&r, requests)
+	a.cfg.Store.Add(r.Entry)
 	if len(refused) > 0 {
-		a.refuse(ownIssue(e.Locator), e.Module, e.RequestID, strings.Join(refused, "; "))
+		a.storeAlertIssue(issueLocator(r.Locator), r.Module, r.RequestID, strings.Join(refused, "; "))
 	}
 }
 
 // expect hooks an alert on a row: it is sent when the row is safe.
-func (a *Agent) expect(e *store.Entry, requests []alert.Request) {
-	level, ok := a.cfg.Scale.Find(e.Level)
+func (a *Agent) expect(r *row, requests []alert.Request) {
+	level, ok := a.cfg.Rows.Scale.Find(r.Level)
 	severe := ok && level.Rank >= a.cfg.Alerts.From.Rank
-	if a.alerts == nil || !severe && len(requests) == 0 {
+	if !severe && len(requests) == 0 {
 		return
 	}
-	text, exception := parts(e)
-	own := strings.Clone // the entry's memory is used again
-	e.Kept = a.alerts.Expect(&alert.Alert{
-		Time: e.Time, Level: e.Level, Module: own(e.Module), Locator: own(e.Locator), Text: own(text), Exception: own(exception), RequestID: own(e.RequestID),
-		Configured: severe, Requests: requests, ErrorsTable: e.Error,
+	own := strings.Clone // the row's memory is used again
+	r.Kept = a.alerts.Expect(&alert.Alert{
+		Time: r.Time, Level: r.Level, Module: own(r.Module), Locator: own(r.Locator),
+		Text: own(r.text()), Exception: own(r.exception()), RequestID: own(r.RequestID),
+		Configured: severe, Requests: requests, ErrorsTable: r.Error,
 	})
 }
 
-// parts takes a row's message apart again.
-func parts(e *store.Entry) (text, exception string) {
-	text = e.Message
-	if e.ExceptionAt >= 0 && e.ExceptionAt <= len(text) {
-		text, exception = text[:e.ExceptionAt], text[e.ExceptionAt:]
-	}
-	text = strings.TrimPrefix(text, e.Level+": ("+e.Locator+")")
-	return strings.TrimSpace(text), exception
-}
+// settingsIssue is the locator of an issue with the settings of alerting, with
+// the + of what comes from outside the module.
+const settingsIssue = "alert+"
 
-// The locator of an issue that came from the alerting: the line's own, or alert,
-// with the + of what comes from outside the module.
-const configuredIssue = "alert+"
-
-func ownIssue(locator string) string { return strings.TrimSuffix(locator, "+") + "+" }
+// issueLocator is the locator of an issue with the alert of a line.
+func issueLocator(line string) string { return strings.TrimSuffix(line, "+") + "+" }
 
 // alertIssue stores what became of an alert.
 func (a *Agent) alertIssue(about *alert.Alert, own bool, text string) {
-	locator, module, id := configuredIssue, a.cfg.Module, ""
+	locator, module, id := settingsIssue, a.cfg.Rows.Module, ""
 	if about != nil {
 		id = about.RequestID
 		if own {
-			locator, module = ownIssue(about.Locator), about.Module
+			locator, module = issueLocator(about.Locator), about.Module
 		}
 	}
-	a.refuse(locator, module, id, text)
+	a.storeAlertIssue(locator, module, id, text)
 }
 
 // AlertsRefused stores what was refused of the settings of alerting. It is
 // called before Run.
 func (a *Agent) AlertsRefused(refused []string) {
 	for _, text := range refused {
-		a.refuse(configuredIssue, a.cfg.Module, initRequest, text)
+		a.storeAlertIssue(settingsIssue, a.cfg.Rows.Module, initRequest, text)
 	}
 }
 
-// refuse stores an issue of the alerting. It never becomes an alert itself.
-func (a *Agent) refuse(locator, module, id, text string) {
-	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: locator, Module: module, Text: text}
-	a.cfg.Store.Add(a.entry(&line, id, a.cfg.Now()))
-	a.refusals.Add(1)
+// storeAlertIssue stores an issue of the alerting. It never becomes an alert itself.
+func (a *Agent) storeAlertIssue(locator, module, id, text string) {
+	line := parse.Line{Level: a.cfg.Rows.Scale.Warn(), Locator: locator, Module: module, Text: text}
+	a.cfg.Store.Add(a.row(line, id, a.cfg.Now()).Entry)
+	a.alertIssues.Add(1)
 }
 
 // startAlerts sends beside the function what could not be sent before.
@@ -135,16 +123,16 @@ func (a *Agent) sendAlerts(ctx context.Context) {
 	if a.alerts == nil {
 		return
 	}
-	before := a.refusals.Load()
+	before := a.alertIssues.Load()
 	a.alerts.Flush(ctx)
-	if a.refusals.Load() != before && a.cfg.Store.Flush(ctx) != nil {
+	if a.alertIssues.Load() != before && a.cfg.Store.Flush(ctx) != nil {
 		a.cfg.Store.Persist()
 	}
 }
 
-// hastenAlerts has /tmp take the rows that alerts wait for, beside a flush at
+// persistForAlerts has /tmp take the rows that alerts wait for, beside a flush at
 // SHUTDOWN: a DynamoDB that hangs would use up the time for both.
-func (a *Agent) hastenAlerts(ctx context.Context) {
+func (a *Agent) persistForAlerts(ctx context.Context) {
 	tick := time.NewTicker(rowPatience)
 	defer tick.Stop()
 	for {
@@ -174,9 +162,9 @@ func (a *Agent) closeAlerts(ctx context.Context, end time.Time) {
 	defer cancel()
 	sending, stop := context.WithTimeout(ctx, (left-min(lastResortTime, left/2))*3/4)
 	defer stop()
-	before := a.refusals.Load()
+	before := a.alertIssues.Load()
 	a.alerts.Close(sending)
-	if a.refusals.Load() != before {
+	if a.alertIssues.Load() != before {
 		_ = a.flushLast(ctx) // what is not written goes to the log
 	}
 }

@@ -55,7 +55,7 @@ func alerting(p *phone) func(*agent.Config) {
 		if err != nil {
 			panic(err)
 		}
-		alarm, _ := cfg.Scale.Find("ALARM")
+		alarm, _ := cfg.Rows.Scale.Find("ALARM")
 		cfg.Alerts = &agent.Alerts{From: alarm, Send: alert.Config{
 			Topics: []alert.Topic{topic}, Window: 5 * time.Minute, Max: 10, Channel: p,
 			Source: alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC},
@@ -181,7 +181,7 @@ func BenchmarkIntakeWithAlerts(b *testing.B) {
 	body := "[" + strings.Join(lines, ",") + "]"
 	for _, variant := range []string{"unset", "set", "asked"} {
 		b.Run(variant, func(b *testing.B) {
-			cfg := agent.Config{Diag: diag.New(&strings.Builder{}), Scale: level.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
+			cfg := agent.Config{Diag: diag.New(&strings.Builder{}), Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: time.Second}
 			cfg.Store = store.New(store.Config{Client: everything{}, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: cfg.Diag})
 			if variant != "unset" {
 				alerting(&phone{})(&cfg)

@@ -92,7 +92,7 @@ func TestAnotherFunctionsMarkSaysNothing(t *testing.T) {
 		{`{"request":"a","for":"us"}`, 1}, {`{"request":"","for":"us"}`, 1}, {`{"request":"a","for":"them"}`, 0}, {`{"request":"a"}`, 0},
 		{"", 1}, // one that cannot be read
 	} {
-		play(t, func(cfg *agent.Config) { cfg.Owner = "us" }, func(c *cloud, _ <-chan error) {
+		play(t, func(cfg *agent.Config) { cfg.Mark.Owner = "us" }, func(c *cloud, _ <-chan error) {
 			c.agent.Unclean([]byte(tc.mark))
 			c.invoke("b")
 			c.post(done("b", ""))
@@ -108,7 +108,7 @@ func TestAnotherFunctionsMarkSaysNothing(t *testing.T) {
 // everything to the log.
 func TestTheLastResortHasItsTime(t *testing.T) {
 	var log bytes.Buffer
-	play(t, both(roomy(8<<20), func(cfg *agent.Config) { cfg.Log, cfg.LastResort = &log, 8<<20 }), func(c *cloud, stopped <-chan error) {
+	play(t, both(roomy(8<<20), func(cfg *agent.Config) { cfg.LastResort = agent.LastResort{Log: &log, MaxBytes: 8 << 20} }), func(c *cloud, stopped <-chan error) {
 		c.set(func() { c.latency = time.Hour })
 		<-c.asked
 		c.post(many(1 << 20))
@@ -205,7 +205,9 @@ func TestABodyThatIsReadSlowlyHoldsOneInvocationAMinute(t *testing.T) {
 // messages that may be lost: what there was stands in the log.
 func TestNothingIsSaidToBeLostThatIsNot(t *testing.T) {
 	var log bytes.Buffer
-	play(t, func(cfg *agent.Config) { cfg.Log, cfg.LastResort, cfg.Marker = &log, 8<<20, slowMarker{} }, func(c *cloud, stopped <-chan error) {
+	play(t, func(cfg *agent.Config) {
+		cfg.LastResort, cfg.Mark.Marker = agent.LastResort{Log: &log, MaxBytes: 8 << 20}, slowMarker{}
+	}, func(c *cloud, stopped <-chan error) {
 		c.set(func() { c.latency = time.Hour })
 		<-c.asked
 		c.post(line("x"))
@@ -229,7 +231,7 @@ func TestNextDoesNotWaitForTheStoresLock(t *testing.T) {
 	c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
 	log := diag.New(&c.log)
 	cfg := agent.Config{
-		Events: c, Receiver: c, Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: 300 * time.Millisecond,
+		Events: c, Receiver: c, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: 300 * time.Millisecond,
 	}
 	cfg.Store = store.New(store.Config{
 		Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,

@@ -8,56 +8,60 @@ import "time"
 // costs a second at most.
 const writeEvery = 500 * time.Millisecond
 
-// The clock ticks while something waits: it is armed by what comes, and stops
-// by itself when nothing is left. It is the only thing that writes without an
-// event, in every mode.
+// A clock ticks while something waits: it is armed by what comes, and stops by
+// itself when nothing is left. It is the only thing that writes without an
+// event, in every mode. Agent.mu guards it.
+type clock struct {
+	timer *time.Timer // nil before it is armed first
+	armed bool        // it will tick
+}
 
 // arm has the clock tick writeEvery from now, unless it does already. What came
 // first decides: a function that prints all the time must not put it off.
 func (a *Agent) arm() {
-	if a.silent.Load() || !a.anythingWaits() {
+	if a.noop.Load() || a.beforeSnapshot() || !a.anythingWaits() {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.armed || a.sealed() {
+	c := &a.clock
+	switch {
+	case c.armed:
 		return
+	case c.timer == nil:
+		c.timer = time.AfterFunc(writeEvery, func() { a.guarded("clock", a.tick) })
+	default:
+		c.timer.Reset(writeEvery)
 	}
-	a.armed = true
-	if a.clock == nil {
-		a.clock = time.AfterFunc(writeEvery, func() { a.guarded("clock", a.tick) })
-		return
-	}
-	a.clock.Reset(writeEvery)
+	c.armed = true
 }
 
 // disarm stops the clock if nothing waits, which saves a wake-up.
 func (a *Agent) disarm() {
-	if a.anythingWaits() {
-		a.arm()
-		return
+	if !a.anythingWaits() {
+		a.mu.Lock()
+		if a.clock.armed && a.clock.timer.Stop() {
+			a.clock.armed = false
+		}
+		a.mu.Unlock()
 	}
-	a.mu.Lock()
-	if a.armed && a.clock.Stop() {
-		a.armed = false
-	}
-	a.mu.Unlock()
-	a.arm() // for what came meanwhile and found the clock armed
+	a.arm() // also for what came meanwhile and found the clock armed
 }
 
 // anythingWaits reports whether there is something to write or to send, or will
 // be when the look-ahead has ended: the half second counts from its beginning.
 func (a *Agent) anythingWaits() bool {
-	return a.ahead.waits.Load() || a.cfg.Store.Waiting() > 0 || a.alerts != nil && a.alerts.Waiting() > 0 || a.deathWaits()
+	return a.intake.ahead.waits.Load() || a.cfg.Store.Waiting() > 0 ||
+		a.alerts != nil && a.alerts.Waiting() > 0 || a.deathWaits()
 }
 
 // tick lets leave what waits, and moves to /tmp what should have left by the
 // tick before.
 func (a *Agent) tick() {
 	a.mu.Lock()
-	a.armed = false
+	a.clock.armed = false
 	a.mu.Unlock()
-	if a.silent.Load() {
+	if a.noop.Load() {
 		return
 	}
 	a.storeDeaths(overdue)

@@ -10,6 +10,10 @@ import (
 // slowest delivery seen. A platform that sends neither never tells of an end.
 const firstSign = 2 * time.Second
 
+// troubleHold bounds the hold after an end that a reset follows. SHUTDOWN is
+// waiting for our next by then, and its 2 s are running.
+const troubleHold = 300 * time.Millisecond
+
 // trust is what is believed of the platform: will it tell of the end of an
 // invocation?
 type trust uint8
@@ -17,7 +21,7 @@ type trust uint8
 const (
 	// unproven: nothing has been told of any invocation yet. The end is waited
 	// for, but without a sign for firstSign only.
-	unproven trust = iota
+	unproven trust = iota + 1
 	// proven: starts or ends are told. The end is waited for.
 	proven
 	// doubted: an end did not come, or Lambda dropped telemetry. Nothing is
@@ -26,37 +30,38 @@ const (
 	// signless: firstSign passed without a sign. Nothing is waited for until
 	// one is seen.
 	signless
-	// deaf: nothing will ever be told (no telemetry), or nothing need be
-	// waited for (managed instances).
-	deaf
+	// notExpected: nothing will ever be told (no telemetry), or nothing need
+	// be waited for (managed instances).
+	notExpected
 )
 
-// started is the trust after a platform.start.
-func (t trust) started() trust {
+// afterStart is the trust after a platform.start.
+func (t trust) afterStart() trust {
 	if t == unproven || t == signless {
 		return proven
 	}
 	return t
 }
 
-// ended is the trust after a platform.runtimeDone.
-func (t trust) ended() trust {
-	if t == deaf {
-		return deaf
+// afterEnd is the trust after a platform.runtimeDone.
+func (t trust) afterEnd() trust {
+	if t == notExpected {
+		return notExpected
 	}
 	return proven
 }
 
-// lost is the trust after an end that did not come, or may have been dropped.
-func (t trust) lost() trust {
-	if t == deaf {
-		return deaf
+// afterLoss is the trust after an end that did not come, or may have been
+// dropped.
+func (t trust) afterLoss() trust {
+	if t == notExpected {
+		return notExpected
 	}
 	return doubted
 }
 
-// waits reports whether the end of an invocation is waited for at all.
-func (t trust) waits() bool { return t == unproven || t == proven }
+// awaitsEnd reports whether the end of an invocation is waited for at all.
+func (t trust) awaitsEnd() bool { return t == unproven || t == proven }
 
 // endFacts are what is known of an invocation while its end is waited for.
 type endFacts struct {
@@ -64,12 +69,13 @@ type endFacts struct {
 	deadline time.Time     // next must be called
 	flush    time.Duration // the longest hold
 	trust    trust
-	overlaps bool // nothing need be written before next is called
-	stopped  bool // the agent does nothing any more
 
-	ended   time.Time // the end was seen; zero while it was not
+	afterNext bool // writing is left to the time after next
+	noop      bool // the agent does nothing any more
+
+	endSeen time.Time // zero while it was not
 	arrived time.Time // since when it has been there, read or not
-	trouble bool      // a reset follows
+	reset   bool      // a reset follows it
 	reading bool      // the body that told of it may hold more, a death for one
 	unread  time.Time // since when an end seems to wait to be read; zero for none
 }
@@ -78,55 +84,65 @@ type endFacts struct {
 type decision uint8
 
 const (
-	keepWaiting decision = iota // look again at the time given, or when something changes
-	hold                        // it has ended: write until the time given
-	leave                       // call next; writing goes on beside what follows
-	missed                      // call next: the end did not come by the deadline
-	unheard                     // call next: no sign came by firstSign
+	keepWaiting  decision = iota + 1 // look again at the time given, or when something changes
+	holdAndWrite                     // it has ended: write until the time given
+	callNext                         // writing goes on beside what follows
+	noEndCame                        // by the deadline: call next
+	noSignCame                       // by firstSign: call next
 )
 
 // decide says what to do now, and until when.
 func (f endFacts) decide(now time.Time) (what decision, until time.Time) {
+	if !f.endSeen.IsZero() {
+		return f.decideAfterEnd(now)
+	}
+	if f.noop || f.afterNext {
+		return callNext, now
+	}
+	until, otherwise := f.waitsUntil()
+	if now.Before(until) {
+		return keepWaiting, until
+	}
+	return otherwise, now
+}
+
+// decideAfterEnd is decide when the end has been seen.
+func (f endFacts) decideAfterEnd(now time.Time) (what decision, until time.Time) {
 	bound := f.flush
-	if f.trouble {
+	if f.reset {
 		bound = min(bound, troubleHold)
 	}
-	if !f.ended.IsZero() {
-		until = f.ended.Add(bound)
-		if wait := earliest(until, f.deadline); f.reading && now.Before(wait) {
-			return keepWaiting, wait
-		}
-		return hold, until
+	until = f.endSeen.Add(bound)
+	if wait := earliest(until, f.deadline); f.reading && now.Before(wait) {
+		return keepWaiting, wait
 	}
-	if f.stopped || f.overlaps {
-		return leave, now
-	}
+	return holdAndWrite, until
+}
+
+// waitsUntil says until when an end that has not been seen is waited for, zero
+// for not at all, and what is done if it has not come by then.
+func (f endFacts) waitsUntil() (until time.Time, otherwise decision) {
+	arrived := !f.unread.IsZero()
 	// The end may lie among bodies that there is no processor time to read:
 	// then the bound counts from its arrival. One that came before INVOKE has
 	// waited through a freeze.
-	unread := f.deadline
-	if !f.unread.IsZero() {
-		unread = earliest(latest(f.unread, f.invoked).Add(f.flush), f.deadline)
+	read := f.deadline
+	if arrived {
+		read = earliest(latest(f.unread, f.invoked).Add(f.flush), f.deadline)
 	}
 	switch {
+	case f.trust == proven && read.Before(f.deadline):
+		return read, callNext
 	case f.trust == proven:
-		until, what = unread, missed
-	case f.trust == unproven && f.unread.IsZero():
-		until, what = earliest(f.invoked.Add(firstSign), f.deadline), unheard
-	case f.trust != deaf && !f.unread.IsZero():
+		return read, noEndCame
+	case f.trust == unproven && !arrived:
+		return earliest(f.invoked.Add(firstSign), f.deadline), noSignCame
+	case f.trust != notExpected && arrived:
 		// If it is an end, it is trusted again. Without this, whether the
 		// invocation is waited for would be chance.
-		until, what = unread, leave
-	default:
-		return leave, now
+		return read, callNext
 	}
-	switch {
-	case now.Before(until):
-		return keepWaiting, until
-	case what == missed && until.Before(f.deadline):
-		return leave, now
-	}
-	return what, now
+	return time.Time{}, callNext
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -151,18 +167,18 @@ func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decis
 	defer t.Stop()
 	<-t.C
 	for {
-		woken := a.look(id, &f)
-		f.stopped = a.silent.Load() || ctx.Err() != nil
+		changed := a.updateFacts(id, &f)
+		f.noop = a.noop.Load() || ctx.Err() != nil
 		what, until = f.decide(a.cfg.Now())
-		if what == missed || what == unheard {
-			a.giveUpWaiting(what)
+		if what == noEndCame || what == noSignCame {
+			a.doubtEnds(what)
 		}
 		if what != keepWaiting {
 			return what, until, f.arrived
 		}
 		t.Reset(until.Sub(a.cfg.Now()))
 		select {
-		case <-woken:
+		case <-changed:
 			t.Stop()
 		case <-t.C:
 		case <-ctx.Done():
@@ -170,11 +186,11 @@ func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decis
 	}
 }
 
-// look brings the facts up to date, and returns what is closed when they may
-// have changed again.
-func (a *Agent) look(id string, f *endFacts) (woken <-chan struct{}) {
+// updateFacts brings the facts up to date, and returns what is closed when they
+// may have changed again.
+func (a *Agent) updateFacts(id string, f *endFacts) (changed <-chan struct{}) {
 	a.mu.Lock()
-	woken = a.woken
+	changed = a.changed.Changed()
 	a.mu.Unlock()
 	// In this order: a body that no longer waits has been read, and what it
 	// told is known.
@@ -184,41 +200,51 @@ func (a *Agent) look(id string, f *endFacts) (woken <-chan struct{}) {
 			f.unread = since
 		}
 	}
+	now := a.cfg.Now()
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	f.trust, f.reading, f.overlaps = a.trust, a.reading, a.overlapping()
-	if end := a.tracker.ended(id); end != nil {
-		f.trouble = end.trouble
-		if f.ended.IsZero() {
-			f.ended = a.cfg.Now()
-		}
-	} else if f.unread.IsZero() {
-		f.arrived = time.Time{} // what was there was another one's
+	v := &a.invocations
+	f.trust, f.reading, f.afterNext = v.trust, v.reading, a.cfg.Flush.afterNext(v.traffic.busy())
+	end := v.tracker.endOf(id)
+	if end != nil {
+		f.reset = end.reset
 	}
-	if f.arrived.IsZero() {
-		switch {
-		case !f.unread.IsZero():
-			f.arrived = latest(f.unread, f.invoked)
-		case !f.ended.IsZero():
-			f.arrived = f.ended
-		}
-	}
-	return woken
+	a.mu.Unlock()
+	f.noteEnd(end != nil, now)
+	return changed
 }
 
-// giveUpWaiting notes why an end was not waited for any longer. It is said with
+// noteEnd notes whether the end has been seen by now, and since when it has been
+// there.
+func (f *endFacts) noteEnd(seen bool, now time.Time) {
+	switch {
+	case seen && f.endSeen.IsZero():
+		f.endSeen = now
+	case !seen && f.unread.IsZero():
+		f.arrived = time.Time{} // what was there was another one's
+	}
+	switch {
+	case !f.arrived.IsZero():
+	case !f.unread.IsZero():
+		f.arrived = latest(f.unread, f.invoked)
+	default:
+		f.arrived = f.endSeen
+	}
+}
+
+// doubtEnds notes why an end was not waited for any longer. It is reported with
 // the next INVOKE only: after a time-out SHUTDOWN follows, and all is well.
-func (a *Agent) giveUpWaiting(why decision) {
+func (a *Agent) doubtEnds(why decision) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	v := &a.invocations
 	switch {
-	case a.trust == deaf:
-	case why == missed:
-		a.trust = doubted
-		a.doubt = "no platform.runtimeDone came for an invocation; none is waited for until one comes"
+	case v.trust == notExpected:
+	case why == noEndCame:
+		v.trust = doubted
+		v.doubt = "no platform.runtimeDone came for an invocation; none is waited for until one comes"
 	default:
-		a.trust = signless
-		a.doubt = "Lambda has told of no invocation so far (neither platform.start nor platform.runtimeDone); " +
+		v.trust = signless
+		v.doubt = "Lambda has told of no invocation so far (neither platform.start nor platform.runtimeDone); " +
 			"none is waited for until it does"
 	}
 }

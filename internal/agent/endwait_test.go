@@ -10,11 +10,11 @@ import (
 // lasts 2,000 at most.
 func TestDecide(t *testing.T) {
 	type facts struct {
-		trust             trust
-		overlaps, stopped bool
-		ended, unread     int // 0: not yet
-		trouble, reading  bool
-		deadline, flush   int // 0: those of the test
+		trust           trust
+		afterNext, noop bool
+		endSeen, unread int // 0: not yet
+		reset, reading  bool
+		deadline, flush int // 0: those of the test
 	}
 	for _, tc := range []struct {
 		name  string
@@ -24,42 +24,42 @@ func TestDecide(t *testing.T) {
 		until int
 	}{
 		{"the end is waited for to the deadline", facts{trust: proven}, 100, keepWaiting, 9800},
-		{"and not beyond", facts{trust: proven}, 9800, missed, 9800},
-		{"an end is held for", facts{trust: proven, ended: 500}, 500, hold, 2500},
-		{"whatever is believed", facts{trust: doubted, ended: 500}, 500, hold, 2500},
-		{"even if nobody listens", facts{trust: deaf, ended: 500}, 500, hold, 2500},
-		{"shortly if a reset follows", facts{trust: proven, ended: 500, trouble: true}, 500, hold, 800},
-		{"the body that told of it is read first", facts{trust: proven, ended: 500, reading: true}, 600, keepWaiting, 2500},
-		{"for as long as a hold", facts{trust: proven, ended: 500, reading: true}, 2500, hold, 2500},
-		{"a short flush", facts{trust: proven, ended: 500, flush: 100}, 500, hold, 600},
+		{"and not beyond", facts{trust: proven}, 9800, noEndCame, 9800},
+		{"an end is held for", facts{trust: proven, endSeen: 500}, 500, holdAndWrite, 2500},
+		{"whatever is believed", facts{trust: doubted, endSeen: 500}, 500, holdAndWrite, 2500},
+		{"even if nobody listens", facts{trust: notExpected, endSeen: 500}, 500, holdAndWrite, 2500},
+		{"shortly if a reset follows", facts{trust: proven, endSeen: 500, reset: true}, 500, holdAndWrite, 800},
+		{"the body that told of it is read first", facts{trust: proven, endSeen: 500, reading: true}, 600, keepWaiting, 2500},
+		{"for as long as a hold", facts{trust: proven, endSeen: 500, reading: true}, 2500, holdAndWrite, 2500},
+		{"a short flush", facts{trust: proven, endSeen: 500, flush: 100}, 500, holdAndWrite, 600},
 
 		{"without any sign, two seconds", facts{trust: unproven}, 100, keepWaiting, 2000},
-		{"are enough", facts{trust: unproven}, 2000, unheard, 2000},
-		{"or the deadline", facts{trust: unproven, deadline: 1000}, 1000, unheard, 1000},
+		{"are enough", facts{trust: unproven}, 2000, noSignCame, 2000},
+		{"or the deadline", facts{trust: unproven, deadline: 1000}, 1000, noSignCame, 1000},
 		{"an end that waits to be read is a sign", facts{trust: unproven, unread: 1900}, 2100, keepWaiting, 3900},
-		{"unless it is never read", facts{trust: unproven, unread: 1900}, 3900, leave, 3900},
+		{"unless it is never read", facts{trust: unproven, unread: 1900}, 3900, callNext, 3900},
 
-		{"an end that did not come: the next is not waited for", facts{trust: doubted}, 0, leave, 0},
-		{"no sign: nothing is waited for", facts{trust: signless}, 0, leave, 0},
-		{"no telemetry: nothing is waited for", facts{trust: deaf}, 0, leave, 0},
+		{"an end that did not come: the next is not waited for", facts{trust: doubted}, 0, callNext, 0},
+		{"no sign: nothing is waited for", facts{trust: signless}, 0, callNext, 0},
+		{"no telemetry: nothing is waited for", facts{trust: notExpected}, 0, callNext, 0},
 		{"but an end may wait to be read", facts{trust: doubted, unread: 1}, 2, keepWaiting, 2001},
 		{"in both cases", facts{trust: signless, unread: 1}, 2, keepWaiting, 2001},
-		{"not without telemetry", facts{trust: deaf, unread: 1}, 2, leave, 2},
-		{"the bound counts from its arrival", facts{trust: proven, unread: 1000}, 3000, leave, 3000},
+		{"not without telemetry", facts{trust: notExpected, unread: 1}, 2, callNext, 2},
+		{"the bound counts from its arrival", facts{trust: proven, unread: 1000}, 3000, callNext, 3000},
 		{"also of one that came before a freeze", facts{trust: proven, unread: -60000}, 1, keepWaiting, 2000},
-		{"which ends", facts{trust: proven, unread: -60000}, 2000, leave, 2000},
-		{"the deadline goes before the rest of a body", facts{trust: proven, ended: 9700, reading: true}, 9801, hold, 11700},
+		{"which ends", facts{trust: proven, unread: -60000}, 2000, callNext, 2000},
+		{"the deadline goes before the rest of a body", facts{trust: proven, endSeen: 9700, reading: true}, 9801, holdAndWrite, 11700},
 		{"the deadline goes first", facts{trust: proven, unread: 9000}, 9000, keepWaiting, 9800},
 
-		{"writing overlaps what follows", facts{trust: proven, overlaps: true}, 0, leave, 0},
-		{"a silent process", facts{trust: proven, stopped: true}, 0, leave, 0},
+		{"writing overlaps what follows", facts{trust: proven, afterNext: true}, 0, callNext, 0},
+		{"in no-op mode", facts{trust: proven, noop: true}, 0, callNext, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			zero := time.UnixMilli(1_795_300_000_000)
 			at := func(ms int) time.Time { return zero.Add(time.Duration(ms) * time.Millisecond) }
 			f := endFacts{
 				invoked: zero, deadline: at(9800), flush: 2 * time.Second, trust: tc.facts.trust,
-				overlaps: tc.facts.overlaps, stopped: tc.facts.stopped, trouble: tc.facts.trouble, reading: tc.facts.reading,
+				afterNext: tc.facts.afterNext, noop: tc.facts.noop, reset: tc.facts.reset, reading: tc.facts.reading,
 			}
 			if tc.facts.deadline > 0 {
 				f.deadline = at(tc.facts.deadline)
@@ -67,8 +67,8 @@ func TestDecide(t *testing.T) {
 			if tc.facts.flush > 0 {
 				f.flush = time.Duration(tc.facts.flush) * time.Millisecond
 			}
-			if tc.facts.ended > 0 {
-				f.ended = at(tc.facts.ended)
+			if tc.facts.endSeen > 0 {
+				f.endSeen = at(tc.facts.endSeen)
 			}
 			if tc.facts.unread != 0 {
 				f.unread = at(tc.facts.unread)
@@ -94,21 +94,21 @@ func TestTrust(t *testing.T) {
 		{unproven, "", unproven, true}, {unproven, "s", proven, true}, {unproven, "d", proven, true},
 		{signless, "", signless, false}, {signless, "s", proven, true}, {signless, "d", proven, true},
 		{proven, "l", doubted, false}, {doubted, "s", doubted, false}, {doubted, "d", proven, true},
-		{deaf, "sdl", deaf, false}, {unproven, "ls", doubted, false},
+		{notExpected, "sdl", notExpected, false}, {unproven, "ls", doubted, false},
 	} {
 		got := tc.from
 		for _, c := range tc.seen {
 			switch c {
 			case 's':
-				got = got.started()
+				got = got.afterStart()
 			case 'd':
-				got = got.ended()
+				got = got.afterEnd()
 			case 'l':
-				got = got.lost()
+				got = got.afterLoss()
 			}
 		}
-		if got != tc.want || got.waits() != tc.waits {
-			t.Errorf("%d after %q is %d (waits: %v), want %d (%v)", tc.from, tc.seen, got, got.waits(), tc.want, tc.waits)
+		if got != tc.want || got.awaitsEnd() != tc.waits {
+			t.Errorf("%d after %q is %d (waits: %v), want %d (%v)", tc.from, tc.seen, got, got.awaitsEnd(), tc.want, tc.waits)
 		}
 	}
 }

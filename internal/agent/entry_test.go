@@ -18,7 +18,7 @@ func TestEveryTextOfARowIsMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := New(Config{Scale: level.DefaultScale(), Redact: masking})
+	a := New(Config{Rows: Rows{Scale: level.DefaultScale(), Redact: masking}})
 	var e store.Entry
 	v := reflect.ValueOf(&e).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {
@@ -31,7 +31,9 @@ func TestEveryTextOfARowIsMasked(t *testing.T) {
 	e.Level = "ERROR" // one of the scale's
 	e.Message = "ERROR: (" + e.Locator + ") text " + key + " exception " + key
 	e.ExceptionAt = strings.Index(e.Message, "exception")
-	a.redact(&e)
+	r := row{Entry: e, parts: partsOf(&e)}
+	a.redact(&r)
+	e = r.Entry
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if f.Type.Kind() == reflect.String && strings.Contains(v.FieldByIndex(f.Index).String(), key) {
 			t.Errorf("Entry.%s is not masked", f.Name)
@@ -66,10 +68,10 @@ func TestMessageKeepsItsParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := New(Config{Scale: level.DefaultScale(), Redact: masking})
-		line := parse.Line{Level: a.cfg.Scale.Top(), Locator: c.locator, Text: c.text, Exception: c.exception}
-		e := a.entry(&line, "", a.cfg.Now())
-		text, exception := parts(&e)
+		a := New(Config{Rows: Rows{Scale: level.DefaultScale(), Redact: masking}})
+		line := parse.Line{Level: a.cfg.Rows.Scale.Top(), Locator: c.locator, Text: c.text, Exception: c.exception}
+		e := a.row(line, "", a.cfg.Now())
+		text, exception := e.text(), e.exception()
 		if got := e.Locator + "|" + text + "|" + exception; got != c.want {
 			t.Errorf("%s: %q, want %q", c.setting, got, c.want)
 		}

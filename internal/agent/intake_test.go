@@ -48,7 +48,7 @@ func (c *table) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInp
 func reading(change func(*agent.Config)) (*agent.Agent, *store.Store, *table) {
 	t := &table{}
 	log := diag.New(new(bytes.Buffer))
-	cfg := agent.Config{Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
+	cfg := agent.Config{Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: time.Second}
 	cfg.Store = store.New(store.Config{Client: t, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 8 << 20, Report: log})
 	cfg.Concurrent = true // or each line would be written at once
 	if change != nil {
@@ -81,8 +81,8 @@ func TestRowsOwnTheirMemory(t *testing.T) {
 	}
 	for name, change := range map[string]func(*agent.Config){
 		"as it is":   nil,
-		"with a max": func(c *agent.Config) { c.MaxLines = 100 },
-		"redacting":  func(c *agent.Config) { c.Redact = masking },
+		"with a max": func(c *agent.Config) { c.Rows.MaxLines = 100 },
+		"redacting":  func(c *agent.Config) { c.Rows.Redact = masking },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, s, db := reading(change)
@@ -118,7 +118,7 @@ func TestAllocationsOfStoredLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, masking := range map[string]*redact.Redactor{"as it is": nil, "redacting": masking} {
-		a, _, _ := reading(func(c *agent.Config) { c.Snapshot, c.Redact = true, masking })
+		a, _, _ := reading(func(c *agent.Config) { c.Snapshot, c.Rows.Redact = true, masking })
 		const lines = 90
 		var bodies [][]byte // different ones: a repeated one may be dropped
 		for i := range 8 {
@@ -135,7 +135,7 @@ func TestAllocationsOfStoredLines(t *testing.T) {
 
 // A line that is not stored costs none.
 func TestAllocationsOfIntake(t *testing.T) {
-	a, _, _ := reading(func(c *agent.Config) { c.MinLevel = level.DefaultScale().Top() })
+	a, _, _ := reading(func(c *agent.Config) { c.Rows.MinLevel = level.DefaultScale().Top() })
 	body := batch(0, 900, false)
 	a.Intake(body)
 	if n := testing.AllocsPerRun(5, func() { a.Intake(body) }) / 900; n > 0.01 {

@@ -19,88 +19,84 @@ const (
 // invoke handles one invocation: what was left over leaves while the function
 // runs, and what the function printed before the environment can freeze.
 func (a *Agent) invoke(ctx context.Context, id string, deadline time.Time) {
-	if a.silent.Load() {
+	if a.noop.Load() {
 		return
 	}
-	a.arrive(id)
-	a.begin(func() { a.leftOver(id) })
+	a.noteInvoke(id)
+	a.startJob(func() { a.writeLeftOver(id) })
 	now := a.cfg.Now()
-	what, until, since := a.awaitEnd(ctx, id, endFacts{invoked: now, deadline: deadline, flush: a.holdBound(now)})
-	seen := a.cfg.Now()
+	facts := endFacts{invoked: now, deadline: deadline, flush: a.longestHold(now)}
+	what, until, since := a.awaitEnd(ctx, id, facts)
+	decided := a.cfg.Now()
 	inTime := true
 	switch {
-	case what == hold:
+	case what == holdAndWrite:
 		until = earliest(until, deadline)
-		inTime = a.do(ctx, until.Add(holdSlack), func() { a.finish(ctx, until) })
-	case seen.After(now) || a.overlaps():
-		inTime = a.do(ctx, earliest(seen.Add(shortHold), deadline.Add(holdSlack)), a.unheld)
+		inTime = a.runJob(ctx, until.Add(holdSlack), func() { a.writeBeforeNext(ctx, until) })
+	case decided.After(now) || a.writesAfterNext():
+		limit := earliest(decided.Add(shortHold), deadline.Add(holdSlack))
+		inTime = a.runJob(ctx, limit, a.leaveToNext)
 	}
 	if !inTime {
 		a.cfg.Diag.Fail("stuck", "writing or /tmp takes longer than it may: the function is not held for it", "")
 	}
 	if now := a.cfg.Now(); !since.IsZero() && now.Sub(since) > shortHold {
-		a.longest = now
+		a.longHoldAt = now
 	}
 }
 
-// arrive notes that an invocation begins.
-func (a *Agent) arrive(id string) {
+// noteInvoke notes that an invocation begins.
+func (a *Agent) noteInvoke(id string) {
 	now := a.cfg.Now()
 	a.mu.Lock()
-	a.tracker.invoke(id, now)
-	a.traffic.invoke(id, now)
-	doubt := a.doubt
-	if a.trust.waits() {
-		doubt = ""
-	}
-	a.doubt = ""
+	doubt := a.invocations.invoke(id, now)
 	a.mu.Unlock()
 	if doubt != "" {
 		a.cfg.Diag.Fail("runtimeDone", doubt, "")
 	}
 	if a.cfg.Snapshot {
-		a.restored()
+		a.noteRestored()
 	}
 }
 
-// holdBound is how long an invocation that begins now may be held.
-func (a *Agent) holdBound(now time.Time) time.Duration {
-	if !a.longest.IsZero() && now.Sub(a.longest) < longHoldPause {
+// longestHold is how long an invocation that begins now may be held.
+func (a *Agent) longestHold(now time.Time) time.Duration {
+	if !a.longHoldAt.IsZero() && now.Sub(a.longHoldAt) < longHoldPause {
 		return min(a.cfg.FlushTimeout, shortHold)
 	}
 	return a.cfg.FlushTimeout
 }
 
-// leftOver begins an invocation: what waits starts leaving, and the mark says
-// who runs. The mark comes last: nothing waits for it.
-func (a *Agent) leftOver(id string) {
-	if a.silent.Load() {
+// writeLeftOver begins an invocation: what waits starts leaving, and the mark
+// says who runs. The mark comes last: nothing waits for it.
+func (a *Agent) writeLeftOver(id string) {
+	if a.noop.Load() {
 		return
 	}
-	a.ahead.flush("INVOKE") // lines before deaths
-	a.storeDeaths(everything)
+	a.intake.ahead.flush() // lines before deaths
+	a.storeDeaths(all)
 	a.cfg.Store.CheckSpill()
 	a.cfg.Store.Start()
 	a.startAlerts()
 	a.arm()
-	a.mark(id)
+	a.leaveMark(id)
 }
 
-// unheld ends an invocation that is not held. Where writing is left to what
+// leaveToNext ends an invocation that is not held. Where writing is left to what
 // follows, only what DynamoDB does not take moves to /tmp: there will be no
 // better moment before the environment freezes.
-func (a *Agent) unheld() {
-	if !a.overlaps() || a.cfg.Store.Resting() {
-		a.ahead.flush("the invocation is left")
+func (a *Agent) leaveToNext() {
+	if !a.writesAfterNext() || a.cfg.Store.Resting() {
+		a.intake.ahead.flush()
 		a.cfg.Store.Persist()
 	}
 	a.arm()
 }
 
-// finish writes what an ended invocation printed, until a moment at the latest.
-// What is not confirmed by then moves to /tmp.
-func (a *Agent) finish(ctx context.Context, until time.Time) {
-	a.ahead.flush("what came behind the end, in its body")
+// writeBeforeNext writes what an ended invocation printed, until a moment at the
+// latest. What is not confirmed by then moves to /tmp.
+func (a *Agent) writeBeforeNext(ctx context.Context, until time.Time) {
+	a.intake.ahead.flush() // what came behind the end, in its body
 	left := until.Sub(a.cfg.Now())
 	ctx, cancel := context.WithTimeout(ctx, left-a.persistTime(left))
 	defer cancel()
@@ -110,7 +106,7 @@ func (a *Agent) finish(ctx context.Context, until time.Time) {
 	}
 	a.sendAlerts(ctx)
 	if !a.deathWaits() {
-		a.mark("")
+		a.leaveMark("")
 	}
 	a.disarm()
 }
@@ -118,7 +114,7 @@ func (a *Agent) finish(ctx context.Context, until time.Time) {
 // persistTime is the part of a hold that moving what waits to /tmp would take,
 // at a speed that a slow processor still has.
 func (a *Agent) persistTime(hold time.Duration) time.Duration {
-	if a.cfg.Marker == nil {
+	if a.cfg.Mark.Marker == nil {
 		return 0
 	}
 	const perSecond = 32 << 20 // bytes

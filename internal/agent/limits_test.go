@@ -74,7 +74,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestShutdownEnd(t *testing.T) {
-	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale()})
+	a := newTestAgent()
 	now := time.UnixMilli(1_795_300_000_000)
 	for _, tc := range []struct {
 		name     string
@@ -94,15 +94,21 @@ func TestShutdownEnd(t *testing.T) {
 	}
 }
 
-func emptyStore() *store.Store {
-	return store.New(store.Config{InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20})
+// newTestAgent returns an agent that has not begun, with an empty Store.
+func newTestAgent() *Agent {
+	return New(Config{
+		Store: store.New(store.Config{
+			InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20,
+		}),
+		Rows: Rows{Scale: level.DefaultScale(), Module: "m"},
+	})
 }
 
 // A worker that is stuck is not given more and more to do.
 func TestWorkDoesNotPileUp(t *testing.T) {
-	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale()})
+	a := newTestAgent()
 	for range 1000 {
-		a.begin(func() {}) // there is no worker: none of them is done
+		a.startJob(func() {}) // there is no worker: none of them is done
 	}
 	if n := len(a.jobs); n != maxJobs {
 		t.Errorf("%d jobs wait", n)
@@ -110,13 +116,13 @@ func TestWorkDoesNotPileUp(t *testing.T) {
 }
 
 func TestALongLinesBufferIsNotKept(t *testing.T) {
-	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale(), Module: "m"})
-	a.line(parse.Line{Level: a.cfg.Scale.Info(), Locator: "1", Text: strings.Repeat("x", 300<<10)}, "", time.Now())
-	if c := cap(a.message); c > keptMessage {
+	a := newTestAgent()
+	a.line(parse.Line{Level: a.cfg.Rows.Scale.Info(), Locator: "1", Text: strings.Repeat("x", 300<<10)}, "", time.Now())
+	if c := cap(a.intake.message); c > keptMessage {
 		t.Errorf("a buffer of %d bytes is kept", c)
 	}
-	a.line(parse.Line{Level: a.cfg.Scale.Info(), Locator: "1", Text: "x"}, "", time.Now())
-	if cap(a.message) == 0 {
+	a.line(parse.Line{Level: a.cfg.Rows.Scale.Info(), Locator: "1", Text: "x"}, "", time.Now())
+	if cap(a.intake.message) == 0 {
 		t.Error("a short line's buffer is not used again")
 	}
 }
@@ -133,7 +139,7 @@ func TestTailIsBounded(t *testing.T) {
 	if size > 64<<10 {
 		t.Errorf("the tail of one invocation takes %d bytes", size)
 	}
-	a := New(Config{Store: emptyStore(), Scale: level.DefaultScale()})
+	a := newTestAgent()
 	told := strings.Split(a.lastLines(kept.lines()), "\n")
 	if len(told) != 11 { // and what they are
 		t.Fatalf("%d lines are told", len(told))

@@ -3,7 +3,6 @@ package agent
 import (
 	"bytes"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,16 +32,13 @@ const (
 type lookahead struct {
 	a *Agent
 
-	// mu is held while a telemetry body is read, and by flush: it guards what
-	// follows, the parser and everything else that is Intake's. It is taken
-	// before Agent.mu, never the other way round.
-	mu    sync.Mutex
-	asked bool // to flush, while a body was read; guarded by Agent.mu
+	flushAsked atomic.Bool // while a body was read
+	waits      atomic.Bool // what is not Closed
 
+	// All else is guarded by intake.mu, which is held while a body is read.
 	what   parse.Tail // what is waited for; Closed for nothing
 	bodies int        // begun since the first record, with its own
 	timer  *time.Timer
-	waits  atomic.Bool // what is not Closed; for everybody to read
 
 	// The records that wait. The first is kept as it came; Traceable: its line
 	// waits, too, which is the index-th of its record.
@@ -50,8 +46,12 @@ type lookahead struct {
 	copied []byte // the memory of the first
 	line   parse.Line
 	index  int
+	joined joined
+}
 
-	// What has been put together of their texts, and what they have shown.
+// joined is what has been put together of the texts of the records that wait,
+// and what they have shown.
+type joined struct {
 	around  parse.Unwrapped // what is around the first, with its text
 	text    []byte
 	trace   parse.Trace
@@ -65,23 +65,10 @@ type heldRecord struct {
 	at     time.Time
 }
 
-func newLookahead(a *Agent) *lookahead { return &lookahead{a: a} }
-
-// begin is called before a body is read, and what it returns when that is done.
-func (l *lookahead) begin() (done func()) {
-	l.mu.Lock()
-	l.bodies++
-	return l.mu.Unlock
-}
-
 // settle is called at a body's end: what has waited since the one before waits no
 // longer.
 func (l *lookahead) settle() {
-	a := l.a
-	a.mu.Lock()
-	asked := l.asked
-	l.asked = false
-	a.mu.Unlock()
+	asked := l.flushAsked.Swap(false)
 	switch {
 	case l.what == parse.Closed:
 	case asked || l.bodies >= aheadBodies || l.what == parse.Traceable && l.held[0].record[0] != '"':
@@ -90,7 +77,7 @@ func (l *lookahead) settle() {
 		l.release()
 	case l.timer == nil:
 		l.timer = time.AfterFunc(aheadTime, func() {
-			a.guarded("look-ahead", func() { l.flush("200 ms") })
+			l.a.guarded("look-ahead", l.flush)
 		})
 	default:
 		l.timer.Reset(aheadTime)
@@ -98,37 +85,27 @@ func (l *lookahead) settle() {
 }
 
 // flush queues what waits, from any goroutine but the one that reads a body,
-// without a.mu: at INVOKE, at SHUTDOWN, and after a while. If a body is being
-// read, it is done at that body's end. reason says why, for who reads the code.
-func (l *lookahead) flush(reason string) {
-	_ = reason
-	a := l.a
-	a.mu.Lock()
-	l.asked = true
-	a.mu.Unlock()
-	if !l.mu.TryLock() {
-		return
-	}
-	if l.flushLocked() {
-		a.arm()
-		a.wake()
+// without Agent.mu: at INVOKE, at an invocation's end, at SHUTDOWN, and after a
+// while. If a body is being read, it is done at that body's end.
+func (l *lookahead) flush() {
+	l.flushAsked.Store(true)
+	if l.a.intake.mu.TryLock() && l.flushAndUnlock() {
+		l.a.arm()
+		l.a.wake()
 	}
 }
 
-// flushLocked is flush with mu held, which it unlocks, and reports whether
-// something has waited. A panic must not leave mu locked: Intake would stand
-// still, and with it whoever posts.
-func (l *lookahead) flushLocked() (waited bool) {
-	defer l.mu.Unlock()
-	a := l.a
-	a.mu.Lock()
-	l.asked = false
-	a.mu.Unlock()
-	if l.what == parse.Closed || a.silent.Load() {
+// flushAndUnlock is flush with intake.mu held, and reports whether something has
+// waited. A panic must not leave the lock held: Intake would stand still, and
+// with it whoever posts.
+func (l *lookahead) flushAndUnlock() (waited bool) {
+	defer l.a.intake.mu.Unlock()
+	l.flushAsked.Store(false)
+	if l.what == parse.Closed || l.a.noop.Load() {
 		return false
 	}
 	l.release()
-	a.sendAhead()
+	l.a.sendAhead()
 	return true
 }
 
@@ -141,9 +118,10 @@ func (l *lookahead) record(record []byte, at time.Time) {
 		l.release()
 	}
 	a, n := l.a, 0
+	parser := a.intake.parser
 	unremembered := record
-	a.parser.Lines(record, func(line parse.Line) {
-		tail, lines := a.parser.Tail()
+	parser.Lines(record, func(line parse.Line) {
+		tail, lines := parser.Tail()
 		if n++; tail >= parse.Open {
 			return // read again when the rest is there, or nothing more comes
 		}
@@ -156,11 +134,11 @@ func (l *lookahead) record(record []byte, at time.Time) {
 		}
 		a.line(line, id, at)
 	})
-	if tail, _ := a.parser.Tail(); tail >= parse.Open {
-		opening := a.parser.Opening()
+	if tail, _ := parser.Tail(); tail >= parse.Open {
+		opening := parser.Opening()
 		l.hold(tail, record, strings.Clone(a.requestOf("", record, at)), at)
 		l.take()
-		l.opening = opening
+		l.joined.opening = opening
 	} else if unremembered != nil {
 		a.requestOf("", unremembered, at) // not ours, but perhaps the last word
 	}
@@ -178,77 +156,97 @@ func (l *lookahead) hold(what parse.Tail, record []byte, id string, at time.Time
 	l.bodies = 1
 	l.copied = append(l.copied[:0], bytes.TrimLeft(record, " \t\r\n")...)
 	l.held = append(l.held[:0], heldRecord{l.copied, id, at})
-	l.text, l.trace, l.opening = l.text[:0], parse.Trace{}, parse.Opening{}
+	l.joined = joined{text: l.joined.text[:0]}
 }
 
 // take takes the text of the first record.
 func (l *lookahead) take() {
-	u, ok := l.a.parser.Unwrap(l.held[0].record)
+	u, ok := l.a.intake.parser.Unwrap(l.held[0].record)
 	if !ok {
 		u = parse.Unwrapped{Text: l.held[0].record} // an object as it is
 	}
-	l.text = append(l.text[:0], u.Text...)
+	l.joined.text = append(l.joined.text[:0], u.Text...)
 	u.Text, u.Level = nil, bytes.Clone(u.Level)
-	l.around = u
+	l.joined.around = u
 }
 
 // fits takes a record that follows, if it belongs to what waits, and reports
 // whether it does.
 func (l *lookahead) fits(record []byte, at time.Time) bool {
 	a := l.a
-	if len(l.held) == aheadRecords || len(l.text)+len(record) > aheadBytes && l.what != parse.CutOff {
+	tooLong := len(l.joined.text)+len(record) > aheadBytes && l.what != parse.CutOff
+	if len(l.held) == aheadRecords || tooLong {
 		return false
 	}
-	if len(l.text) == 0 {
+	if len(l.joined.text) == 0 {
 		l.take()
 	}
-	u, ok := a.parser.Unwrap(record)
-	if !ok || u.RequestID != l.around.RequestID && (a.cfg.Concurrent || u.RequestID != "" && l.around.RequestID != "") ||
-		a.cfg.Concurrent && u.RequestID == "" {
+	u, ok := a.intake.parser.Unwrap(record)
+	if !ok || !l.sameRequest(u.RequestID) || !l.joined.add(l.what, u.Text) {
 		return false
 	}
-	switch l.what {
-	case parse.Traceable:
-		trace := l.trace
-		if !trace.Add(u.Text) {
-			return false
-		}
-		l.trace = trace
-		l.add("\n", u.Text)
-	case parse.Open:
-		opening := l.opening
-		if !opening.Add(u.Text) {
-			return false
-		}
-		l.opening = opening
-		l.add("\n", u.Text)
-	case parse.CutOff:
-		if text := bytes.TrimSpace(u.Text); len(text) == 0 || text[0] == '{' {
-			return false
-		}
-		l.add("", u.Text)
-	}
-	l.held = append(l.held, heldRecord{bytes.Clone(record), strings.Clone(a.requestOf("", record, at)), at})
-	if l.what == parse.Open && l.opening.Done() || l.what == parse.CutOff && len(l.held) == aheadPieces {
+	id := strings.Clone(a.requestOf("", record, at))
+	l.held = append(l.held, heldRecord{bytes.Clone(record), id, at})
+	if l.isWhole() {
 		l.release()
 	}
 	return true
 }
 
-// add adds a record's text, without its line end, behind what separates it from
-// the one before.
-func (l *lookahead) add(separator string, text []byte) {
-	if separator != "" {
-		l.text = append(bytes.TrimSuffix(bytes.TrimSuffix(l.text, []byte("\n")), []byte("\r")), separator...)
+// sameRequest reports whether a record with the given request ID may belong to
+// the invocation of the first one. Where there are several at a time it must say
+// so.
+func (l *lookahead) sameRequest(id string) bool {
+	first := l.joined.around.RequestID
+	if id == first {
+		return id != "" || !l.a.cfg.Concurrent
 	}
-	l.text = append(l.text, text...)
+	return !l.a.cfg.Concurrent && (id == "" || first == "")
+}
+
+// add adds a record's text, if it belongs to what waits, and reports whether it
+// does.
+func (j *joined) add(what parse.Tail, text []byte) bool {
+	switch what {
+	case parse.Traceable:
+		trace := j.trace
+		if !trace.Add(text) {
+			return false
+		}
+		j.trace = trace
+		j.endLine()
+	case parse.Open:
+		opening := j.opening
+		if !opening.Add(text) {
+			return false
+		}
+		j.opening = opening
+		j.endLine()
+	case parse.CutOff:
+		if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 || trimmed[0] == '{' {
+			return false
+		}
+	}
+	j.text = append(j.text, text...)
+	return true
+}
+
+// endLine has the text so far end with one line feed.
+func (j *joined) endLine() {
+	j.text = append(bytes.TrimSuffix(bytes.TrimSuffix(j.text, []byte("\n")), []byte("\r")), '\n')
+}
+
+// isWhole reports whether all of what is waited for is there. A trace is never
+// known to be.
+func (l *lookahead) isWhole() bool {
+	return l.what == parse.Open && l.joined.opening.Done() || l.what == parse.CutOff && len(l.held) == aheadPieces
 }
 
 // release queues what waits: put together, or each record by itself if that
 // makes no sense. A panic over it costs what waits only, and not the event that
 // ended the wait.
 func (l *lookahead) release() {
-	what := l.what
+	what, whole := l.what, l.isWhole()
 	if what == parse.Closed {
 		return
 	}
@@ -257,7 +255,7 @@ func (l *lookahead) release() {
 	defer l.forget()
 	defer l.a.recovered("look-ahead")
 	switch {
-	case what == parse.Traceable && l.trace.Sure():
+	case what == parse.Traceable && l.joined.trace.Sure():
 		if !l.together(&held[0], l.index, 0) {
 			l.a.line(l.line, held[0].id, held[0].at)
 		}
@@ -265,8 +263,7 @@ func (l *lookahead) release() {
 	case what == parse.Traceable:
 		l.a.line(l.line, held[0].id, held[0].at)
 		held = held[1:]
-	case what == parse.Open && l.opening.Done() && l.together(&held[0], 0, len(held)),
-		what == parse.CutOff && len(held) == aheadPieces && l.together(&held[0], 0, len(held)):
+	case whole && l.together(&held[0], 0, len(held)):
 		return
 	}
 	for i := range held {
@@ -276,9 +273,9 @@ func (l *lookahead) release() {
 
 // forget lets go of the memory of what has waited.
 func (l *lookahead) forget() {
-	l.line, l.around = parse.Line{}, parse.Unwrapped{}
+	l.line, l.joined.around = parse.Line{}, parse.Unwrapped{}
 	clear(l.held)
-	for _, buffer := range [...]*[]byte{&l.text, &l.copied} {
+	for _, buffer := range [...]*[]byte{&l.joined.text, &l.copied} {
 		if cap(*buffer) > keptAhead {
 			*buffer = nil
 		}
@@ -289,12 +286,13 @@ func (l *lookahead) forget() {
 // the first record, and reports whether there are any. Those that are still
 // broken do not count, where pieces were put together.
 func (l *lookahead) together(first *heldRecord, index, pieces int) bool {
-	u := l.around
-	u.Text = l.text
+	u := l.joined.around
+	u.Text = l.joined.text
 	n, queued := 0, false
-	l.a.parser.Lines(u.Wrap(nil), func(line parse.Line) {
+	l.a.intake.parser.Lines(u.Wrap(nil), func(line parse.Line) {
 		n++
-		if n <= index || line.Kind == parse.Plain || pieces > 0 && line.NoAlert && line.Kind == parse.Invalid {
+		broken := pieces > 0 && line.NoAlert && line.Kind == parse.Invalid
+		if n <= index || line.Kind == parse.Plain || broken {
 			return
 		}
 		queued = true
@@ -305,7 +303,7 @@ func (l *lookahead) together(first *heldRecord, index, pieces int) bool {
 
 // alone queues the lines of a record by itself.
 func (l *lookahead) alone(h *heldRecord) {
-	l.a.parser.Lines(h.record, func(line parse.Line) { l.queue(line, h) })
+	l.a.intake.parser.Lines(h.record, func(line parse.Line) { l.queue(line, h) })
 }
 
 // queue queues a line of a record that has waited, and been remembered before.

@@ -184,7 +184,7 @@ func TestLookAheadEndsWithoutAnEnd(t *testing.T) {
 
 // What does not become a line is stored as it would have been without waiting.
 func TestLookAheadGivesBack(t *testing.T) {
-	plain := func(cfg *agent.Config) { cfg.Plain = "INFO" }
+	plain := func(cfg *agent.Config) { cfg.Rows.Plain = "INFO" }
 	play(t, plain, func(c *cloud, _ <-chan error) {
 		c.invoke("a")
 		c.post(append(said("{", `  "a": 1`, "}", unshipped, "Error: no"), done("a", ""))...)

@@ -301,8 +301,10 @@ func leave(t *testing.T, setting, mapping string, lines ...string) *sink {
 		}
 		var said strings.Builder
 		cfg := agent.Config{
-			Diag: diag.New(&said), Scale: level.DefaultScale(), Module: "orders", Plain: "INFO", Mapping: names,
-			FlushTimeout: time.Second, Concurrent: true, Redact: masking,
+			Diag: diag.New(&said), FlushTimeout: time.Second, Concurrent: true,
+			Rows: agent.Rows{
+				Scale: level.DefaultScale(), Module: "orders", Plain: "INFO", Mapping: names, Redact: masking,
+			},
 		}
 		cfg.Diag.Mask(masking.JSON)
 		cfg.Store = store.New(store.Config{
@@ -312,7 +314,7 @@ func leave(t *testing.T, setting, mapping string, lines ...string) *sink {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.Alerts = &agent.Alerts{From: cfg.Scale.Warn(), Allow: alert.Allow{topic}, Send: alert.Config{
+		cfg.Alerts = &agent.Alerts{From: cfg.Rows.Scale.Warn(), Allow: alert.Allow{topic}, Send: alert.Config{
 			Topics: []alert.Topic{topic}, Window: time.Second, Max: 1 << 20, Channel: s,
 			Source: alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC},
 		}}

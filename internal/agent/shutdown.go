@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,13 +11,30 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
+const (
+	// shutdownTime is what Lambda gives an environment with an external
+	// extension, from the start of its shutdown.
+	shutdownTime = 2 * time.Second
+	// shutdownMargin is how long before the SHUTDOWN deadline we are gone.
+	shutdownMargin = 150 * time.Millisecond
+	// lastResortTime is the part of that which is kept for what DynamoDB does
+	// not take: a megabyte of lines on a slow processor.
+	lastResortTime = 250 * time.Millisecond
+	// leastShutdown is tried even when the deadline seems to be over: a
+	// clock may be wrong, and being killed costs nothing more.
+	leastShutdown = 100 * time.Millisecond
+	// quiet is how long no telemetry must have come before SHUTDOWN counts
+	// it as complete: four times the least delay of a delivery.
+	quiet = 100 * time.Millisecond
+)
+
 // shutdown takes what telemetry still arrives and writes everything, errors
 // first, by end. What DynamoDB does not take goes to the spill if a
 // reset follows, which /tmp survives, else to the function's log.
 func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	now := a.cfg.Now()
-	if !a.silent.Load() {
-		a.ahead.flush("SHUTDOWN")
+	if !a.noop.Load() {
+		a.intake.ahead.flush()
 		if a.alerts != nil {
 			a.alerts.Hurry()
 		}
@@ -24,10 +42,10 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 		a.closeAlerts(ctx, end)
 	}
 	kept := reason == "timeout" || reason == "failure"
-	rest := a.cfg.Store.LastResort(a.cfg.Log, a.cfg.LastResort, kept, end)
-	a.account(rest)
-	a.accounted.Store(true)
-	a.unmark()
+	rest := a.cfg.Store.LastResort(a.cfg.LastResort.Log, a.cfg.LastResort.MaxBytes, kept, end)
+	a.reportTotals(rest)
+	a.finished.Store(true)
+	a.removeMark()
 }
 
 // shutdownEnd is when everything must be done that SHUTDOWN asks for.
@@ -56,7 +74,7 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time, reason string
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			a.guarded("shutdown", func() { a.hastenAlerts(ctx) })
+			a.guarded("shutdown", func() { a.persistForAlerts(ctx) })
 		}()
 		defer func() {
 			cancel()
@@ -67,9 +85,9 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time, reason string
 	if a.cfg.Receiver != nil {
 		a.waitForQuiet(ctx, now)
 	}
-	a.ahead.flush("SHUTDOWN, and no more telemetry")
-	a.dieAtTheEnd(reason)
-	a.storeDeaths(everything)
+	a.intake.ahead.flush()
+	a.noteDeathAtShutdown(reason)
+	a.storeDeaths(all)
 	_ = a.flushLast(ctx)
 }
 
@@ -85,7 +103,7 @@ func (a *Agent) flushLast(ctx context.Context) error {
 func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 	for {
 		a.mu.Lock()
-		woken := a.woken
+		changed := a.changed.Changed()
 		a.mu.Unlock()
 		idle, last := a.cfg.Receiver.Idle()
 		if last.Before(since) {
@@ -97,7 +115,7 @@ func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 		}
 		t := time.NewTimer(max(left, time.Millisecond))
 		select {
-		case <-woken:
+		case <-changed:
 			t.Stop()
 			a.cfg.Store.Start()
 		case <-t.C:
@@ -108,20 +126,33 @@ func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 	}
 }
 
-// account says what was not stored as printed: once, at the end, and only if
-// there is something to say.
-func (a *Agent) account(rest store.Rest) {
-	a.mu.Lock()
-	c := a.counts
-	a.mu.Unlock()
+// reportTotals says what was not stored as printed: once, at the end, and only
+// if there is something to say.
+func (a *Agent) reportTotals(rest store.Rest) {
 	if rest.Lines > 0 {
-		a.cfg.Diag.Say(slog.LevelWarn, "the last-resort lines above are messages that DynamoDB did not take", "write them into the tables with `logtable replay FILE`", "lines", rest.Lines)
+		a.cfg.Diag.Say(slog.LevelWarn, "the last-resort lines above are messages that DynamoDB did not take",
+			"write them into the tables with `logtable replay FILE`", "lines", rest.Lines)
 	}
-	lost := rest.Lost
 	var args []any
-	for _, loss := range sorted(lost) {
-		args = append(args, fmt.Sprintf("lost %s, %s", loss.Level, loss.Reason), lost[loss])
+	for _, loss := range sorted(rest.Lost) {
+		args = append(args, fmt.Sprintf("lost %s, %s", loss.Level, loss.Reason), rest.Lost[loss])
 	}
+	args = append(args, a.notStoredAsPrinted()...)
+	if len(args) == 0 {
+		return
+	}
+	level, message := slog.LevelInfo, "messages of this environment that were not stored as printed"
+	if len(rest.Lost) > 0 {
+		level, message = slog.LevelError, "messages of this environment were lost"
+	}
+	a.cfg.Diag.Say(level, message, "", append(args, "stored", a.cfg.Store.Written())...)
+}
+
+// notStoredAsPrinted names what is counted of skipped and of the Receiver's.
+func (a *Agent) notStoredAsPrinted() (args []any) {
+	a.mu.Lock()
+	skipped := a.skipped
+	a.mu.Unlock()
 	var posts logsapi.Counts
 	if a.cfg.Receiver != nil {
 		posts = a.cfg.Receiver.Counts()
@@ -130,23 +161,19 @@ func (a *Agent) account(rest store.Rest) {
 		name  string
 		count int
 	}{
-		{"below LOGTABLE_LEVEL", c.belowLevel}, {"over LOGTABLE_MAX_LINES", c.overLimit},
-		{"invalid, stored as WARN", c.invalid}, {"unreadable", c.unreadable},
-		{"posts over 4 MiB, cut", int(posts.CutOff)}, {"posts to other paths, refused", int(posts.Refused)},
+		{"below LOGTABLE_LEVEL", skipped.belowLevel},
+		{"over LOGTABLE_MAX_LINES", skipped.overLimit},
+		{"invalid, stored as WARN", skipped.invalid},
+		{"unreadable", skipped.unreadable},
+		{"posts over 4 MiB, cut", int(posts.CutOff)},
+		{"posts to other paths, refused", int(posts.Refused)},
 		{"connections of strangers, closed", int(posts.Closed)},
 	} {
 		if n.count > 0 {
 			args = append(args, n.name, n.count)
 		}
 	}
-	if len(args) == 0 {
-		return
-	}
-	level, message := slog.LevelInfo, "messages of this environment that were not stored as printed"
-	if len(lost) > 0 {
-		level, message = slog.LevelError, "messages of this environment were lost"
-	}
-	a.cfg.Diag.Say(level, message, "", append(args, "stored", a.cfg.Store.Written())...)
+	return args
 }
 
 // sorted returns what was lost in a fixed order. There are a few kinds only, for
@@ -164,14 +191,5 @@ func sorted(lost map[store.Loss]int) (all []store.Loss) {
 }
 
 func compareLoss(a, b store.Loss) int {
-	if a.Level != b.Level {
-		if a.Level < b.Level {
-			return -1
-		}
-		return 1
-	}
-	if a.Reason < b.Reason {
-		return -1
-	}
-	return 1
+	return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(a.Reason, b.Reason))
 }

@@ -6,10 +6,10 @@ package agent
 // environment ID of each clone's own. crypto/rand gives one: the kernel's
 // generator is reseeded when a virtual machine is restored.
 
-// restored is called when the process is known to run in a clone, or never to
-// become one. Only the first call has an effect.
-func (a *Agent) restored() {
-	if !a.renewed.Swap(true) {
+// noteRestored is called when the process is known to run in a clone, or never
+// to become one. Only the first call has an effect.
+func (a *Agent) noteRestored() {
+	if !a.restored.Swap(true) {
 		a.cfg.Store.Renew()
 	}
 }
@@ -17,10 +17,10 @@ func (a *Agent) restored() {
 // startWriting lets what waits leave, except while a snapshot is still to
 // come: a connection in it would be dead in every clone.
 func (a *Agent) startWriting() {
-	if !a.sealed() {
+	if !a.beforeSnapshot() {
 		a.cfg.Store.Start()
 	}
 }
 
-// sealed reports that a snapshot is still to come.
-func (a *Agent) sealed() bool { return a.cfg.Snapshot && !a.renewed.Load() }
+// beforeSnapshot reports whether a snapshot is still to come.
+func (a *Agent) beforeSnapshot() bool { return a.cfg.Snapshot && !a.restored.Load() }

@@ -22,7 +22,7 @@ func spilling(t *testing.T) func(*agent.Config) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { sp.Close() })
-		cfg.Marker = cfg.Store.UseSpill(sp)
+		cfg.Mark.Marker = cfg.Store.UseSpill(sp)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestAFailedRestoreIsADeath(t *testing.T) {
 func TestALineDoesNotEvadeTheLimitByARequestOfItsOwn(t *testing.T) {
 	for name, concurrent := range map[string]bool{"on-demand": false, "managed": true} {
 		t.Run(name, func(t *testing.T) {
-			play(t, func(cfg *agent.Config) { cfg.MaxLines, cfg.Concurrent = 10, concurrent }, func(c *cloud, _ <-chan error) {
+			play(t, func(cfg *agent.Config) { cfg.Rows.MaxLines, cfg.Concurrent = 10, concurrent }, func(c *cloud, _ <-chan error) {
 				<-c.asked
 				for round := range 2 {
 					c.post(begin(fmt.Sprint(round)))

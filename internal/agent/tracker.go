@@ -63,11 +63,12 @@ type attempt struct {
 	lines  int       // informational lines, for LOGTABLE_MAX_LINES
 
 	end      time.Time // event time; zero while it is open
-	trouble  bool      // a reset follows
-	told     bool      // its death has become a row, or is about to
+	reset    bool      // a reset follows it
 	invoked  bool      // its INVOKE event has been handled
 	reported bool      // its platform.report has been seen
 	former   bool      // the next attempt at the request has begun
+
+	deathNoted bool // its death has become a row, or is about to
 }
 
 // start handles platform.start.
@@ -109,7 +110,7 @@ func (t *tracker) begin(id string, at time.Time) bool {
 		t.close(e)
 		return true
 	}
-	e := t.ended(id)
+	e := t.endOf(id)
 	if e != nil && !e.start.IsZero() && !at.After(e.start) && t.invoked != id {
 		return false
 	}
@@ -132,35 +133,40 @@ func (t *tracker) find(id string) *attempt {
 // on managed instances. It returns the attempt that has ended, and whether
 // that is news of the invocation that runs, or ran last, under the ID: the
 // report of an earlier attempt comes when the next one has begun.
-func (t *tracker) end(id string, at time.Time, trouble, report bool) (e *attempt, news bool) {
+func (t *tracker) end(id string, at time.Time, reset, report bool) (e *attempt, news bool) {
 	if e := t.formerOf(id, at, report); e != nil {
 		e.reported = e.reported || report
 		return e, false
 	}
-	if e := t.ended(id); e != nil {
+	if e := t.endOf(id); e != nil {
 		e.reported = e.reported || report
 		return e, true
 	}
-	var ended attempt
+	return t.close(t.finish(id, at, reset, report)), true
+}
+
+// finish returns the attempt that runs under the ID, as it has ended.
+func (t *tracker) finish(id string, at time.Time, reset, report bool) attempt {
+	var e attempt
 	if o := t.find(id); o != nil {
-		ended = *o
+		e = *o
 		if t.lastEnd.Before(at) {
 			t.lastEnd = at
 		}
 	} else {
-		ended = t.newAttempt(id, time.Time{})
+		e = t.newAttempt(id, time.Time{})
 	}
-	ended.end, ended.trouble, ended.reported = at, trouble, report
+	e.end, e.reset, e.reported = at, reset, report
 	if i := slices.Index(t.pending, id); i >= 0 {
-		ended.invoked = true
+		e.invoked = true
 		t.pending = slices.Delete(t.pending, i, i+1)
 	}
 	// The INVOKE of the next attempt may have come before this end was read.
-	ended.former = slices.Contains(t.pending, id)
-	if t.invoked == id && !ended.former {
+	e.former = slices.Contains(t.pending, id)
+	if t.invoked == id && !e.former {
 		t.invoked = ""
 	}
-	return t.close(ended), true
+	return e
 }
 
 // close moves an attempt from those that are open to those that have ended.
@@ -195,9 +201,9 @@ func (t *tracker) formerOf(id string, at time.Time, report bool) *attempt {
 	return &t.done[i]
 }
 
-// ended returns the end of the last attempt at a request, nil if it has not
+// endOf returns the end of the last attempt at a request, nil if it has not
 // been seen.
-func (t *tracker) ended(id string) *attempt {
+func (t *tracker) endOf(id string) *attempt {
 	for i := range t.done {
 		if e := &t.done[i]; e.id == id && !e.former {
 			return e
@@ -216,7 +222,7 @@ func (t *tracker) invoke(id string, at time.Time) {
 	if !t.started {
 		t.lines = 0
 	}
-	e := t.ended(id)
+	e := t.endOf(id)
 	switch {
 	case e != nil && !e.invoked:
 		e.invoked = true // its end came before
@@ -234,7 +240,7 @@ func (t *tracker) invoke(id string, at time.Time) {
 // endedBy reports whether the last attempt at a request had ended at a time: a
 // report that was made then is its.
 func (t *tracker) endedBy(id string, at time.Time) bool {
-	e := t.ended(id)
+	e := t.endOf(id)
 	return e != nil && !e.start.IsZero() && !at.Before(e.end)
 }
 
@@ -267,29 +273,37 @@ func (t *tracker) requestOf(at time.Time) string {
 func (t *tracker) candidate(at time.Time) string {
 	found, ended := "", false
 	for i := range t.open {
-		o := &t.open[i]
-		if before := o.start.Sub(at); !o.start.IsZero() && before > 0 && before < longestInvocation {
-			continue
+		if o := &t.open[i]; o.runsAt(at) {
+			if found != "" && found != o.id {
+				return ""
+			}
+			found = o.id
 		}
-		if found != "" && found != o.id {
-			return ""
-		}
-		found = o.id
 	}
 	for i := range t.done {
-		e := &t.done[i]
-		if e.start.IsZero() || at.Before(e.start) || at.After(e.end) || t.concurrent && at.Equal(e.end) {
-			continue
+		if e := &t.done[i]; e.ranAt(at) && !(t.concurrent && at.Equal(e.end)) {
+			if found != "" && found != e.id {
+				return ""
+			}
+			found, ended = e.id, true
 		}
-		if found != "" && found != e.id {
-			return ""
-		}
-		found, ended = e.id, true
 	}
 	if t.concurrent && t.shared(found, ended, at) {
 		return ""
 	}
 	return found
+}
+
+// runsAt reports whether an open attempt may have printed a line at a time. One
+// whose start lies too far ahead has a clock of its own.
+func (o *attempt) runsAt(at time.Time) bool {
+	ahead := o.start.Sub(at)
+	return o.start.IsZero() || ahead <= 0 || ahead >= longestInvocation
+}
+
+// ranAt reports whether an attempt that has ended was running at a time.
+func (o *attempt) ranAt(at time.Time) bool {
+	return !o.start.IsZero() && !at.Before(o.start) && !at.After(o.end)
 }
 
 // remember keeps a line for the story of a death.
@@ -338,7 +352,7 @@ func (t *tracker) allow(id string, max int) bool {
 	if t.concurrent {
 		if o := t.find(id); o != nil {
 			lines = &o.lines
-		} else if e := t.ended(id); e != nil {
+		} else if e := t.endOf(id); e != nil {
 			lines = &e.lines
 		}
 	}

@@ -107,7 +107,7 @@ func TestATrackerStaysSmall(t *testing.T) {
 	if len(lost.pending) > 8 || len(lost.open) > 2 {
 		t.Errorf("%d pending, %d open of invocations whose end was lost", len(lost.pending), len(lost.open))
 	}
-	if tr.ended("9998") == nil {
+	if tr.endOf("9998") == nil {
 		t.Error("the last end is forgotten")
 	}
 }
@@ -142,16 +142,16 @@ func TestTheEndOfAnAttemptIsReadLate(t *testing.T) {
 	tr.invoke("r", at(60))
 	tr.start("r", at(0))
 	tr.end("r", at(1), false, false)
-	if tr.ended("r") != nil {
+	if tr.endOf("r") != nil {
 		t.Error("the first attempt's end is taken for the second one's")
 	}
 	tr.start("r", at(60))
 	tr.end("r", at(61), false, false)
-	if tr.ended("r") == nil {
+	if tr.endOf("r") == nil {
 		t.Error("the second attempt's end is not seen")
 	}
 	tr.invoke("r", at(180))
-	if tr.ended("r") != nil {
+	if tr.endOf("r") != nil {
 		t.Error("the third attempt is taken for ended")
 	}
 }

@@ -2,20 +2,6 @@ package agent
 
 import "time"
 
-// A Flush says when what an invocation printed is written.
-type Flush uint8
-
-const (
-	// FlushEnd writes everything before next is called: durable, and billed.
-	FlushEnd Flush = iota
-	// FlushAdaptive is FlushEnd while traffic is thin. In busy traffic next is
-	// called at once, and the write overlaps the following invocation.
-	FlushAdaptive
-	// FlushBackground never waits for an end. The environment may freeze before
-	// anything has been sent.
-	FlushBackground
-)
-
 const (
 	// shortGap is the idle time between two invocations up to which traffic is
 	// busy: the following invocation is near enough to leave a write to it.
@@ -30,7 +16,7 @@ const (
 type traffic struct {
 	id      string    // of the last INVOKE
 	invoked time.Time // when it was received
-	end     time.Time // its end; zero while that is not known
+	endAt   time.Time // its end; zero while that is not known
 
 	previous string    // the invocation before, while its end is not known
 	gapEnd   time.Time // when the idle time after that ended
@@ -46,21 +32,21 @@ func (t *traffic) invoke(id string, now time.Time) {
 	t.previous = ""
 	switch {
 	case t.invoked.IsZero():
-	case !t.end.IsZero():
-		t.gap(now.Sub(t.end))
+	case !t.endAt.IsZero():
+		t.gap(now.Sub(t.endAt))
 	case now.Sub(t.invoked) < shortGap:
 		t.gap(0)
 	default:
 		t.previous, t.gapEnd = t.id, now
 	}
-	t.id, t.invoked, t.end = id, now, time.Time{}
+	t.id, t.invoked, t.endAt = id, now, time.Time{}
 }
 
-// ended handles the end of an invocation, by the platform's clock.
-func (t *traffic) ended(id string, at time.Time) {
+// end handles the end of an invocation, by the platform's clock.
+func (t *traffic) end(id string, at time.Time) {
 	switch {
-	case id == t.id && t.end.IsZero(): // its report comes later
-		t.end = at
+	case id == t.id && t.endAt.IsZero(): // its report comes later
+		t.endAt = at
 	case id == t.previous && id != "":
 		t.previous = ""
 		t.gap(t.gapEnd.Sub(at))
@@ -78,20 +64,15 @@ func (t *traffic) gap(d time.Duration) {
 // busy reports whether the following invocation can be expected soon.
 func (t *traffic) busy() bool { return t.short >= shortGaps && t.previous == "" }
 
-// overlaps reports whether writing is left to the time after next.
-func (a *Agent) overlaps() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.overlapping()
+// afterNext reports whether writing is left to the time after next.
+func (f Flush) afterNext(busy bool) bool {
+	return f == FlushBackground || f == FlushAdaptive && busy
 }
 
-// overlapping is overlaps with mu held.
-func (a *Agent) overlapping() bool {
-	switch a.cfg.Flush {
-	case FlushBackground:
-		return true
-	case FlushAdaptive:
-		return a.traffic.busy()
-	}
-	return false
+// writesAfterNext reports whether writing is left to the time after next now.
+func (a *Agent) writesAfterNext() bool {
+	a.mu.Lock()
+	busy := a.invocations.traffic.busy()
+	a.mu.Unlock()
+	return a.cfg.Flush.afterNext(busy)
 }

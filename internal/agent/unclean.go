@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -11,25 +12,33 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
-// mark leaves word that the process lives and which request is open, "" for
+// A mark says that the process lives, and is taken away when it ends properly.
+type mark struct {
+	mu      sync.Mutex // guards what follows; held while a mark is written
+	left    bool       // the first one
+	removed bool       // no more marks
+}
+
+// leaveMark leaves word that the process lives and which request is open, "" for
 // none. It costs one small write to /tmp.
-func (a *Agent) mark(request string) {
-	a.marking.Lock()
-	defer a.marking.Unlock()
+func (a *Agent) leaveMark(request string) {
+	a.mark.mu.Lock()
+	defer a.mark.mu.Unlock()
 	a.writeMark(request)
 }
 
-// writeMark must be called with marking held.
+// writeMark must be called with mark.mu held.
 func (a *Agent) writeMark(request string) {
-	if a.cfg.Marker == nil || a.unmarked || a.silent.Load() {
+	if a.cfg.Mark.Marker == nil || a.mark.removed || a.noop.Load() {
 		return
 	}
-	a.marked = true
+	a.mark.left = true
 	payload := []byte(`{"request":`)
 	payload, _ = jsontext.AppendQuote(payload, request) // invalid UTF-8 is replaced
-	payload = append(payload, `,"for":"`+a.cfg.Owner+`"}`...)
-	if err := a.cfg.Marker.Mark(payload); err != nil {
-		a.cfg.Diag.Fail("mark", "cannot leave a mark on /tmp: an unclean end of this process will not be noticed", "", "error", err.Error())
+	payload = append(payload, `,"for":"`+a.cfg.Mark.Owner+`"}`...)
+	if err := a.cfg.Mark.Marker.Mark(payload); err != nil {
+		a.cfg.Diag.Fail("mark",
+			"cannot leave a mark on /tmp: an unclean end of this process will not be noticed", "", "error", err.Error())
 	}
 }
 
@@ -37,20 +46,20 @@ func (a *Agent) writeMark(request string) {
 // is for calling when the first next is on its way: a write to /tmp need not
 // delay the function's init.
 func (a *Agent) Started() {
-	a.marking.Lock()
-	defer a.marking.Unlock()
-	if !a.marked {
+	a.mark.mu.Lock()
+	defer a.mark.mu.Unlock()
+	if !a.mark.left {
 		a.writeMark("")
 	}
 }
 
-// unmark takes the mark away, at the proper end.
-func (a *Agent) unmark() {
-	a.marking.Lock()
-	defer a.marking.Unlock()
-	a.unmarked = true
-	if a.cfg.Marker != nil {
-		_ = a.cfg.Marker.Unmark() // a mark that stays says too much, not too little
+// removeMark takes the mark away, at the proper end.
+func (a *Agent) removeMark() {
+	a.mark.mu.Lock()
+	defer a.mark.mu.Unlock()
+	a.mark.removed = true
+	if a.cfg.Mark.Marker != nil {
+		_ = a.cfg.Mark.Marker.Unmark() // a mark that stays says too much, not too little
 	}
 }
 
@@ -62,30 +71,35 @@ func (a *Agent) Unclean(mark []byte) {
 	readScalars(jsontext.NewDecoder(bytes.NewBuffer(mark)), func(name string) (*string, map[string]*string) {
 		return map[string]*string{"request": &request, "for": &owner}[name], nil
 	})
-	if owner != a.cfg.Owner && len(mark) > 0 {
+	if owner != a.cfg.Mark.Owner && len(mark) > 0 {
 		return // another function's, on a developer's machine
 	}
-	text := "an earlier Logtable process of this environment was killed between invocations; lines that it had in memory only are lost"
+	when := "between invocations"
 	if request != "" {
-		text = "an earlier Logtable process of this environment was killed during request " + request + "; lines that it had in memory only are lost"
+		when = "during request " + request
 	}
-	line := parse.Line{Level: a.cfg.Scale.Warn(), Locator: "logtable.unclean", Text: text}
-	a.add(a.entry(&line, request, a.cfg.Now()))
+	line := parse.Line{
+		Level: a.cfg.Rows.Scale.Warn(), Locator: "logtable.unclean",
+		Text: "an earlier Logtable process of this environment was killed " + when +
+			"; lines that it had in memory only are lost",
+	}
+	a.add(a.row(line, request, a.cfg.Now()))
 	// The mark that tells of it is about to be replaced by our own: should we
 	// be killed at once as well, the row is on /tmp.
 	a.cfg.Store.Persist()
 }
 
-// Losses is the record that tells of losses, when writing works again.
+// Losses is the record that tells of losses, when writing works again. The Store
+// calls it with its own lock held.
 func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
-	var parts []string
+	var losses []string
 	for _, loss := range sorted(lost) {
-		parts = append(parts, fmt.Sprintf("%d × %s, %s", lost[loss], loss.Level, loss.Reason))
+		losses = append(losses, fmt.Sprintf("%d × %s, %s", lost[loss], loss.Level, loss.Reason))
 	}
-	line := parse.Line{Level: a.cfg.Scale.Alarm(), Locator: "logtable.lost", Text: "messages were lost: " + strings.Join(parts, "; ")}
-	e := a.entry(&line, "", a.cfg.Now())
+	text := "messages were lost: " + strings.Join(losses, "; ")
+	r := a.row(parse.Line{Level: a.cfg.Rows.Scale.Alarm(), Locator: "logtable.lost", Text: text}, "", a.cfg.Now())
 	if a.alerts != nil {
-		a.expect(&e, nil)
+		a.expect(&r, nil)
 	}
-	return e
+	return r.Entry
 }

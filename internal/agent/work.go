@@ -10,6 +10,14 @@ import (
 // an invocation, and what ends it.
 const maxJobs = 2
 
+const (
+	// holdSlack is how much later than it promised a hold is broken off.
+	holdSlack = 50 * time.Millisecond
+	// thawed is by how much a timer must be late before the process is taken
+	// to have been frozen meanwhile.
+	thawed = time.Second
+)
+
 // A job is something that an event asks for and that may take time: it writes
 // to /tmp or to DynamoDB. Everything in it is bounded; should it take longer
 // all the same, it is left behind, and Lambda is not kept waiting for it.
@@ -33,38 +41,39 @@ func (a *Agent) work(ctx context.Context) {
 	}
 }
 
-// begin has f done behind what is being done, and does not wait for it. It
+// startJob has f done behind what is being done, and does not wait for it. It
 // leaves f out if the worker is two jobs behind: the end of the invocation
 // does all that its beginning does.
-func (a *Agent) begin(f func()) {
+func (a *Agent) startJob(f func()) {
 	select {
 	case a.jobs <- job{do: f}:
 	default:
 	}
 }
 
-// do has f done behind what is being done, and reports whether it was by
+// runJob has f done behind what is being done, and reports whether it was by
 // limit. A job that is not done by then is waited for no longer, and the next
 // one waits for it within its own bound.
-func (a *Agent) do(ctx context.Context, limit time.Time, f func()) bool {
-	return a.await(ctx, limit, job{f, make(chan struct{})}, a.jobs)
+func (a *Agent) runJob(ctx context.Context, limit time.Time, f func()) bool {
+	return a.awaitJob(ctx, limit, job{f, make(chan struct{})}, a.jobs)
 }
 
-// doNow has f done at once, whatever else is being done, and reports whether it
+// runNow has f done at once, whatever else is being done, and reports whether it
 // was by limit.
-func (a *Agent) doNow(ctx context.Context, limit time.Time, f func()) bool {
+func (a *Agent) runNow(ctx context.Context, limit time.Time, f func()) bool {
 	j := job{f, make(chan struct{})}
 	go func() {
 		defer close(j.done)
 		a.guarded("work", j.do)
 	}()
-	return a.await(ctx, limit, j, nil)
+	return a.awaitJob(ctx, limit, j, nil)
 }
 
-// await hands j to the worker, unless jobs is nil, and reports whether it was
+// awaitJob hands j to the worker, unless jobs is nil, and reports whether it was
 // done by limit.
-func (a *Agent) await(ctx context.Context, limit time.Time, j job, jobs chan<- job) bool {
-	planned := latest(limit, a.cfg.Now().Add(holdSlack)) // a wrong clock must not have all take too long
+func (a *Agent) awaitJob(ctx context.Context, limit time.Time, j job, jobs chan<- job) bool {
+	// At least holdSlack: by a wrong clock everything would take too long.
+	planned := latest(limit, a.cfg.Now().Add(holdSlack))
 	t := time.NewTimer(planned.Sub(a.cfg.Now()))
 	defer t.Stop()
 	for {
@@ -75,7 +84,7 @@ func (a *Agent) await(ctx context.Context, limit time.Time, j job, jobs chan<- j
 		case <-j.done:
 			return true
 		case <-ctx.Done():
-			return done(j)
+			return j.isDone()
 		case <-t.C:
 		}
 		if now := a.cfg.Now(); now.Sub(planned) > thawed {
@@ -84,11 +93,11 @@ func (a *Agent) await(ctx context.Context, limit time.Time, j job, jobs chan<- j
 			t.Reset(holdSlack)
 			continue
 		}
-		return done(j)
+		return j.isDone()
 	}
 }
 
-func done(j job) bool {
+func (j job) isDone() bool {
 	select {
 	case <-j.done:
 		return true
@@ -97,10 +106,10 @@ func done(j job) bool {
 	}
 }
 
-// abandon is the last word of a process whose work is stuck at its end.
-func (a *Agent) abandon() {
-	if a.accounted.Load() {
-		return // what was left has been told of
+// reportStuck is the last word of a process whose work is stuck at its end.
+func (a *Agent) reportStuck() {
+	if a.finished.Load() {
+		return // what was left has been reported
 	}
 	a.cfg.Diag.Say(slog.LevelError, "something is stuck at the end of this environment: messages may be lost",
 		"see whether /tmp is on a slow disk, and report this line", "messages in memory", a.cfg.Store.InMemory())

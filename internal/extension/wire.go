@@ -85,11 +85,13 @@ func (e *extension) storeConfig() store.Config {
 func (e *extension) agentConfig() agent.Config {
 	return agent.Config{
 		Events: e.client, Store: e.store, Diag: e.log,
-		Scale: e.cfg.Scale, MinLevel: e.cfg.MinLevel, Plain: e.cfg.Plain, Mapping: e.cfg.Fields,
-		Module:   cmp.Or(e.cfg.Module, e.env.FunctionName, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "function"),
-		MaxLines: e.cfg.MaxLines, Platform: platformRows(e.cfg.Platform), Redact: e.cfg.Masking,
-		Flush: flush(e.cfg.Flush), FlushTimeout: e.cfg.FlushTimeout,
-		Owner: owner(&e.cfg), Log: e.stderr, LastResort: e.cfg.LastResortBytes,
+		Rows: agent.Rows{
+			Scale: e.cfg.Scale, MinLevel: e.cfg.MinLevel, Plain: e.cfg.Plain, Mapping: e.cfg.Fields,
+			Module:   cmp.Or(e.cfg.Module, e.env.FunctionName, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "function"),
+			MaxLines: e.cfg.MaxLines, Platform: platformRows(e.cfg.Platform), Redact: e.cfg.Masking,
+		},
+		Flush: flush(e.cfg.Flush), FlushTimeout: e.cfg.FlushTimeout, Mark: agent.Mark{Owner: owner(&e.cfg)},
+		LastResort: agent.LastResort{Log: e.stderr, MaxBytes: e.cfg.LastResortBytes},
 		Concurrent: e.env.managed, Snapshot: e.env.snapStart,
 	}
 }
@@ -99,7 +101,7 @@ func (e *extension) agentConfig() agent.Config {
 func (e *extension) panicked(where string) func(any) {
 	return func(v any) {
 		e.log.Panic(where, v)
-		e.agent.Silence()
+		e.agent.Disable()
 	}
 }
 
@@ -159,7 +161,7 @@ func (e *extension) useSpill(cfg *agent.Config) {
 		limitMemory(e.cfg.BufferAlone)
 		return
 	}
-	cfg.Marker, e.mark = e.store.UseSpill(sp), found.Mark
+	cfg.Mark.Marker, e.mark = e.store.UseSpill(sp), found.Mark
 }
 
 // openSpill opens the spill. An unusable directory costs the spill, not the

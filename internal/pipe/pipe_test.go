@@ -196,13 +196,15 @@ func ours(tb testing.TB, c store.Client, l *logsapi.Listener, masks bool) way {
 		Client: c, InfoTable: infoTable, ErrorsTable: errorTable, TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20, Report: log,
 		Panicked: func(v any) { tb.Errorf("panic: %v", v) }, Attempt: time.Minute,
 	})
-	cfg := agent.Config{Receiver: l, Store: s, Diag: log, Scale: level.DefaultScale(), Module: "orders", FlushTimeout: time.Second}
+	cfg := agent.Config{
+		Receiver: l, Store: s, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: time.Second,
+	}
 	if masks {
 		r, err := redact.New("secrets")
 		if err != nil {
 			tb.Fatal(err)
 		}
-		cfg.Redact = r
+		cfg.Rows.Redact = r
 	}
 	a := agent.New(cfg)
 	written := 0

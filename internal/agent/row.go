@@ -1,0 +1,82 @@
+package agent
+
+import (
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/store"
+)
+
+// keptMessage is the largest buffer for a row's message that is used again.
+const keptMessage = 64 << 10
+
+// A row is an entry on its way to the Store, with what the alerting wants to
+// know of the line that it was made of.
+type row struct {
+	store.Entry
+	parts messageParts
+	asks  bool // the line may ask for an alert in its fields
+}
+
+// messageParts says where a message has its locator, its text and its exception,
+// which may be empty: "LEVEL: (locator) text exception".
+type messageParts [3]redact.Part
+
+func (r *row) text() string {
+	return strings.TrimSpace(r.Message[r.parts[1].From:r.parts[1].To])
+}
+
+func (r *row) exception() string { return r.Message[r.parts[2].From:r.parts[2].To] }
+
+// row makes the row of one of the agent's own lines.
+func (a *Agent) row(line parse.Line, id string, at time.Time) row {
+	r, _ := a.rowIn(nil, &line, id, at)
+	return r
+}
+
+// rowIn is row with a buffer, which it returns for the next one. The message is a
+// part of it: an Entry is read by Add only, and a copy for each row was the
+// way's last allocation. What nobody should read is masked in it.
+func (a *Agent) rowIn(buf []byte, line *parse.Line, id string, at time.Time) (row, []byte) {
+	message, exceptionAt := line.AppendMessage(buf[:0])
+	locator := line.Locator
+	if locator == "" {
+		locator = "?"
+		if line.Kind == parse.Plain {
+			locator = "plain"
+		}
+	}
+	module := line.Module
+	if module == "" {
+		module = a.cfg.Rows.Module
+	}
+	r := row{
+		Entry: store.Entry{
+			Time: at, Error: line.Level.Error, Level: line.Level.Name,
+			Locator: locator, Module: module, RequestID: id,
+			Message: unsafe.String(unsafe.SliceData(message), len(message)), ExceptionAt: exceptionAt,
+			Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
+		},
+		asks: line.HasAlert && !line.NoAlert,
+	}
+	r.parts = partsOf(&r.Entry)
+	a.redact(&r)
+	return r, message
+}
+
+// partsOf is where the message of a row that has just been made has its parts.
+func partsOf(e *store.Entry) messageParts {
+	end := len(e.Message)
+	exception := redact.Part{From: end, To: end}
+	if e.ExceptionAt >= 0 {
+		exception.From = e.ExceptionAt
+		end = e.ExceptionAt - len(" ")
+	}
+	locator := redact.Part{From: len(e.Level) + len(": (")}
+	locator.To = locator.From + len(e.Locator)
+	text := redact.Part{From: min(locator.To+len(") "), end), To: end}
+	return messageParts{locator, text, exception}
+}
