@@ -43,6 +43,25 @@ type cloud struct {
 	started sync.Once
 }
 
+// now is the clock of the agent, its Store and its alerts, which ask it with
+// their locks held: see the package's comment for their order.
+func (c *cloud) now() time.Time {
+	c.holdsNoLock("asks a clock")
+	return time.Now()
+}
+
+func (c *cloud) holdsNoLock(who string) {
+	if c.agent != nil && !c.agent.MuIsFree() {
+		c.t.Errorf("Agent.mu is held by somebody who %s", who)
+	}
+}
+
+// Write takes the diagnostics.
+func (c *cloud) Write(p []byte) (int, error) {
+	c.holdsNoLock("writes to the log")
+	return c.log.Write(p)
+}
+
 func (c *cloud) Next(ctx context.Context) (extapi.NextEvent, error) {
 	c.started.Do(func() { go c.agent.Started() }) // as the client does
 	c.asked <- time.Now()
@@ -58,11 +77,13 @@ func (c *cloud) Next(ctx context.Context) (extapi.NextEvent, error) {
 }
 
 func (c *cloud) Idle() (bool, time.Time) {
+	c.holdsNoLock("asks the listener")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return true, c.arrived
 }
 func (c *cloud) DoneWaiting() (time.Time, bool) {
+	c.holdsNoLock("asks the listener")
 	c.mu.Lock()
 	if looked := c.looked; looked != nil {
 		c.looked = nil
@@ -117,20 +138,21 @@ func (c *cloud) set(f func()) {
 func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan error)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
-		log := diag.New(&c.log)
+		log := diag.New(c)
 		cfg := agent.Config{
-			Events: c, Receiver: c, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: 2 * time.Second,
+			Events: c, Receiver: c, Diag: log, Now: c.now, FlushTimeout: 2 * time.Second,
+			Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"},
 		}
-		var silence func()
+		var disable func()
 		cfg.Store = store.New(store.Config{
-			Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,
-			Panicked: func(v any) { log.Panic("writer", v); silence() },
+			Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20,
+			Report: log, Now: c.now, Panicked: func(v any) { log.Panic("writer", v); disable() },
 		})
 		if change != nil {
 			change(&cfg)
 		}
 		c.agent = agent.New(cfg)
-		silence = c.agent.Disable
+		disable = c.agent.Disable
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		done := make(chan error, 1)
