@@ -301,8 +301,8 @@ func TestNoEndIsWaitedForOnceToTheDeadline(t *testing.T) {
 	})
 }
 
-// loseAnEnd plays an invocation whose end never comes, and one that is therefore
-// not waited for.
+// loseAnEnd plays an invocation whose end never comes, and one that is
+// therefore not waited for.
 func (c *cloud) loseAnEnd() {
 	c.nextWithin(c.invoke("a"), 9800*time.Millisecond, 9800*time.Millisecond)
 	c.nextWithin(c.invoke("b"), 0, 0)
@@ -321,7 +321,8 @@ func (c *cloud) waitedFor(id string) {
 	}
 }
 
-// The end that comes again may have arrived just before INVOKE, and not be read.
+// The end that comes again may have arrived just before INVOKE, and not be
+// read.
 func TestAnEndThatIsNotReadYetIsTrusted(t *testing.T) {
 	play(t, nil, func(c *cloud, _ <-chan error) {
 		c.loseAnEnd()

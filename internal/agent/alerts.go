@@ -15,8 +15,8 @@ import (
 // not written by then.
 const lastAlertTime = 350 * time.Millisecond
 
-// rowPatience is how long at SHUTDOWN an alert waits for DynamoDB to take its row
-// before /tmp does: a few times what DynamoDB usually needs.
+// rowPatience is how long at SHUTDOWN an alert waits for DynamoDB to take its
+// row before /tmp does: a few times what DynamoDB usually needs.
 const rowPatience = 300 * time.Millisecond
 
 // Alerts says who is alerted of what. The Agent fills in the rest of Send.
@@ -103,7 +103,8 @@ func (a *Agent) AlertsRefused(refused []string) {
 	}
 }
 
-// storeAlertIssue stores an issue of the alerting. It never becomes an alert itself.
+// storeAlertIssue stores an issue of the alerting. It never becomes an alert
+// itself.
 func (a *Agent) storeAlertIssue(locator, module, id, text string) {
 	line := parse.Line{Level: a.cfg.Rows.Scale.Warn(), Locator: locator, Module: module, Text: text}
 	a.cfg.Store.Add(a.row(line, id, a.cfg.Now()).Entry)
@@ -130,8 +131,8 @@ func (a *Agent) sendAlerts(ctx context.Context) {
 	}
 }
 
-// persistForAlerts has /tmp take the rows that alerts wait for, beside a flush at
-// SHUTDOWN: a DynamoDB that hangs would use up the time for both.
+// persistForAlerts has /tmp take the rows that alerts wait for, beside a flush
+// at SHUTDOWN: a DynamoDB that hangs would use up the time for both.
 func (a *Agent) persistForAlerts(ctx context.Context) {
 	tick := time.NewTicker(rowPatience)
 	defer tick.Stop()

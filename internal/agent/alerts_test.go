@@ -133,8 +133,8 @@ func TestNothingToTellNothingHeld(t *testing.T) {
 	})
 }
 
-// TestATableThatHangsLeavesTimeForTheAlert: the row of a death goes to /tmp soon
-// enough at SHUTDOWN for people to be told of it.
+// TestATableThatHangsLeavesTimeForTheAlert: the row of a death goes to /tmp
+// soon enough at SHUTDOWN for people to be told of it.
 func TestATableThatHangsLeavesTimeForTheAlert(t *testing.T) {
 	p := &phone{}
 	dir := t.TempDir()

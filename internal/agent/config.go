@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -116,11 +117,7 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Flush == 0 {
-		c.Flush = FlushEnd
-	}
-	if c.Rows.Platform == 0 {
-		c.Rows.Platform = PlatformErrors
-	}
+	c.Flush = cmp.Or(c.Flush, FlushEnd)
+	c.Rows.Platform = cmp.Or(c.Rows.Platform, PlatformErrors)
 	return c
 }

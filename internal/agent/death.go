@@ -112,15 +112,13 @@ func (a *Agent) deathWaits() bool {
 	return len(a.invocations.deaths) > 0
 }
 
-// deathRow is the row of a death. The last lines stand where an exception would.
+// deathRow is the row of a death. The last lines stand where an exception
+// would.
 func (a *Agent) deathRow(d death) row {
 	what := map[string]string{
-		"platform.timeout": "the invocation timed out",
-		"platform.crash":   "the function's process ended",
-		"platform.oom":     "the function ran out of memory",
-		"platform.init":    "the function's initialisation failed",
-		"platform.error":   "the invocation ended with an error",
-		"platform.restore": "the restore from the snapshot failed",
+		"platform.timeout": "the invocation timed out", "platform.crash": "the function's process ended",
+		"platform.oom": "the function ran out of memory", "platform.init": "the function's initialisation failed",
+		"platform.error": "the invocation ended with an error", "platform.restore": "the restore from the snapshot failed",
 	}[d.locator]
 	if figures := d.record.figures(); figures != "" {
 		what += ": " + figures

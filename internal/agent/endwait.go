@@ -44,20 +44,17 @@ func (t trust) afterStart() trust {
 }
 
 // afterEnd is the trust after a platform.runtimeDone.
-func (t trust) afterEnd() trust {
-	if t == notExpected {
-		return notExpected
-	}
-	return proven
-}
+func (t trust) afterEnd() trust { return t.unlessNotExpected(proven) }
 
 // afterLoss is the trust after an end that did not come, or may have been
 // dropped.
-func (t trust) afterLoss() trust {
+func (t trust) afterLoss() trust { return t.unlessNotExpected(doubted) }
+
+func (t trust) unlessNotExpected(next trust) trust {
 	if t == notExpected {
-		return notExpected
+		return t
 	}
-	return doubted
+	return next
 }
 
 // awaitsEnd reports whether the end of an invocation is waited for at all.
@@ -213,8 +210,8 @@ func (a *Agent) updateFacts(id string, f *endFacts) (changed <-chan struct{}) {
 	return changed
 }
 
-// noteEnd notes whether the end has been seen by now, and since when it has been
-// there.
+// noteEnd notes whether the end has been seen by now, and since when it has
+// been there.
 func (f *endFacts) noteEnd(seen bool, now time.Time) {
 	switch {
 	case seen && f.endSeen.IsZero():

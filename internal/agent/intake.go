@@ -25,13 +25,8 @@ type intake struct {
 }
 
 func (in *intake) init(a *Agent) {
-	rows := a.cfg.Rows
-	in.parser = parse.New(parse.Options{
-		Scale:   rows.Scale,
-		Plain:   rows.Plain,
-		Mapping: rows.Mapping,
-		Head:    heads(rows.Redact),
-	})
+	r := a.cfg.Rows
+	in.parser = parse.New(parse.Options{Scale: r.Scale, Plain: r.Plain, Mapping: r.Mapping, Head: heads(r.Redact)})
 	in.ahead.a = a
 }
 
@@ -98,8 +93,8 @@ func (a *Agent) sendAhead() {
 // event handles one event. A panic over one event costs that event only.
 func (a *Agent) event(e logsapi.Event) {
 	defer a.recovered("event")
-	at, ok := eventTime(e.Time)
-	if !ok {
+	at, err := time.Parse(time.RFC3339, string(e.Time))
+	if err != nil {
 		at = a.cfg.Now()
 	}
 	switch {
@@ -130,12 +125,6 @@ func (a *Agent) recovered(where string) {
 	}
 }
 
-// eventTime reads an event's time, which the platform writes as RFC 3339.
-func eventTime(text []byte) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339, string(text))
-	return t, err == nil
-}
-
 // requestOf says whose line a record is, given what the line itself says, and
 // remembers it for the case that the function dies.
 func (a *Agent) requestOf(own string, record []byte, at time.Time) string {
@@ -151,8 +140,8 @@ func (a *Agent) requestOf(own string, record []byte, at time.Time) string {
 	return id
 }
 
-// line queues one line of the request with the given ID. The strings of both are
-// the parser's: they are valid during the call only.
+// line queues one line of the request with the given ID. The strings of both
+// are the parser's: they are valid during the call only.
 func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	if !a.wanted(&line, id) {
 		return

@@ -2,8 +2,8 @@ package agent
 
 import "time"
 
-// invocations is what is known of the function's invocations, and of what Lambda
-// tells of them. Agent.mu guards it.
+// invocations is what is known of the function's invocations, and of what
+// Lambda tells of them. Agent.mu guards it.
 type invocations struct {
 	ignoreDeaths bool // PlatformNone: they do not become rows
 	tracker      tracker

@@ -82,9 +82,9 @@ func (a *Agent) writeLeftOver(id string) {
 	a.leaveMark(id)
 }
 
-// leaveToNext ends an invocation that is not held. Where writing is left to what
-// follows, only what DynamoDB does not take moves to /tmp: there will be no
-// better moment before the environment freezes.
+// leaveToNext ends an invocation that is not held. Where writing is left to
+// what follows, only what DynamoDB does not take moves to /tmp: there will be
+// no better moment before the environment freezes.
 func (a *Agent) leaveToNext() {
 	if !a.writesAfterNext() || a.cfg.Store.Resting() {
 		a.intake.ahead.flush()
@@ -93,8 +93,8 @@ func (a *Agent) leaveToNext() {
 	a.arm()
 }
 
-// writeBeforeNext writes what an ended invocation printed, until a moment at the
-// latest. What is not confirmed by then moves to /tmp.
+// writeBeforeNext writes what an ended invocation printed, until a moment at
+// the latest. What is not confirmed by then moves to /tmp.
 func (a *Agent) writeBeforeNext(ctx context.Context, until time.Time) {
 	a.intake.ahead.flush() // what came behind the end, in its body
 	left := until.Sub(a.cfg.Now())

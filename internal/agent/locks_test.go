@@ -9,8 +9,8 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 )
 
-// MuIsFree reports whether Agent.mu can be taken: nobody holds it for longer than
-// a moment. Whoever is called by the agent may ask, with any lock held.
+// MuIsFree reports whether Agent.mu can be taken: nobody holds it for longer
+// than a moment. Whoever is called by the agent may ask, with any lock held.
 func (a *Agent) MuIsFree() bool {
 	for range 1_000_000 {
 		if a.mu.TryLock() {

@@ -26,9 +26,9 @@ const (
 // is seen whether it does: the trace of an exception as text, a pretty-printed
 // object, the second piece of a line that Lambda has cut. Nothing else waits.
 //
-// It ends at the first record that does not fit, at the end of the next body, at
-// the end of the invocation, at an INVOKE or SHUTDOWN, or after 200 ms. The key
-// of what is put together is made from the first record.
+// It ends at the first record that does not fit, at the end of the next body,
+// at the end of the invocation, at an INVOKE or SHUTDOWN, or after 200 ms. The
+// key of what is put together is made from the first record.
 type lookahead struct {
 	a *Agent
 
@@ -65,8 +65,8 @@ type heldRecord struct {
 	at     time.Time
 }
 
-// settle is called at a body's end: what has waited since the one before waits no
-// longer.
+// settle is called at a body's end: what has waited since the one before waits
+// no longer.
 func (l *lookahead) settle() {
 	asked := l.flushAsked.Swap(false)
 	switch {
@@ -95,9 +95,9 @@ func (l *lookahead) flush() {
 	}
 }
 
-// flushAndUnlock is flush with intake.mu held, and reports whether something has
-// waited. A panic must not leave the lock held: Intake would stand still, and
-// with it whoever posts.
+// flushAndUnlock is flush with intake.mu held, and reports whether something
+// has waited. A panic must not leave the lock held: Intake would stand still,
+// and with it whoever posts.
 func (l *lookahead) flushAndUnlock() (waited bool) {
 	defer l.a.intake.mu.Unlock()
 	l.flushAsked.Store(false)
@@ -194,8 +194,8 @@ func (l *lookahead) fits(record []byte, at time.Time) bool {
 }
 
 // sameRequest reports whether a record with the given request ID may belong to
-// the invocation of the first one. Where there are several at a time it must say
-// so.
+// the invocation of the first one. Where there are several at a time it must
+// say so.
 func (l *lookahead) sameRequest(id string) bool {
 	first := l.joined.around.RequestID
 	if id == first {
@@ -282,8 +282,8 @@ func (l *lookahead) forget() {
 	}
 }
 
-// together queues the lines of all that waits, from the index-th on, as lines of
-// the first record, and reports whether there are any. Those that are still
+// together queues the lines of all that waits, from the index-th on, as lines
+// of the first record, and reports whether there are any. Those that are still
 // broken do not count, where pieces were put together.
 func (l *lookahead) together(first *heldRecord, index, pieces int) bool {
 	u := l.joined.around

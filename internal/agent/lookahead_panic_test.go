@@ -10,8 +10,9 @@ import (
 	"github.com/logtable/logtable/internal/parse"
 )
 
-// A bug in what is done with lines that have waited costs those lines, and never
-// the lock under which telemetry is read: Intake would stand still for ever.
+// A bug in what is done with lines that have waited costs those lines, and
+// never the lock under which telemetry is read: Intake would stand still for
+// ever.
 func TestAPanicOfTheLookAheadLeavesNoLock(t *testing.T) {
 	var log strings.Builder
 	a := New(Config{Rows: Rows{Scale: level.DefaultScale()}, Diag: diag.New(&log)})

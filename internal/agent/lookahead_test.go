@@ -260,9 +260,9 @@ func TestLookAheadKeepsTheFirstTime(t *testing.T) {
 	})
 }
 
-// A line that had to be repaired, or is quoted in another's message, asks for no
-// alert by its member `alert`: somebody else may have written that. Its level
-// counts.
+// A line that had to be repaired, or is quoted in another's message, asks for
+// no alert by its member `alert`: somebody else may have written that. Its
+// level counts.
 func TestARepairedLineAsksForNoAlert(t *testing.T) {
 	const request = `"alert":{"channel":"sns","topic_arns":["` + topicARN + `"],"message":"m"}`
 	for text, want := range map[string]int{

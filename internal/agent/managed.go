@@ -10,8 +10,9 @@ import (
 // for days.
 
 // lateLines is how long after an invocation's platform.report lines of it may
-// still be stamped. In AWS's emulator up to a sixth of the lines come after their
-// report, none of 500 later than by 1 ms; a loaded machine may take longer.
+// still be stamped. In AWS's emulator up to a sixth of the lines come after
+// their report, none of 500 later than by 1 ms; a loaded machine may take
+// longer.
 const lateLines = 100 * time.Millisecond
 
 // forgetLost forgets the invocations that have been open at a time for longer

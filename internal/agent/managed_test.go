@@ -173,8 +173,8 @@ func TestOnManagedInstancesALineKeepsItsRequest(t *testing.T) {
 	}
 }
 
-// An alert that could not be sent is tried again though nothing further arrives:
-// no INVOKE is the occasion here, and SHUTDOWN may be days away.
+// An alert that could not be sent is tried again though nothing further
+// arrives: no INVOKE is the occasion here, and SHUTDOWN may be days away.
 func TestOnManagedInstancesAnAlertIsTriedAgain(t *testing.T) {
 	p := &phone{hangs: true}
 	play(t, func(cfg *agent.Config) {

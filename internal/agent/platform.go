@@ -26,8 +26,8 @@ func (a *Agent) platformEvent(kind string, r platformRecord, at time.Time) {
 	}
 }
 
-// platformLine is what a platform event becomes, deaths apart, and whose line it
-// is; a line without a locator for nothing.
+// platformLine is what a platform event becomes, deaths apart, and whose line
+// it is; a line without a locator for nothing.
 func (a *Agent) platformLine(kind string, r platformRecord, running string) (line parse.Line, id string) {
 	info := func(text string) parse.Line {
 		level := a.cfg.Rows.Scale.Info()

@@ -2,14 +2,15 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A platformRecord is what we need of a platform event's record. Figures are kept as
-// printed; empty means absent.
+// A platformRecord is what we need of a platform event's record. Figures are
+// kept as printed; empty means absent.
 type platformRecord struct {
 	requestID, status, errorType         string
 	droppedRecords, droppedBytes, reason string
@@ -51,36 +52,30 @@ func (p *platformRecord) death() string {
 
 // complete takes over what p does not know yet.
 func (p *platformRecord) complete(more platformRecord) {
-	for _, field := range []struct{ to, from *string }{
-		{&p.errorType, &more.errorType}, {&p.duration, &more.duration}, {&p.billed, &more.billed},
-		{&p.memory, &more.memory}, {&p.used, &more.used}, {&p.init, &more.init},
-	} {
-		if *field.to == "" {
-			*field.to = *field.from
-		}
-	}
+	p.errorType = cmp.Or(p.errorType, more.errorType)
+	p.duration = cmp.Or(p.duration, more.duration)
+	p.billed = cmp.Or(p.billed, more.billed)
+	p.memory = cmp.Or(p.memory, more.memory)
+	p.used = cmp.Or(p.used, more.used)
+	p.init = cmp.Or(p.init, more.init)
 }
 
 // figures says in words what is known.
 func (p *platformRecord) figures() string {
-	var parts []string
-	add := func(format, value string) {
-		if value != "" {
-			parts = append(parts, fmt.Sprintf(format, value))
+	var known []string
+	for _, figure := range [...]struct{ format, value string }{
+		{"%s", p.initializationType}, {"%s", p.errorType}, {"%s ms", p.duration}, {"billed %s ms", p.billed},
+		{"memory %s MB", p.memory}, {"used %s MB", p.used}, {"init %s ms", p.init},
+	} {
+		if figure.value != "" {
+			known = append(known, fmt.Sprintf(figure.format, figure.value))
 		}
 	}
-	add("%s", p.initializationType)
-	add("%s", p.errorType)
-	add("%s ms", p.duration)
-	add("billed %s ms", p.billed)
-	add("memory %s MB", p.memory)
-	add("used %s MB", p.used)
-	add("init %s ms", p.init)
-	return strings.Join(parts, ", ")
+	return strings.Join(known, ", ")
 }
 
-// readPlatformRecord reads a record leniently: some platforms and emulators send
-// a string where others send an object, which then tells us nothing.
+// readPlatformRecord reads a record leniently: some platforms and emulators
+// send a string where others send an object, which then tells us nothing.
 func readPlatformRecord(record []byte) (p platformRecord) {
 	fields := map[string]*string{
 		"requestId": &p.requestID, "status": &p.status, "errorType": &p.errorType,

@@ -17,9 +17,9 @@ import (
 )
 
 // TestNoSecretLeaves is every secret in every part of a line and in every
-// encoding, through the agent: rows, rows of deaths with the last lines, issues,
-// alerts, diagnostics. Without masking each place and each encoding does show
-// the secret, or the table would prove nothing.
+// encoding, through the agent: rows, rows of deaths with the last lines,
+// issues, alerts, diagnostics. Without masking each place and each encoding
+// does show the secret, or the table would prove nothing.
 func TestNoSecretLeaves(t *testing.T) {
 	for _, s := range secrets(rand.New(rand.NewSource(1))) {
 		t.Run(s.name, func(t *testing.T) {
@@ -57,7 +57,8 @@ func TestNoSecretLeaves(t *testing.T) {
 			}
 			for _, name := range names {
 				place, encoding, _ := strings.Cut(name, "|")
-				// A request's ID is the secret itself then, and a key has no blanks.
+				// A request's ID is the secret itself then, and a key has no
+				// blanks.
 				exempt := strings.HasSuffix(place, "RequestID") || strings.HasSuffix(place, "Module") && strings.Contains(s.value, " ")
 				if !shows[encoding] || !shows[place] && !exempt {
 					t.Errorf("%s: the secret does not show unmasked", name)
@@ -80,8 +81,8 @@ func (s secret) mustNotLeave(t *testing.T, out *sink) {
 	}
 }
 
-// TestMaskedBeforeCut has secrets stand across the places where an issue (60 and
-// 500 bytes) and a last line (512) are cut.
+// TestMaskedBeforeCut has secrets stand across the places where an issue (60
+// and 500 bytes) and a last line (512) are cut.
 func TestMaskedBeforeCut(t *testing.T) {
 	for _, s := range secrets(rand.New(rand.NewSource(3))) {
 		t.Run(s.name, func(t *testing.T) {

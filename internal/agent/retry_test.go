@@ -32,7 +32,8 @@ func TestARetriedInvocationIsWaitedForLikeTheFirst(t *testing.T) {
 		for attempt := range 3 {
 			began := c.invoke("a")
 			if attempt > 0 {
-				// The report of the attempt before comes when this one has begun.
+				// The report of the attempt before comes when this one has
+				// begun.
 				c.post(event("platform.report", `{"requestId":"a"`+failed+`,"metrics":{"durationMs":1}}`))
 			}
 			time.Sleep(time.Second)
@@ -131,7 +132,8 @@ func TestOnManagedInstancesARetryDiesAgain(t *testing.T) {
 			c.post(dies("a"))
 			time.Sleep(time.Minute)
 		}
-		// The next attempt may begin before the report of the one before has come.
+		// The next attempt may begin before the report of the one before has
+		// come.
 		c.post(begin("b"), line("y"))
 		time.Sleep(time.Second)
 		first := dies("b")

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"strings"
 	"time"
 	"unsafe"
@@ -21,8 +22,8 @@ type row struct {
 	asks  bool // the line may ask for an alert in its fields
 }
 
-// messageParts says where a message has its locator, its text and its exception,
-// which may be empty: "LEVEL: (locator) text exception".
+// messageParts says where a message has its locator, its text and its
+// exception, which may be empty: "LEVEL: (locator) text exception".
 type messageParts [3]redact.Part
 
 func (r *row) text() string {
@@ -37,8 +38,8 @@ func (a *Agent) row(line parse.Line, id string, at time.Time) row {
 	return r
 }
 
-// rowIn is row with a buffer, which it returns for the next one. The message is a
-// part of it: an Entry is read by Add only, and a copy for each row was the
+// rowIn is row with a buffer, which it returns for the next one. The message is
+// a part of it: an Entry is read by Add only, and a copy for each row was the
 // way's last allocation. What nobody should read is masked in it.
 func (a *Agent) rowIn(buf []byte, line *parse.Line, id string, at time.Time) (row, []byte) {
 	message, exceptionAt := line.AppendMessage(buf[:0])
@@ -49,14 +50,10 @@ func (a *Agent) rowIn(buf []byte, line *parse.Line, id string, at time.Time) (ro
 			locator = "plain"
 		}
 	}
-	module := line.Module
-	if module == "" {
-		module = a.cfg.Rows.Module
-	}
 	r := row{
 		Entry: store.Entry{
 			Time: at, Error: line.Level.Error, Level: line.Level.Name,
-			Locator: locator, Module: module, RequestID: id,
+			Locator: locator, Module: cmp.Or(line.Module, a.cfg.Rows.Module), RequestID: id,
 			Message: unsafe.String(unsafe.SliceData(message), len(message)), ExceptionAt: exceptionAt,
 			Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
 		},

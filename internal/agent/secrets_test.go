@@ -194,7 +194,8 @@ var places = []place{
 	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":` + s + `,"text":"x"}` }},
 	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":"info","text":"x"} behind it: ` + s }},
 	{part: "Issues", line: func(s string) string { return `before it: ` + s + ` and {"locator":"1","level":"info","text":"x"}` }},
-	// What is repaired, put together, or left in the fields because it is of no use.
+	// What is repaired, put together, or left in the fields because it is of no
+	// use.
 	{part: "Text", line: func(s string) string { return `{"locator":"1","level":"error","n":NaN,"text":` + s + `}` }},
 	{part: "Text", line: func(s string) string { return `{"locator":"1","level":"error","text":["a",{"b":` + s + `}]}` }},
 	{part: "Fields", line: func(s string) string { return `{"locator":{"b":` + s + `},"level":"error","text":"x"}` }},
@@ -285,8 +286,9 @@ func (s *sink) Publish(_ context.Context, m alert.Message) error {
 	return nil
 }
 
-// leave has an agent read what functions print, each in an invocation that dies,
-// in both of Lambda's log formats, and returns all that has left the process.
+// leave has an agent read what functions print, each in an invocation that
+// dies, in both of Lambda's log formats, and returns all that has left the
+// process.
 func leave(t *testing.T, setting, mapping string, lines ...string) *sink {
 	t.Helper()
 	s := &sink{}
@@ -371,8 +373,8 @@ var (
 	shortEscape   = regexp.MustCompile(`\\+([/"'])`)
 )
 
-// betrays returns a part of the secret's value that can be read in a text, which
-// is too long to be left by chance.
+// betrays returns a part of the secret's value that can be read in a text,
+// which is too long to be left by chance.
 func (s secret) betrays(text string) string {
 	const enough = 12 // bytes
 	for _, form := range []string{text, readable(text)} {

@@ -161,12 +161,9 @@ func (a *Agent) notStoredAsPrinted() (args []any) {
 		name  string
 		count int
 	}{
-		{"below LOGTABLE_LEVEL", skipped.belowLevel},
-		{"over LOGTABLE_MAX_LINES", skipped.overLimit},
-		{"invalid, stored as WARN", skipped.invalid},
-		{"unreadable", skipped.unreadable},
-		{"posts over 4 MiB, cut", int(posts.CutOff)},
-		{"posts to other paths, refused", int(posts.Refused)},
+		{"below LOGTABLE_LEVEL", skipped.belowLevel}, {"over LOGTABLE_MAX_LINES", skipped.overLimit},
+		{"invalid, stored as WARN", skipped.invalid}, {"unreadable", skipped.unreadable},
+		{"posts over 4 MiB, cut", int(posts.CutOff)}, {"posts to other paths, refused", int(posts.Refused)},
 		{"connections of strangers, closed", int(posts.Closed)},
 	} {
 		if n.count > 0 {
@@ -176,8 +173,8 @@ func (a *Agent) notStoredAsPrinted() (args []any) {
 	return args
 }
 
-// sorted returns what was lost in a fixed order. There are a few kinds only, for
-// which slices.SortFunc would cost the layer's zip file 8 KB.
+// sorted returns what was lost in a fixed order. There are a few kinds only,
+// for which slices.SortFunc would cost the layer's zip file 8 KB.
 func sorted(lost map[store.Loss]int) (all []store.Loss) {
 	for loss := range lost {
 		i := len(all)

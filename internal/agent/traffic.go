@@ -26,8 +26,8 @@ type traffic struct {
 
 // invoke handles an INVOKE event. The end of the invocation before may not be
 // known yet, because its telemetry takes longer than the next INVOKE. Then the
-// gap is at most what has passed since the last INVOKE; if that is long, the end
-// decides when it comes.
+// gap is at most what has passed since the last INVOKE; if that is long, the
+// end decides when it comes.
 func (t *traffic) invoke(id string, now time.Time) {
 	t.previous = ""
 	switch {

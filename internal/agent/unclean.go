@@ -19,8 +19,8 @@ type mark struct {
 	removed bool       // no more marks
 }
 
-// leaveMark leaves word that the process lives and which request is open, "" for
-// none. It costs one small write to /tmp.
+// leaveMark leaves word that the process lives and which request is open, ""
+// for none. It costs one small write to /tmp.
 func (a *Agent) leaveMark(request string) {
 	a.mark.mu.Lock()
 	defer a.mark.mu.Unlock()
@@ -89,8 +89,8 @@ func (a *Agent) Unclean(mark []byte) {
 	a.cfg.Store.Persist()
 }
 
-// Losses is the record that tells of losses, when writing works again. The Store
-// calls it with its own lock held.
+// Losses is the record that tells of losses, when writing works again. The
+// Store calls it with its own lock held.
 func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
 	var losses []string
 	for _, loss := range sorted(lost) {

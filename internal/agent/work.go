@@ -58,8 +58,8 @@ func (a *Agent) runJob(ctx context.Context, limit time.Time, f func()) bool {
 	return a.awaitJob(ctx, limit, job{f, make(chan struct{})}, a.jobs)
 }
 
-// runNow has f done at once, whatever else is being done, and reports whether it
-// was by limit.
+// runNow has f done at once, whatever else is being done, and reports whether
+// it was by limit.
 func (a *Agent) runNow(ctx context.Context, limit time.Time, f func()) bool {
 	j := job{f, make(chan struct{})}
 	go func() {
@@ -69,8 +69,8 @@ func (a *Agent) runNow(ctx context.Context, limit time.Time, f func()) bool {
 	return a.awaitJob(ctx, limit, j, nil)
 }
 
-// awaitJob hands j to the worker, unless jobs is nil, and reports whether it was
-// done by limit.
+// awaitJob hands j to the worker, unless jobs is nil, and reports whether it
+// was done by limit.
 func (a *Agent) awaitJob(ctx context.Context, limit time.Time, j job, jobs chan<- job) bool {
 	// At least holdSlack: by a wrong clock everything would take too long.
 	planned := latest(limit, a.cfg.Now().Add(holdSlack))
