@@ -154,6 +154,25 @@ func (o *brackets) after(b []byte, i int) (next int, ok bool) {
 	return i, true
 }
 
+// Member reads the member that is at i in an object. Its name ends before
+// nameEnd, its value begins at value and ends before end, which is 0 if there is
+// no valid member.
+func Member(b []byte, i int) (nameEnd, value, end int) {
+	n, _ := String(b[i:])
+	if n == 0 {
+		return 0, 0, 0
+	}
+	nameEnd = i + n
+	if i = Space(b, nameEnd); i == len(b) || b[i] != ':' {
+		return 0, 0, 0
+	}
+	value = Space(b, i+1)
+	if n = Value(b[value:]); n == 0 {
+		return 0, 0, 0
+	}
+	return nameEnd, value, value + n
+}
+
 // name returns where the value begins whose name is at i, 0 if there is none.
 func name(b []byte, i int) int {
 	if i == len(b) || b[i] != '"' {

@@ -105,11 +105,7 @@ func bracketed(b []byte) int {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			i = ClosingQuote(b, i)
 		case '{', '[':
 			depth++
 		case '}', ']':

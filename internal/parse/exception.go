@@ -230,17 +230,17 @@ func (p *Parser) appendThrown(dst []byte, t *thrown, depth int) []byte {
 		dst = appendCompact(newLine(dst, start), append(t.rest, '}'))
 	}
 	if t.suppressed != nil {
-		eachElement(t.suppressed, func(one jsontext.Value) {
+		for one := range jsonscan.Array(t.suppressed).Elements {
 			dst = p.render(append(newLine(dst, start), "Suppressed: "...), one, depth+1)
-		})
+		}
 	}
 	if t.several != nil {
 		n := int64(0)
-		eachElement(t.several, func(one jsontext.Value) {
+		for one := range jsonscan.Array(t.several).Elements {
 			n++
 			dst = append(strconv.AppendInt(append(newLine(dst, start), "Error "...), n, 10), ": "...)
 			dst = p.render(dst, one, depth+1)
-		})
+		}
 	}
 	if t.cause != nil {
 		dst = append(newLine(dst, start), "Caused by: "...)
@@ -291,7 +291,7 @@ func (t *thrown) appendCode(dst []byte, follows bool) []byte {
 // before.
 func (p *Parser) appendLines(dst []byte, array jsontext.Value, depth int) []byte {
 	start := len(dst)
-	eachElement(array, func(element jsontext.Value) {
+	for element := range jsonscan.Array(array).Elements {
 		dst = newLine(dst, start)
 		switch kind(element) {
 		case '"':
@@ -307,7 +307,7 @@ func (p *Parser) appendLines(dst []byte, array jsontext.Value, depth int) []byte
 		default:
 			dst = append(dst, element...)
 		}
-	})
+	}
 	return dst
 }
 
@@ -442,9 +442,8 @@ func appendCompact(dst []byte, value jsontext.Value) []byte {
 	return all
 }
 
-// compact keeps what functions print: a repeated name, and bytes that are no
-// UTF-8.
-var compact = []jsontext.Options{jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+// compact keeps what functions print as it is.
+var compact = append([]jsontext.Options{jsontext.PreserveRawStrings(true)}, jsonscan.Lenient...)
 
 // newLine ends the line that has been written since start, if one has.
 //

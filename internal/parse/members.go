@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // member is a member of an object that is read with a Mapping.
@@ -104,11 +106,13 @@ func (p *Parser) mayBe(r role, value jsontext.Value) bool {
 // lead to, to p.members.
 func (p *Parser) open(m member) {
 	n := 0
-	eachMember(m.value, func(quoted, value jsontext.Value, at int) bool {
-		p.members = append(p.members, member{name: p.keptName(quoted), quoted: quoted, value: value, at: m.at + at})
-		n++
-		return n < maxMembers
-	})
+	for quoted, inner := range jsonscan.Object(m.value).Placed {
+		one := member{name: p.keptName(quoted), quoted: quoted, value: inner.Value, at: m.at + inner.At}
+		p.members = append(p.members, one)
+		if n++; n == maxMembers {
+			break
+		}
+	}
 }
 
 // group makes an object of members that together are one thing, though each is
@@ -205,16 +209,15 @@ func (p *Parser) left(dst []byte, quoted, value jsontext.Value, at int) []byte {
 	before := len(dst)
 	dst = append(append(append(dst, ','), quoted...), ':')
 	start := len(dst)
-	eachMember(value, func(quoted, inner jsontext.Value, in int) bool {
-		switch all, part := p.takenOf(at+in, len(inner)); {
+	for quoted, inner := range jsonscan.Object(value).Placed {
+		switch all, part := p.takenOf(at+inner.At, len(inner.Value)); {
 		case all:
 		case part:
-			dst = p.left(dst, quoted, inner, at+in)
+			dst = p.left(dst, quoted, inner.Value, at+inner.At)
 		default:
-			dst = appendMember(dst, quoted, inner)
+			dst = appendMember(dst, quoted, inner.Value)
 		}
-		return true
-	})
+	}
 	if len(dst) == start {
 		return dst[:before]
 	}

@@ -76,26 +76,13 @@ func (p *Parser) scanStrictly(o *object, l *layer, text []byte) bool {
 	if i < len(text) && text[i] == '}' {
 		o.end = i + 1
 	}
-	for m := 0; o.end == 0; m++ {
-		start := i
-		n, _ := jsonscan.String(text[i:])
-		if n == 0 {
+	for n := 0; o.end == 0; n++ {
+		nameEnd, at, end := jsonscan.Member(text, i)
+		if end == 0 {
 			return false
 		}
-		name := text[i : i+n]
-		if i = jsonscan.Space(text, i+n); i == len(text) || text[i] != ':' {
-			return false
-		}
-		i = jsonscan.Space(text, i+1)
-		if n = jsonscan.Value(text[i:]); n == 0 {
-			return false
-		}
-		printed := text[start : i+n]
-		if len(printed) > len(name)+1+n {
-			printed = nil
-		}
-		p.member(o, l, m, name, text[i:i+n:i+n], printed, i)
-		if i = jsonscan.Space(text, i+n); i == len(text) {
+		p.member(o, l, n, text[i:nameEnd], text[at:end:end], at)
+		if i = jsonscan.Space(text, end); i == len(text) {
 			return false
 		}
 		switch text[i] {
@@ -122,12 +109,11 @@ func (o *object) setState(text []byte) {
 // scanTolerantly is scan for any object.
 func (p *Parser) scanTolerantly(o *object, l *layer, text []byte) {
 	l.repaired, o.end, o.faults = p.repairer.Object(l.repaired[:0], text)
-	m := 0
-	eachMember(l.repaired, func(name, value jsontext.Value, at int) bool {
-		p.member(o, l, m, name, value, nil, at)
-		m++
-		return true
-	})
+	n := 0
+	for name, m := range jsonscan.Object(l.repaired).Placed {
+		p.member(o, l, n, name, m.Value, m.At)
+		n++
+	}
 	if o.faults&jsonscan.Cut == 0 {
 		o.setState(text)
 	}
@@ -144,19 +130,15 @@ func (p *Parser) beginsLine(text []byte) bool {
 }
 
 // member stores the i-th member of an object, whose value begins at at: under
-// its role or in the layer's fields. printed is all of the member, or nil if
-// there are blanks in it.
-func (p *Parser) member(o *object, l *layer, i int, name, value, printed jsontext.Value, at int) {
+// its role or in the layer's fields.
+func (p *Parser) member(o *object, l *layer, i int, name, value jsontext.Value, at int) {
 	switch {
 	case p.mapping != nil:
 		p.note(o, l, i, name, value, at)
 	case i >= maxMembers:
 		o.alert = true // for all we know
 		l.fields = appendMember(l.fields, name, value)
-	case p.set(o, l, p.plainName(name), value):
-	case printed != nil:
-		l.fields = append(append(l.fields, ','), printed...)
-	default:
+	case !p.set(o, l, p.plainName(name), value):
 		l.fields = appendMember(l.fields, name, value)
 	}
 }

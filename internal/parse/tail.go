@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // A Tail says how what a record holds may go on in the next one.
@@ -109,7 +111,7 @@ func (o *Opening) line(line []byte) bool {
 	for i := 0; i < len(line); i++ {
 		switch line[i] {
 		case '"':
-			if i = stringEnd(line, i); i >= len(line) {
+			if i = jsonscan.ClosingQuote(line, i); i >= len(line) {
 				return false // a string that goes on: not pretty-printed
 			}
 		case '{', '[':

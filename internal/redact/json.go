@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // JSON returns a JSON object with everything masked in its strings that the
@@ -24,7 +26,7 @@ func (r *Redactor) JSON(object string) string {
 // valid allows what lines may have that are stored: names that occur twice,
 // and invalid UTF-8.
 func valid(text string) bool {
-	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return jsontext.Value(text).IsValid(jsonscan.Lenient...)
 }
 
 // A token is a name or a scalar value of a JSON text. Of a string, it is what
