@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/logtable/logtable/internal/awsenv"
@@ -93,41 +94,30 @@ func ParseAllowed(entry string) (Topic, error) {
 	if err != nil {
 		return Topic{}, err
 	}
-	// The dot is that of .fifo, which may be behind a *.
-	if base, dotted := strings.CutSuffix(t.Name, ".fifo"); !isName(base, "_-*") && (dotted || !isName(strings.TrimSuffix(base, ".*"), "_-*")) || len(t.Name) > maxTopicName {
+	if !isPattern(t.Name) || len(t.Name) > maxTopicName {
 		return Topic{}, fmt.Errorf("%q is not a topic's name, nor one with * in it", short(t.Name))
 	}
 	return t, nil
 }
 
+// isPattern reports whether s is a topic's name with any number of * in it. The
+// dot of .fifo may be behind a *.
+func isPattern(s string) bool {
+	base, dotted := strings.CutSuffix(s, ".fifo")
+	if !dotted {
+		base = strings.TrimSuffix(s, ".*")
+	}
+	return isName(base, "_-*")
+}
+
 // Allows reports whether a line may ask for the topic.
 func (a Allow) Allows(t Topic) bool {
 	for _, p := range a {
-		if p.Partition == t.Partition && p.Region == t.Region && p.Account == t.Account && matches(p.Name, t.Name) {
+		sameAccount := p.Partition == t.Partition && p.Region == t.Region && p.Account == t.Account
+		// A name has no slash, and ParseAllowed has taken no pattern but *.
+		if matches, _ := path.Match(p.Name, t.Name); sameAccount && matches {
 			return true
 		}
 	}
 	return false
-}
-
-// matches reports whether name is pattern with something in place of each *. It
-// takes time in proportion to their lengths' product at most.
-func matches(pattern, name string) bool {
-	p, n, star, from := 0, 0, -1, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, n
-			p++
-		case p < len(pattern) && pattern[p] == name[n]:
-			p++
-			n++
-		case star >= 0:
-			from++
-			p, n = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }
