@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/logtable/logtable/internal/awsenv"
 )
 
@@ -36,17 +38,17 @@ func ParseTopic(arn string) (Topic, error) {
 }
 
 // split checks everything but the name.
-func split(arn string) (Topic, error) {
-	parts := strings.Split(arn, ":")
+func split(s string) (Topic, error) {
+	a, err := arn.Parse(s)
 	switch {
-	case len(parts) < 6 || parts[0] != "arn":
-		return Topic{}, fmt.Errorf("%q is not an ARN: write arn:aws:sns:REGION:ACCOUNT:NAME", short(arn))
-	case parts[2] != "sns":
-		return Topic{}, fmt.Errorf("%q is an ARN of %q, not of sns", short(arn), short(parts[2]))
-	case len(parts) > 6:
-		return Topic{}, fmt.Errorf("%q has too many parts for a topic: a subscription's ARN is not a topic's", short(arn))
+	case err != nil:
+		return Topic{}, fmt.Errorf("%q is not an ARN: write arn:aws:sns:REGION:ACCOUNT:NAME", short(s))
+	case a.Service != "sns":
+		return Topic{}, fmt.Errorf("%q is an ARN of %q, not of sns", short(s), short(a.Service))
+	case strings.Contains(a.Resource, ":"):
+		return Topic{}, fmt.Errorf("%q has too many parts for a topic: a subscription's ARN is not a topic's", short(s))
 	}
-	t := Topic{ARN: arn, Partition: parts[1], Region: parts[3], Account: parts[4], Name: parts[5]}
+	t := Topic{ARN: s, Partition: a.Partition, Region: a.Region, Account: a.AccountID, Name: a.Resource}
 	switch {
 	case !awsenv.IsRegion(t.Region):
 		return Topic{}, fmt.Errorf("%q is not a region", short(t.Region))

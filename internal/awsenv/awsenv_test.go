@@ -29,7 +29,7 @@ func TestPartitions(t *testing.T) {
 func TestSplitARN(t *testing.T) {
 	const good = "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/a:b"
 	if a, ok := awsenv.SplitARN(good); !ok || a != (awsenv.ARN{
-		Partition: "aws-us-gov", Service: "dynamodb", Region: "us-gov-west-1", Account: "123456789012", Resource: "table/a:b",
+		Partition: "aws-us-gov", Service: "dynamodb", Region: "us-gov-west-1", AccountID: "123456789012", Resource: "table/a:b",
 	}) {
 		t.Errorf("%+v, %v", a, ok)
 	}

@@ -8,7 +8,11 @@
 // resources and kinds of policies, each of bounded length.
 package awsenv
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+)
 
 // A partition is a part of AWS with accounts and host names of its own. The
 // names are those of the endpoint rules of AWS's SDKs.
@@ -100,19 +104,15 @@ func IsRegion(s string) bool {
 // IsAccount reports whether s has the form of an account's ID: 12 digits.
 func IsAccount(s string) bool { return len(s) == 12 && only(s, isDigit) }
 
-// An ARN is the name of a resource, taken apart:
-// arn:partition:service:region:account:resource.
-type ARN struct{ Partition, Service, Region, Account, Resource string }
+// An ARN is the name of a resource, taken apart.
+type ARN = arn.ARN
 
 // SplitARN takes an ARN apart and reports whether it has all parts and says a
 // region and an account as they are written; the resource may hold anything.
 func SplitARN(s string) (ARN, bool) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" {
-		return ARN{}, false
-	}
-	a := ARN{parts[1], parts[2], parts[3], parts[4], parts[5]}
-	ok := isPartition(a.Partition) && a.Service != "" && IsRegion(a.Region) && IsAccount(a.Account) && a.Resource != ""
+	a, err := arn.Parse(s)
+	ok := err == nil && isPartition(a.Partition) && a.Service != "" && IsRegion(a.Region) && IsAccount(a.AccountID) &&
+		a.Resource != ""
 	return a, ok
 }
 
