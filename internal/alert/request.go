@@ -3,6 +3,7 @@ package alert
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,31 +31,21 @@ type Request struct {
 //	{"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"}
 //
 // What is refused is named in issues, each of which says what to write instead;
-// the rest is returned all the same. A line without the member costs a search.
+// the rest is returned all the same. Fields without the member cost a search.
 func Requests(fields string, allow Allow) (requests []Request, issues []string) {
 	if !strings.Contains(fields, `"`+member+`"`) {
 		return nil, nil
 	}
-	dec := jsontext.NewDecoder(bytes.NewBufferString(fields), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+	var asked jsontext.Value
+	for name, value := range members([]byte(fields)) {
+		if name == member {
+			asked = value.Clone() // of a name that occurs twice the last one counts
+		}
+	}
+	if asked == nil {
 		return nil, nil
 	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return requests, issues
-		}
-		value := name.String()
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return requests, issues
-		}
-		if value == member {
-			// Of a name that occurs twice the last one counts.
-			requests, issues = readRequests(raw.Clone(), allow)
-		}
-	}
-	return requests, issues
+	return readRequests(asked, allow)
 }
 
 const wanted = `write {"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"} or a list of such`
@@ -75,7 +66,8 @@ func readRequests(raw jsontext.Value, allow Allow) (requests []Request, issues [
 	}
 	for i, one := range list {
 		if i == maxRequests {
-			issues = append(issues, fmt.Sprintf("alert holds %d requests: more than %d are not looked at", len(list), maxRequests))
+			issues = append(issues,
+				fmt.Sprintf("alert holds %d requests: more than %d are not looked at", len(list), maxRequests))
 			break
 		}
 		if one.Kind() != '{' {
@@ -91,26 +83,17 @@ func readRequests(raw jsontext.Value, allow Allow) (requests []Request, issues [
 // readRequest reads one object. A request without a good topic is none.
 func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 	var channel, message string
-	var topics []jsontext.Value
-	dec := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	_, _ = dec.ReadToken() // the brace; the value has been read as a whole before
-	for dec.PeekKind() == '"' {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			break
-		}
-		name := tok.String()
-		value, err := dec.ReadValue()
-		if err != nil {
-			break
-		}
-		switch {
-		case name == "channel":
+	var names []jsontext.Value
+	for name, value := range members(raw) {
+		switch name {
+		case "channel":
 			channel = text(value)
-		case name == "message":
+		case "message":
 			message = text(value)
-		case name == "topic_arns" && value.Kind() == '[':
-			topics = elements(value.Clone())
+		case "topic_arns":
+			if value.Kind() == '[' {
+				names = elements(value)
+			}
 		}
 	}
 	switch {
@@ -118,14 +101,23 @@ func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 		return nil, []string{fmt.Sprintf("an alert asks for the unknown channel %q: the one there is is sns", short(channel))}
 	case strings.TrimSpace(message) == "":
 		return nil, []string{"an alert's message is empty or no string"}
-	case len(topics) == 0:
+	case len(names) == 0:
 		return nil, []string{"an alert's topic_arns is empty or no list"}
 	}
-	r := Request{Message: message}
-	var issues []string
-	for i, raw := range topics {
+	topics, issues := readTopics(names, allow)
+	if len(topics) == 0 {
+		return nil, issues
+	}
+	return []Request{{Topics: topics, Message: message}}, issues
+}
+
+// readTopics reads a request's topics, and says what is wrong with those that it
+// leaves out.
+func readTopics(names []jsontext.Value, allow Allow) (topics []Topic, issues []string) {
+	for i, raw := range names {
 		if i == maxTopics {
-			issues = append(issues, fmt.Sprintf("an alert names %d topics: more than %d are not looked at", len(topics), maxTopics))
+			issues = append(issues,
+				fmt.Sprintf("an alert names %d topics: more than %d are not looked at", len(names), maxTopics))
 			break
 		}
 		t, err := ParseTopic(text(raw))
@@ -135,18 +127,36 @@ func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 		case !allow.Allows(t):
 			issues = append(issues, "an alert names a topic that LOGTABLE_ALERT_ALLOW does not allow: "+short(t.ARN))
 		default:
-			r.Topics = append(r.Topics, t)
+			topics = append(topics, t)
 		}
 	}
-	if len(r.Topics) == 0 {
-		return nil, issues
+	return topics, issues
+}
+
+// members yields the members of an object as far as it is valid: nothing if it
+// is none. The values are only good until the next one.
+func members(object []byte) iter.Seq2[string, jsontext.Value] {
+	return func(yield func(string, jsontext.Value) bool) {
+		dec := decoder(object)
+		if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+			return
+		}
+		for dec.PeekKind() == '"' {
+			tok, err := dec.ReadToken()
+			if err != nil {
+				return
+			}
+			name := tok.String()
+			if value, err := dec.ReadValue(); err != nil || !yield(name, value) {
+				return
+			}
+		}
 	}
-	return []Request{r}, issues
 }
 
 // elements returns the values of an array.
-func elements(raw jsontext.Value) (list []jsontext.Value) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+func elements(array jsontext.Value) (list []jsontext.Value) {
+	dec := decoder(array)
 	_, _ = dec.ReadToken() // the bracket; the value has been read as a whole before
 	for dec.PeekKind() != ']' {
 		v, err := dec.ReadValue()
@@ -156,6 +166,10 @@ func elements(raw jsontext.Value) (list []jsontext.Value) {
 		list = append(list, v.Clone())
 	}
 	return list
+}
+
+func decoder(b []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // text is a JSON string's value, "" for anything else.
