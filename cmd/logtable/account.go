@@ -41,7 +41,8 @@ func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
 		cfg.Region = "us-east-1"
 	}
 	if cfg.Region == "" {
-		return nil, errors.New("no AWS region is set: say --region, or set AWS_REGION, or choose a --profile that has one")
+		return nil, errors.New("no AWS region is set: say --region, or set AWS_REGION, " +
+			"or choose a --profile that has one")
 	}
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if f.endpointURL != "" {
@@ -63,8 +64,8 @@ func loadConfig(ctx context.Context, sh *shell, region, profile, endpointURL str
 		load = append(load, config.WithSharedConfigProfile(profile))
 	}
 	if isLoopback(endpointURL) && profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
-		// A service on this machine accepts any signature, but needs one; nobody
-		// should have to find credentials for it.
+		// A service on this machine accepts any signature, but needs one;
+		// nobody should have to find credentials for it.
 		local := credentials.NewStaticCredentialsProvider("local", "local", "")
 		load = append(load, config.WithCredentialsProvider(local))
 	}
@@ -133,8 +134,8 @@ func explainAPI(api smithy.APIError, permission, table string) string {
 	code, message := api.ErrorCode(), oneLine(api.ErrorMessage())
 	switch awsenv.Classify(code, message) {
 	case awsenv.Missing:
-		return "there is no such table: check --region and --profile, or name it with --info-table and --errors-table " +
-			"(LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
+		return "there is no such table: check --region and --profile, " +
+			"or name it with --info-table and --errors-table (LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
 	case awsenv.Denied:
 		return "access denied: have " + permission + " on " + table + " allowed, or choose another --profile (" +
 			message + ")"

@@ -46,8 +46,10 @@ on the topic, too; layer/template.yaml grants it.`,
 	}
 	flags := test.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVar(&f.topics, "topic", nil, "`ARN` of the topic; may be repeated\n(default LOGTABLE_ALERT_TOPIC_ARNS)")
-	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of the time in the message\n(default LOGTABLE_TIMEZONE, else UTC)")
+	flags.StringSliceVar(&f.topics, "topic", nil,
+		"`ARN` of the topic; may be repeated\n(default LOGTABLE_ALERT_TOPIC_ARNS)")
+	flags.StringVar(&f.timezone, "timezone", "",
+		"`ZONE` of the time in the message\n(default LOGTABLE_TIMEZONE, else UTC)")
 	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
 	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another SNS, for example a local one")
 	cmd.AddCommand(test)
@@ -86,8 +88,8 @@ func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
 	return nil
 }
 
-// parseTopics returns the topics to be tried: those of the flags, or else of the
-// environment.
+// parseTopics returns the topics to be tried: those of the flags, or else of
+// the environment.
 func (f *alertFlags) parseTopics(sh *shell) (topics []alert.Topic, err error) {
 	arns := f.topics
 	if len(arns) == 0 {
@@ -120,11 +122,14 @@ func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) (hea
 	}
 	m := alert.Sample(topic, sh.now(), zone)
 	in := &sns.PublishInput{
-		TopicArn: &topic.ARN, Subject: &m.Subject, Message: aws.String(channel.Body(m)), MessageStructure: aws.String("json"),
+		TopicArn: &topic.ARN, Subject: &m.Subject,
+		Message: aws.String(channel.Body(m)), MessageStructure: aws.String("json"),
 		MessageAttributes: map[string]types.MessageAttributeValue{},
 	}
 	for name, value := range map[string]string{"level": m.Level, "module": m.Module, "locator": m.Locator} {
-		in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+		in.MessageAttributes[name] = types.MessageAttributeValue{
+			DataType: aws.String("String"), StringValue: aws.String(value),
+		}
 	}
 	if topic.FIFO {
 		in.MessageGroupId, in.MessageDeduplicationId = &m.Group, &m.Once
@@ -165,9 +170,11 @@ func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) (te
 		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " +
 			topic.ARN + " --protocol email --notification-endpoint you@example.com)", false
 	case confirmed == "0":
-		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, by the link in the mail that SNS has sent", false
+		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, " +
+			"by the link in the mail that SNS has sent", false
 	case pending != "0" && pending != "":
-		return confirmed + " subscriptions get it, unless their filter says otherwise; " + pending + " wait for their confirmation", true
+		return confirmed + " subscriptions get it, unless their filter says otherwise; " +
+			pending + " wait for their confirmation", true
 	}
 	return confirmed + " subscriptions get it, unless their filter says otherwise", true
 }
@@ -181,7 +188,8 @@ func explainPublish(err error, topic alert.Topic) error {
 	case isCredentials(err):
 		return errors.New(noCredentials)
 	}
-	return errors.New("nothing answers: check the region in the ARN, --endpoint-url and the network (" + rootCause(err) + ")")
+	return errors.New("nothing answers: check the region in the ARN, --endpoint-url and the network (" +
+		rootCause(err) + ")")
 }
 
 func explainRefusal(api smithy.APIError, topic alert.Topic) string {
@@ -189,7 +197,8 @@ func explainRefusal(api smithy.APIError, topic alert.Topic) string {
 	class := awsenv.Classify(code, message)
 	switch {
 	case class == awsenv.Missing:
-		return fmt.Sprintf("there is no such topic in account %s, region %s: check the ARN", topic.Account, topic.Region)
+		return fmt.Sprintf("there is no such topic in account %s, region %s: check the ARN",
+			topic.Account, topic.Region)
 	case awsenv.OfKey(code):
 		return "the topic is encrypted: who publishes needs kms:GenerateDataKey* and kms:Decrypt on its key (" +
 			code + ": " + message + ")"

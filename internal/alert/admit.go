@@ -22,8 +22,8 @@ func (s *Sender) admit(p *pending) (Answer, bool) {
 	return answer, placed || s.place(p)
 }
 
-// place takes the places of an alert that it may have, and reports whether there
-// are any.
+// place takes the places of an alert that it may have, and reports whether
+// there are any.
 func (s *Sender) place(p *pending) bool {
 	wanted := p.left()
 	places := s.gate.places(wanted, &p.busySince)
@@ -76,8 +76,8 @@ func (s *Sender) postpone(p *pending, until time.Time) {
 }
 
 // queueNotice has people notified that more alerts are held back: on the
-// configured topics, or where there are none on the first one that the alert was
-// for. That is one message a topic and window, beyond the function's share.
+// configured topics, or where there are none on the first one that the alert
+// was for. That is one message a topic and window, beyond the function's share.
 func (s *Sender) queueNotice(p *pending, places Answer) {
 	a := *p.Alert
 	a.Text, a.Exception, a.Requests = "", "", nil

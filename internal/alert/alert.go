@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// An Alert is a record that people are to be notified of. Its members are as the
-// function printed them: whatever goes to people is cleaned when the message is
-// made.
+// An Alert is a record that people are to be notified of. Its members are as
+// the function printed them: whatever goes to people is cleaned when the
+// message is made.
 type Alert struct {
 	Time                       time.Time
 	Level, Module, Locator     string
@@ -111,8 +111,8 @@ const (
 	// Leased: somebody is about to send one; whether he did shows at
 	// Answer.Until at the latest.
 	Leased
-	// Last: fewer places than asked for are left in this window, and this is the
-	// first to be told: say so, once.
+	// Last: fewer places than asked for are left in this window, and this is
+	// the first to be told: say so, once.
 	Last
 	// Full: as Last, and somebody has said so.
 	Full
@@ -138,8 +138,8 @@ type Lock interface {
 	// Acquire asks to send for a group: Granted, Sent or Leased. Granted holds
 	// for Lease.
 	Acquire(ctx context.Context, group string) (Answer, error)
-	// Places takes up to n of the function's places in this window, one for each
-	// publish to a topic: Granted, Last or Full.
+	// Places takes up to n of the function's places in this window, one for
+	// each publish to a topic: Granted, Last or Full.
 	Places(ctx context.Context, n int) (Answer, error)
 	// Sent says that what Acquire granted is done, and which of the alerts that
 	// were held back the message reports.
@@ -155,17 +155,17 @@ type Lock interface {
 // more of them than anybody wants to count one by one.
 const Others = ""
 
-// ErrBusy is what a Lock returns when too many ask at once. That is no reason to
-// decide alone: whoever asks in a storm is one of many.
+// ErrBusy is what a Lock returns when too many ask at once. That is no reason
+// to decide alone: whoever asks in a storm is one of many.
 var ErrBusy = errors.New("too many environments ask at once")
 
 const (
-	// Lease is how long Acquire's grant holds: a sender that dies mutes others no
-	// longer.
+	// Lease is how long Acquire's grant holds: a sender that dies mutes others
+	// no longer.
 	Lease = 30 * time.Second
-	// Skew is how far the clocks of a function's environments may be apart. What
-	// lies further ahead is the error of a clock, and muting everybody until
-	// then would be worse than a message too many.
+	// Skew is how far the clocks of a function's environments may be apart.
+	// What lies further ahead is the error of a clock, and muting everybody
+	// until then would be worse than a message too many.
 	Skew = time.Minute
 )
 

@@ -161,8 +161,8 @@ func closed(s *alert.Sender) time.Duration {
 	return time.Since(began)
 }
 
-// hostile are all characters that must not reach people as they are, each behind
-// a letter.
+// hostile are all characters that must not reach people as they are, each
+// behind a letter.
 func hostile() string {
 	var b strings.Builder
 	for _, table := range []*unicode.RangeTable{unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp} {
@@ -175,8 +175,8 @@ func hostile() string {
 	return b.String() + "a\ufffea\uffffa\ufdd0a\xffb"
 }
 
-// bad finds a character in a text that is none of a person's, line ends and tabs
-// excepted where the text has lines.
+// bad finds a character in a text that is none of a person's, line ends and
+// tabs excepted where the text has lines.
 func bad(text string, lines bool) string {
 	for i, r := range text {
 		if lines && (r == '\n' || r == '\t') {
@@ -204,8 +204,8 @@ func TestEveryTextIsCleaned(t *testing.T) {
 	}
 }
 
-// forge sends an alert with a forged member, and then the notice that it was the
-// last.
+// forge sends an alert with a forged member, and then the notice that it was
+// the last.
 func forge(t *testing.T, name, forged string) {
 	d := &desk{publish: func(context.Context, alert.Message) error { return nil }}
 	c := d.config(t, "oncall")
@@ -306,9 +306,9 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 }
 
 // TestChangingLocatorsCostAFewCalls: an environment that prints 1,000 errors of
-// as many kinds in a window is held for one call of the lock at most beyond what
-// it sends, and asks it a few times at all; the next alert says how many there
-// were.
+// as many kinds in a window is held for one call of the lock at most beyond
+// what it sends, and asks it a few times at all; the next alert says how many
+// there were.
 func TestChangingLocatorsCostAFewCalls(t *testing.T) {
 	const call = 8 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -398,8 +398,8 @@ func TestATopicThatHangsDelaysOthersLittle(t *testing.T) {
 	})
 }
 
-// TestAnAlertThatFailsKeepsNobodyWaiting: SNS answers one of them with a failure
-// that never passes.
+// TestAnAlertThatFailsKeepsNobodyWaiting: SNS answers one of them with a
+// failure that never passes.
 func TestAnAlertThatFailsKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}

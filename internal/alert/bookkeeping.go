@@ -6,14 +6,15 @@ import (
 )
 
 const (
-	// entriesPerWindow bounds the writes of counts that an environment makes in a
-	// window, however many groups there are, and lastEntries those at its end.
+	// entriesPerWindow bounds the writes of counts that an environment makes in
+	// a window, however many groups there are, and lastEntries those at its
+	// end.
 	entriesPerWindow = 4
 	lastEntries      = 8
 )
 
-// bookkeeping is what a gate needs to write into the lock what was held back. The
-// gate's mu guards it.
+// bookkeeping is what a gate needs to write into the lock what was held back.
+// The gate's mu guards it.
 type bookkeeping struct {
 	othersAfter time.Time // the others were last written a window before
 	quotaUntil  time.Time // the window in which quota is left
@@ -106,7 +107,8 @@ func (g *gate) writeEntry() bool {
 	return false
 }
 
-// takeHeld takes what an entry counts, at the cost of one of the window's quota.
+// takeHeld takes what an entry counts, at the cost of one of the window's
+// quota.
 func (g *gate) takeHeld(e entry) (held Held) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// A gate answers whether an alert may be sent now, and counts what it held back:
-// with the lock for all environments, without it for this one. Its methods may be
-// called from any goroutine, except those that ask the lock, which belong to the
-// Sender's run.
+// A gate answers whether an alert may be sent now, and counts what it held
+// back: with the lock for all environments, without it for this one. Its
+// methods may be called from any goroutine, except those that ask the lock,
+// which belong to the Sender's run.
 type gate struct {
 	rules
 
@@ -169,8 +169,8 @@ func (g *gate) ownPlaces(n, most int) Answer {
 }
 
 // settle marks a group as sent in this window, here and for all, once for an
-// alert: what is sent of it later must not mute the group for longer. The counts
-// are those that are in the message.
+// alert: what is sent of it later must not mute the group for longer. The
+// counts are those that are in the message.
 func (g *gate) settle(key string, c counts) {
 	g.mu.Lock()
 	now := g.now()
@@ -188,7 +188,8 @@ func (g *gate) settle(key string, c counts) {
 		return
 	}
 	if g.ask(busyTries, func(ctx context.Context) error { return g.lock.Sent(ctx, key, c.locked) }) != answered {
-		// Tried again with the next event, or others send it when the lease ends.
+		// Tried again with the next event, or others send it when the lease
+		// ends.
 		g.mu.Lock()
 		w.unmarked, w.markUntil = c.locked, g.now().Add(Lease)
 		g.mu.Unlock()

@@ -38,12 +38,14 @@ func TestLimits(t *testing.T) {
 		t.Run(limit.name, limit.test)
 	}
 	// maxSubject: TestOddLines. exceptionLines: TestTheMessageIsCutToWhatFits.
-	// maxLevel to maxKey: TestSNSTakesWhateverWasPrinted. maxRequests, maxTopics:
-	// TestRequests. maxTopicName: TestTopics. maxWaiting, maxWaitingBytes, bounded:
-	// TestWhatWaitsIsBounded. maxGroups, maxCounted, maxTroubled: TestMemoryIsBounded.
-	// entriesPerWindow: TestChangingLocatorsCostAFewCalls. lastEntries:
-	// TestManyKindsOfAStormAreCountedTogether. Lease: TestALeaseEndsWithItsHolder.
-	// Skew: TestAClockThatIsWrongMutesNobody, TestASmallSkewIsBelieved.
+	// maxLevel to maxKey: TestSNSTakesWhateverWasPrinted. maxRequests,
+	// maxTopics: TestRequests. maxTopicName: TestTopics. maxWaiting,
+	// maxWaitingBytes, bounded: TestWhatWaitsIsBounded. maxGroups, maxCounted,
+	// maxTroubled: TestMemoryIsBounded. entriesPerWindow:
+	// TestChangingLocatorsCostAFewCalls. lastEntries:
+	// TestManyKindsOfAStormAreCountedTogether. Lease:
+	// TestALeaseEndsWithItsHolder. Skew: TestAClockThatIsWrongMutesNobody,
+	// TestASmallSkewIsBelieved.
 }
 
 // one sends an alert and returns its message.

@@ -40,7 +40,8 @@ const (
 	defaultErrorsTable = "logtable-errors"
 )
 
-// heldBack says how many alerts were held back: of the same kind, and of others.
+// heldBack says how many alerts were held back: of the same kind, and of
+// others.
 type heldBack struct{ same, others Held }
 
 // message renders an alert for one of its topics, cut to what fits.
@@ -63,9 +64,7 @@ func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Me
 	if first := firstLine(said, exception); first != "" {
 		head = line(head + ": " + first)
 	}
-	m := Message{
-		Topic: d.topic, Subject: head, Short: head, Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
-	}
+	m := s.envelope(a, d, head)
 	command := s.command(a, printed)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", cut(head, maxHead))
@@ -98,6 +97,14 @@ func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Me
 	return m.seal()
 }
 
+// envelope is a message without its texts.
+func (s *Source) envelope(a *Alert, d delivery, head string) Message {
+	return Message{
+		Topic: d.topic, Subject: head, Short: head, Group: s.Function,
+		Level: a.Level, Module: a.Module, Locator: a.Locator,
+	}
+}
+
 // sentence says how many alerts were held back.
 func (s *Source) sentence(h Held, what string) string {
 	switch {
@@ -116,11 +123,9 @@ func (s *Source) notice(printed *Alert, d delivery, most int, window time.Durati
 	a := printed.cleaned()
 	end := until.In(s.Zone).Format("15:04 MST")
 	head := fmt.Sprintf("%s: more alerts are held back until %s", s.Function, end)
-	m := Message{
-		Topic: d.topic, Subject: head, Short: head, Level: a.Level, Module: a.Module, Locator: a.Locator, Group: s.Function,
-	}
-	m.Text = fmt.Sprintf("%s\n\nThe function has sent %d messages within %v, which is LOGTABLE_ALERT_MAX. More were held "+
-		"back, of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
+	m := s.envelope(a, d, head)
+	m.Text = fmt.Sprintf("%s\n\n"+
+		"The function has sent %d messages within %v, which is LOGTABLE_ALERT_MAX. More were held back, of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
 		head, most, window, a.Level, a.Module, a.Locator, s.listing(a))
 	m.Data = object("kind", "held back", "function", s.Function, "version", s.Version, "region", s.Region,
 		"until", until.UTC().Format(time.RFC3339), "max", strconv.Itoa(most), "command", s.listing(a))
@@ -137,7 +142,8 @@ func (s *Source) data(a *Alert, said, exception, command string, h heldBack) str
 	}
 	return object("kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator,
 		"text", said, "exception", exception,
-		"function", s.Function, "version", s.Version, "region", s.Region, "time", stamp(a.Time), "request_id", a.RequestID,
+		"function", s.Function, "version", s.Version, "region", s.Region,
+		"time", stamp(a.Time), "request_id", a.RequestID,
 		"held_back", number(h.same.Count), "held_back_first", stamp(h.same.First), "held_back_last", stamp(h.same.Last),
 		"held_back_others", number(h.others.Count),
 		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", command, "console", s.link(a))
@@ -222,10 +228,7 @@ func (s *Source) query(args ...string) string {
 // locator and request ID, is not to be run by whoever pastes the command.
 func quoted(arg string) string {
 	arg = line(arg)
-	plain := strings.IndexFunc(arg, func(r rune) bool {
-		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+", r))
-	}) < 0
-	if plain && arg != "" {
+	if isName(arg, "-_.:/+") {
 		return arg
 	}
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -242,7 +245,8 @@ func (s *Source) link(a *Alert) string {
 		name = name[i+1:]
 	}
 	escape := func(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
-	return fmt.Sprintf("https://%s.%s/dynamodbv2/home?region=%s#edit-item?itemMode=2&pk=%s&route=ROUTE_ITEM_EXPLORER&sk=%s&table=%s",
+	return fmt.Sprintf("https://%s.%s/dynamodbv2/home?region=%s"+
+		"#edit-item?itemMode=2&pk=%s&route=ROUTE_ITEM_EXPLORER&sk=%s&table=%s",
 		s.Region, host, s.Region, escape(a.Date), escape(a.StampMod), escape(name))
 }
 
@@ -299,10 +303,13 @@ func cut(s string, n int) string {
 	return fmt.Sprintf("%s… (%d bytes more are in the row)", kept, len(s)-len(kept))
 }
 
-// Sample is an alert as a function would send it to the topic, that says what it
-// is, for whoever wants to see whether alerts arrive.
+// Sample is an alert as a function would send it to the topic, that says what
+// it is, for whoever wants to see whether alerts arrive.
 func Sample(topic Topic, at time.Time, zone *time.Location) Message {
-	s := Source{Function: "logtable-alert-test", Region: topic.Region, Zone: zone, InfoTable: defaultInfoTable, ErrorsTable: defaultErrorsTable}
+	s := Source{
+		Function: "logtable-alert-test", Region: topic.Region, Zone: zone,
+		InfoTable: defaultInfoTable, ErrorsTable: defaultErrorsTable,
+	}
 	a := &Alert{
 		Time: at, Level: "INFO", Module: "logtable", Locator: "test", Text: "this is a test: alerts reach you",
 		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,

@@ -118,9 +118,9 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded: what is remembered by groups and topics does not grow with
-// what strangers have a function print, nor does that displace what is known of
-// a group that was sent.
+// TestMemoryIsBounded: what is remembered by groups and topics does not grow
+// with what strangers have a function print, nor does that displace what is
+// known of a group that was sent.
 func TestMemoryIsBounded(t *testing.T) {
 	s := New(Config{Window: time.Minute, Max: 1})
 	g := s.gate

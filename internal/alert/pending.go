@@ -41,8 +41,8 @@ type delivery struct {
 	done    bool
 }
 
-// What a pending alert takes beside its texts, and each of its deliveries, whose
-// topic stands in the line's requests, too: bytes, about.
+// What a pending alert takes beside its texts, and each of its deliveries,
+// whose topic stands in the line's requests, too: bytes, about.
 const (
 	pendingBytes  = 1 << 10
 	deliveryBytes = 256

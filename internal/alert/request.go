@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,7 +12,8 @@ import (
 
 const (
 	// maxRequests bounds the requests of one line, and maxTopics the topics of
-	// one request: a line may be forged by anybody whose text a function prints.
+	// one request: a line may be forged by anybody whose text a function
+	// prints.
 	maxRequests = 10
 	maxTopics   = 10
 	// member is the name that a line's request has.
@@ -98,7 +100,8 @@ func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 	}
 	switch {
 	case channel != "sns":
-		return nil, []string{fmt.Sprintf("an alert asks for the unknown channel %q: the one there is is sns", short(channel))}
+		return nil, []string{"an alert asks for the unknown channel " + strconv.Quote(short(channel)) +
+			": the one there is is sns"}
 	case strings.TrimSpace(message) == "":
 		return nil, []string{"an alert's message is empty or no string"}
 	case len(names) == 0:
@@ -111,8 +114,8 @@ func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 	return []Request{{Topics: topics, Message: message}}, issues
 }
 
-// readTopics reads a request's topics, and says what is wrong with those that it
-// leaves out.
+// readTopics reads a request's topics, and says what is wrong with those that
+// it leaves out.
 func readTopics(names []jsontext.Value, allow Allow) (topics []Topic, issues []string) {
 	for i, raw := range names {
 		if i == maxTopics {

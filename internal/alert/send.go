@@ -9,7 +9,8 @@ import (
 )
 
 // The time limits of one publish: while there is time, while others wait for
-// their turn, and at the end, when two tries must fit into what SHUTDOWN leaves.
+// their turn, and at the end, when two tries must fit into what SHUTDOWN
+// leaves.
 const (
 	publishTime       = 2 * time.Second
 	sharedPublishTime = 600 * time.Millisecond
@@ -69,8 +70,9 @@ func (s *Sender) send(p *pending) {
 	}
 }
 
-// isOutdated reports whether leave to send an alert has become old before any of
-// it was sent: the process was frozen, and others may have sent it meanwhile.
+// isOutdated reports whether leave to send an alert has become old before any
+// of it was sent: the process was frozen, and others may have sent it
+// meanwhile.
 func (s *Sender) isOutdated(p *pending, began time.Time) bool {
 	return s.cfg.Now().Sub(began) > Lease/2 && !p.begun() && !p.isNotice()
 }
@@ -107,8 +109,8 @@ func (s *Sender) deliver(p *pending, d *delivery, probe bool, held heldBack) {
 	s.mu.Unlock()
 }
 
-// finish takes an alert out that has been sent. What came like it meanwhile, and
-// what found no place, is in the count of the next one.
+// finish takes an alert out that has been sent. What came like it meanwhile,
+// and what found no place, is in the count of the next one.
 func (s *Sender) finish(p *pending) {
 	s.mu.Lock()
 	s.queue.remove(p)
@@ -138,7 +140,8 @@ func (s *Sender) publish(p *pending, d *delivery, probe bool, held heldBack) err
 		return err
 	}
 	s.failed(p, d)
-	s.cfg.Report.Fail(key, "cannot send an alert to topic "+d.topic.Name+" ("+err.Error()+"); it is kept and tried again",
+	s.cfg.Report.Fail(key,
+		"cannot send an alert to topic "+d.topic.Name+" ("+err.Error()+"); it is kept and tried again",
 		"if this stays, check the route to SNS (a VPC needs an interface endpoint or NAT), "+
 			"AWS_ENDPOINT_URL_SNS and HTTPS_PROXY")
 	return err

@@ -80,9 +80,9 @@ func New(cfg Config) *Sender {
 }
 
 // Expect takes an alert whose row is about to be stored, and keeps it. kept is
-// to be called once, with the row's key, when the row is safe; it returns at once
-// and may be called with locks held. It is nil where the alert is only counted:
-// one like it waits already, or has been sent in this window.
+// to be called once, with the row's key, when the row is safe; it returns at
+// once and may be called with locks held. It is nil where the alert is only
+// counted: one like it waits already, or has been sent in this window.
 func (s *Sender) Expect(a *Alert) (kept func(date, stampMod string)) {
 	p := newPending(a, s.cfg.Topics)
 	if len(p.deliveries) == 0 {
@@ -111,8 +111,8 @@ func (s *Sender) kept(p *pending, date, stampMod string) {
 	}
 }
 
-// Start sends what is due, beside the caller: what could not be sent before, and
-// then the counts of what was held back.
+// Start sends what is due, beside the caller: what could not be sent before,
+// and then the counts of what was held back.
 func (s *Sender) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,8 +121,8 @@ func (s *Sender) Start() {
 }
 
 // Flush sends what is due and returns when that is done, or ctx is. It does not
-// wait for attempts at what has been failing, which are made beside the function,
-// nor for more than one count to be written to the lock.
+// wait for attempts at what has been failing, which are made beside the
+// function, nor for more than one count to be written to the lock.
 func (s *Sender) Flush(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,8 +7,8 @@ const (
 	// costs one more question to the lock.
 	maxGroups = 256
 	// maxCounted bounds the groups that are counted one by one. All beyond are
-	// counted together: whoever gets a function to print locators of his chooses
-	// how many there are.
+	// counted together: whoever gets a function to print locators of his
+	// chooses how many there are.
 	maxCounted = 64
 )
 
@@ -121,8 +121,8 @@ func (t *tally) forget(now time.Time) {
 	}
 }
 
-// fullest is the group with the most held back, of those that may be it; nil for
-// none.
+// fullest is the group with the most held back, of those that may be it; nil
+// for none.
 func (t *tally) fullest(may func(*window) bool) (key string, most *window) {
 	for k, w := range t.windows {
 		if w.held.Count > 0 && (most == nil || w.held.Count > most.held.Count) && may(w) {

@@ -10,8 +10,8 @@ import (
 	"github.com/logtable/logtable/internal/awsenv"
 )
 
-// maxTopicName is the longest name of a topic, in characters, the ending .fifo of
-// a FIFO topic included (SNS, CreateTopic).
+// maxTopicName is the longest name of a topic, in characters, the ending .fifo
+// of a FIFO topic included (SNS, CreateTopic).
 const maxTopicName = 256
 
 // A Topic is an SNS topic's ARN, taken apart.
@@ -21,9 +21,10 @@ type Topic struct {
 	FIFO                             bool
 }
 
-// ParseTopic takes an SNS topic's ARN apart, arn:aws:sns:eu-central-1:123456789012:oncall.
-// The error says which part is wrong. ARNs of subscriptions and of platform
-// endpoints are refused: they are no topics.
+// ParseTopic takes an SNS topic's ARN apart,
+// arn:aws:sns:eu-central-1:123456789012:oncall. The error says which part is
+// wrong. ARNs of subscriptions and of platform endpoints are refused: they are
+// no topics.
 func ParseTopic(arn string) (Topic, error) {
 	t, err := split(arn)
 	if err != nil {

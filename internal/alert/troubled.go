@@ -44,7 +44,8 @@ func (t troubled) resting(arn string, now time.Time) bool {
 	return b != nil && b.open(now)
 }
 
-// fail leaves a topic alone for a while, and reports whether it was well before.
+// fail leaves a topic alone for a while, and reports whether it was well
+// before.
 func (t troubled) fail(arn string, now time.Time) (first bool) {
 	b := t[arn]
 	if b == nil {
@@ -80,8 +81,8 @@ func (t troubled) retryAll() {
 	}
 }
 
-// reachable is the delivery of an alert to be made next, to a topic that is well
-// or else to one that has been failing and left alone for long enough.
+// reachable is the delivery of an alert to be made next, to a topic that is
+// well or else to one that has been failing and left alone for long enough.
 func (t troubled) reachable(p *pending, now time.Time) (next *delivery, failing bool) {
 	for i := range p.deliveries {
 		d := &p.deliveries[i]

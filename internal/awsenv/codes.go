@@ -28,8 +28,8 @@ const (
 	Expired
 	// Denied says that a policy refuses the request: see ParseDenial.
 	Denied
-	// BadSignature says that AWS does not accept how the request was signed: the
-	// credentials are wrong.
+	// BadSignature says that AWS does not accept how the request was signed:
+	// the credentials are wrong.
 	BadSignature
 	// BadKey says that the KMS key that a table or a topic is encrypted with
 	// cannot be used.
@@ -39,8 +39,8 @@ const (
 	NotEnabled
 	// Missing says that there is no such table or topic.
 	Missing
-	// Invalid says that the request itself is wrong: it is refused again however
-	// often it is made.
+	// Invalid says that the request itself is wrong: it is refused again
+	// however often it is made.
 	Invalid
 )
 
@@ -127,9 +127,9 @@ func FailureOf(err error) Failure {
 // about 45.
 const maxCode = 64
 
-// cleanCode returns an error code as it may be quoted: what no code of AWS's holds
-// becomes a question mark, and it has 64 bytes at most. It is "" for what the
-// SDK calls an answer without a code.
+// cleanCode returns an error code as it may be quoted: what no code of AWS's
+// holds becomes a question mark, and it has 64 bytes at most. It is "" for what
+// the SDK calls an answer without a code.
 func cleanCode(code string) string {
 	if code == "UnknownError" {
 		return ""

@@ -47,8 +47,8 @@ func (e *CredentialsError) Error() string { return "cannot get credentials: " + 
 
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// credentials returns what requests are signed with. refresh has the next request
-// ask for others, where there is somebody to ask.
+// credentials returns what requests are signed with. refresh has the next
+// request ask for others, where there is somebody to ask.
 func credentials(getenv func(string) string) (provider aws.CredentialsProvider, refresh func()) {
 	if uri := getenv(CredentialsURI); uri != "" && getenv("AWS_ACCESS_KEY_ID") == "" {
 		cache := aws.NewCredentialsCache(newContainerCredentials(uri, getenv), func(o *aws.CredentialsCacheOptions) {
@@ -85,17 +85,17 @@ func (n namedErrors) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 func credentialsError(why string, err error) error {
 	return &CredentialsError{Why: why, Err: err,
-		Advice: "if this stays, check " + CredentialsURI + " and its token (SnapStart and managed instances have them): " +
-			"Lambda sets them, the function must not change them nor close what listens there"}
+		Advice: "if this stays, check " + CredentialsURI + " and its token " +
+			"(SnapStart and managed instances have them): Lambda sets them, the function must not change them nor close what listens there"}
 }
 
 // containerCredentials asks the endpoint at which Lambda exchanges credentials
 // under SnapStart and on managed instances: once per request of ours.
 //
 // The SDK's own provider asks up to three times, with pauses of up to a second,
-// while the Store tries again by itself and knows for how long it may. The SDK's
-// also reads answers of any length, and one that is the JSON value null ends the
-// process.
+// while the Store tries again by itself and knows for how long it may. The
+// SDK's also reads answers of any length, and one that is the JSON value null
+// ends the process.
 type containerCredentials struct {
 	uri       string
 	token     string
@@ -150,8 +150,8 @@ func (e *containerCredentials) Retrieve(ctx context.Context) (aws.Credentials, e
 	return parseCredentials(body)
 }
 
-// authorization is the token that the endpoint wants to see. A file is read each
-// time, because the token is exchanged like the credentials.
+// authorization is the token that the endpoint wants to see. A file is read
+// each time, because the token is exchanged like the credentials.
 func (e *containerCredentials) authorization() (string, error) {
 	token := e.token
 	if e.tokenFile != "" {
@@ -177,8 +177,8 @@ func tokenError(why string, err error) error {
 		Advice: "check " + credentialsFile + ": Lambda sets it, and the function must not change it nor the file"}
 }
 
-// parseCredentials reads the endpoint's answer. Credentials that have expired by
-// our clock are credentials: the clock may be wrong, and AWS will say.
+// parseCredentials reads the endpoint's answer. Credentials that have expired
+// by our clock are credentials: the clock may be wrong, and AWS will say.
 func parseCredentials(body []byte) (aws.Credentials, error) {
 	var answer struct {
 		AccessKeyID     string `json:"AccessKeyId"`

@@ -21,8 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// credentialsEndpoint plays the endpoint that exchanges credentials: each answer
-// has a key of its own.
+// credentialsEndpoint plays the endpoint that exchanges credentials: each
+// answer has a key of its own.
 type credentialsEndpoint struct {
 	life  time.Duration
 	token string
@@ -141,8 +141,8 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const someCredentials = `{"AccessKeyId":"K","SecretAccessKey":"s","Token":"t"}`
 
-// Whatever the endpoint says, it is asked once, and what is wrong is said of the
-// credentials and not of DynamoDB.
+// Whatever the endpoint says, it is asked once, and what is wrong is said of
+// the credentials and not of DynamoDB.
 func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
@@ -186,8 +186,8 @@ func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 	}
 }
 
-// aboutCredentials checks that an error, which the SDK has wrapped, is about the
-// credentials and not about DynamoDB.
+// aboutCredentials checks that an error, which the SDK has wrapped, is about
+// the credentials and not about DynamoDB.
 func aboutCredentials(t *testing.T, err error, says, advises string) {
 	t.Helper()
 	if err == nil {

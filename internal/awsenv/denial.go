@@ -30,8 +30,10 @@ var kinds = [...]string{
 
 // ParseDenial reads the message of an answer that denies access:
 //
-//	User: … is not authorized to perform: ACTION [on resource: RESOURCE | on the resource …]
-//	[because no POLICY allows the … action | with an explicit deny in a[n] POLICY …]
+//	User: … is not authorized to perform: ACTION
+//	[on resource: RESOURCE | on the resource …]
+//	[because no POLICY allows the … action |
+//	with an explicit deny in a[n] POLICY …]
 //
 // It takes nothing over that is not an action, a resource's name or one of the
 // kinds of policies, and reports whether there is an action.
@@ -127,9 +129,11 @@ func (d Denial) Advice() string {
 	case d.Explicit:
 		return "change the " + d.Policy + " that denies " + d.Action + ": what other policies allow does not count"
 	case !d.OfRole():
-		return "allow " + d.Action + d.on() + " in the " + d.Policy + ", too: the policy of the function's role is not enough"
+		return "allow " + d.Action + d.on() + " in the " + d.Policy +
+			", too: the policy of the function's role is not enough"
 	case strings.HasPrefix(d.Action, "kms:"):
-		return "allow the function's role to use the key: " + d.Statement() + "; the key's own policy must not forbid it"
+		return "allow the function's role to use the key: " + d.Statement() +
+			"; the key's own policy must not forbid it"
 	}
 	return "allow the function's role: " + d.Statement()
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// ErrNoRegion is returned by Load if neither a region is set nor an endpoint that
-// needs none. Lambda always sets one.
+// ErrNoRegion is returned by Load if neither a region is set nor an endpoint
+// that needs none. Lambda always sets one.
 var ErrNoRegion = errors.New("cannot write to DynamoDB without a region: set AWS_REGION")
 
 // An Environment is what is needed to make requests to AWS.
@@ -34,9 +34,9 @@ type Environment struct {
 //   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, else
 //     AWS_CONTAINER_CREDENTIALS_FULL_URI with
 //     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or else
-//     AWS_CONTAINER_AUTHORIZATION_TOKEN (as under SnapStart); asked for with the
-//     first request, and again with the first one in the minute before they
-//     expire;
+//     AWS_CONTAINER_AUTHORIZATION_TOKEN (as under SnapStart); asked for with
+//     the first request, and again with the first one in the minute before
+//     they expire;
 //   - AWS_ENDPOINT_URL_DYNAMODB, else AWS_ENDPOINT_URL, unless
 //     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true;
 //   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_CA_BUNDLE, without
@@ -50,8 +50,8 @@ type Environment struct {
 //
 // Nothing is read from the network or from a file before the first request.
 // warn is called for a setting that is refused and replaced, with what to do
-// about it. The Environment is never nil; with an error, nothing can be sent from
-// it.
+// about it. The Environment is never nil; with an error, nothing can be sent
+// from it.
 func Load(getenv func(string) string, warn func(message, advice string)) (*Environment, error) {
 	e := &Environment{
 		Region:    getenv("AWS_REGION"),
@@ -77,10 +77,10 @@ func Load(getenv func(string) string, warn func(message, advice string)) (*Envir
 	return e, nil
 }
 
-// Endpoint returns the endpoint that is set for a service, in the order that AWS
-// documents for its SDKs: the service's own variable, else AWS_ENDPOINT_URL,
-// unless AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true; "" for AWS's own. refused
-// is called for each that is not a URL.
+// Endpoint returns the endpoint that is set for a service, in the order that
+// AWS documents for its SDKs: the service's own variable, else
+// AWS_ENDPOINT_URL, unless AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true; "" for
+// AWS's own. refused is called for each that is not a URL.
 func (e *Environment) Endpoint(variable string, refused func(name, value string)) string {
 	if isTrue(e.getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) {
 		return ""
@@ -98,7 +98,8 @@ func (e *Environment) Endpoint(variable string, refused func(name, value string)
 	return ""
 }
 
-// IsEndpoint reports whether s is the URL of an endpoint, http://127.0.0.1:8000.
+// IsEndpoint reports whether s is the URL of an endpoint,
+// http://127.0.0.1:8000.
 func IsEndpoint(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""

@@ -17,8 +17,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxConnections is how many idle connections the HTTP client keeps to one host:
-// as many as the Store has requests on the wire at once.
+// MaxConnections is how many idle connections the HTTP client keeps to one
+// host: as many as the Store has requests on the wire at once.
 const MaxConnections = 4
 
 // newHTTPClient is tuned for a process that is frozen between requests:
@@ -42,8 +42,8 @@ func newHTTPClient(bundle string, warn func(message, advice string)) *HTTPClient
 }
 
 // An HTTPClient does what net/http's does for us, without the rest: redirects
-// (DynamoDB does not redirect, and whoever does shall not get our rows), cookies
-// and copies of the headers.
+// (DynamoDB does not redirect, and whoever does shall not get our rows),
+// cookies and copies of the headers.
 type HTTPClient struct{ Transport http.RoundTripper }
 
 // bodyKey finds a request's body in its context: see WithBody.
@@ -56,8 +56,8 @@ func WithBody(ctx context.Context, body []byte) context.Context {
 }
 
 // Do implements aws.HTTPClient. The SDK hides a body behind a type of its own,
-// from which net/http cannot tell that it is in memory: it would send the header
-// alone, and copy the body through a buffer of its size.
+// from which net/http cannot tell that it is in memory: it would send the
+// header alone, and copy the body through a buffer of its size.
 func (c *HTTPClient) Do(req *http.Request) (*http.Response, error) {
 	body, ok := req.Context().Value(bodyKey{}).([]byte)
 	if ok && req.ContentLength == int64(len(body)) && req.Body != nil {

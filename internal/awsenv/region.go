@@ -1,10 +1,10 @@
 // Package awsenv is AWS as a function's environment shows it: the settings that
-// AWS's SDKs go by (region, endpoints, credentials, the way to the network), its
-// partitions and regions, and what its error codes and messages mean.
+// AWS's SDKs go by (region, endpoints, credentials, the way to the network),
+// its partitions and regions, and what its error codes and messages mean.
 //
-// It is small on purpose and has nothing to initialise, because every cold start
-// of a function waits for the binary that it is linked into. What it says never
-// holds more of an AWS message than its grammar allows: names of actions,
+// It is small on purpose and has nothing to initialise, because every cold
+// start of a function waits for the binary that it is linked into. What it says
+// never holds more of an AWS message than its grammar allows: names of actions,
 // resources and kinds of policies, each of bounded length.
 package awsenv
 
@@ -60,8 +60,8 @@ func DNSSuffix(partition string, dualStack bool) string {
 	return p.ipv4
 }
 
-// Console returns the host of a partition's console without the region in front;
-// "" if none is known.
+// Console returns the host of a partition's console without the region in
+// front; "" if none is known.
 func Console(partition string) string { return known(partition).console }
 
 // Partition returns the partition that a region belongs to, the second part of

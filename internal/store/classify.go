@@ -47,8 +47,8 @@ func classify(err error) finding {
 		return finding{result: itemFault, why: "HTTP 413", advice: advise("")}
 	case status >= 200 && status < 300:
 		return finding{result: again, why: "the answer is not one of DynamoDB's",
-			advice: advise("something else answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and " +
-				"HTTPS_PROXY")}
+			advice: advise("something else answers in its place: " +
+				"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")}
 	case status != 0:
 		return finding{result: again, why: fmt.Sprintf("HTTP %d", status), advice: advise("")}
 	}
@@ -82,10 +82,12 @@ func explainTLS(err error) (why, advice string) {
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the server's certificate is not valid at this time",
-			"check the clock of the function's environment, and what answers in DynamoDB's place (AWS_ENDPOINT_URL, HTTPS_PROXY)"
+			"check the clock of the function's environment, " +
+				"and what answers in DynamoDB's place (AWS_ENDPOINT_URL, HTTPS_PROXY)"
 	case errors.As(err, &name):
 		return "the server's certificate is another host's",
-			"something else answers in DynamoDB's place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY"
+			"something else answers in DynamoDB's place: " +
+				"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY"
 	}
 	return "the server's certificate cannot be verified", trusted()
 }
@@ -119,7 +121,8 @@ func policyLine(table, region string) string {
 	return "allow the function's role: " + awsenv.Denial{Action: "dynamodb:BatchWriteItem", Resource: table}.Statement()
 }
 
-// classifyAnswer is classify for an answer of DynamoDB's that has an error code.
+// classifyAnswer is classify for an answer of DynamoDB's that has an error
+// code.
 func classifyAnswer(a awsenv.Failure) finding {
 	f := finding{result: again, why: a.Code, advice: advise("")}
 	if a.Class == awsenv.Invalid || a.Status == http.StatusRequestEntityTooLarge {

@@ -12,8 +12,8 @@ import (
 	"github.com/logtable/logtable/internal/awsenv"
 )
 
-// NewClient returns a DynamoDB client for a function's environment. It makes one
-// attempt at a request, because the Store retries by itself.
+// NewClient returns a DynamoDB client for a function's environment. It makes
+// one attempt at a request, because the Store retries by itself.
 func NewClient(env *awsenv.Environment) *dynamodb.Client {
 	o := dynamodb.Options{
 		Region:                env.Region,
@@ -38,10 +38,10 @@ func NewClient(env *awsenv.Environment) *dynamodb.Client {
 const warmTimeout = 3 * time.Second
 
 // Warm opens a connection to the client's endpoint and leaves it to the first
-// request, which then needs no name, no TCP and no TLS handshake. It asks for /,
-// which DynamoDB answers to anybody with a word on its health; what comes back
-// does not matter. It needs no credentials and reports no failure: the first
-// request will.
+// request, which then needs no name, no TCP and no TLS handshake. It asks for
+// /, which DynamoDB answers to anybody with a word on its health; what comes
+// back does not matter. It needs no credentials and reports no failure: the
+// first request will.
 func Warm(ctx context.Context, client *dynamodb.Client) {
 	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()

@@ -16,8 +16,8 @@ import (
 	"github.com/logtable/logtable/internal/alert/lock"
 )
 
-// TestAForgedLineIsWorthOneLine: a line that asks for ten messages to ten topics
-// each gets no more than the function's share, by a few calls.
+// TestAForgedLineIsWorthOneLine: a line that asks for ten messages to ten
+// topics each gets no more than the function's share, by a few calls.
 func TestAForgedLineIsWorthOneLine(t *testing.T) {
 	for _, most := range []int{1, 3, 10} {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
@@ -62,8 +62,8 @@ func TestAForgedLineIsWorthOneLine(t *testing.T) {
 	}
 }
 
-// TestTheSeveralTopicsOfAnAlertHaveAPlaceEach: the configured topics before what
-// a line asks for.
+// TestTheSeveralTopicsOfAnAlertHaveAPlaceEach: the configured topics before
+// what a line asks for.
 func TestTheSeveralTopicsOfAnAlertHaveAPlaceEach(t *testing.T) {
 	f := newFleet(t)
 	f.max = 2
@@ -90,9 +90,9 @@ func TestTheSeveralTopicsOfAnAlertHaveAPlaceEach(t *testing.T) {
 	}
 }
 
-// TestManyKindsOfAStormAreCountedTogether: at the end of an environment that held
-// back a thousand kinds, they are counted in a few items, and the next one tells
-// of all.
+// TestManyKindsOfAStormAreCountedTogether: at the end of an environment that
+// held back a thousand kinds, they are counted in a few items, and the next one
+// tells of all.
 func TestManyKindsOfAStormAreCountedTogether(t *testing.T) {
 	f := newFleet(t)
 	s := f.environment(&patient{f.lock("e")})
@@ -249,8 +249,8 @@ func TestAWrongClockIsNoStorm(t *testing.T) {
 			f := newFleet(t)
 			f.max = 3
 			sane := f.environment(&patient{f.lock("sane")})
-			// Its sender goes by the fleet's clock in what it does for itself: it is
-			// its own clock, whatever it shows.
+			// Its sender goes by the fleet's clock in what it does for itself:
+			// it is its own clock, whatever it shows.
 			table := f.lock("wrong")
 			table.Now = func() time.Time { return f.now().Add(off) }
 			wrong := f.environment(&patient{table})

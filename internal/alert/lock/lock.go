@@ -18,9 +18,9 @@
 // are of all groups that have no item of their own.
 //
 // What is more than alert.Skew ahead of the reader's clock is not believed: one
-// environment whose clock is wrong would mute all others until then. It cannot be
-// known whose clock that is; each environment's own memory keeps the one that is
-// wrong to one message of a group in a window, too.
+// environment whose clock is wrong would mute all others until then. It cannot
+// be known whose clock that is; each environment's own memory keeps the one
+// that is wrong to one message of a group in a window, too.
 package lock
 
 import (
@@ -52,7 +52,9 @@ const (
 
 // A Client is what Table needs of *dynamodb.Client.
 type Client interface {
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	UpdateItem(
+		context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.UpdateItemOutput, error)
 }
 
 // A Table is the lock of one environment. Its errors say what to do.
@@ -131,8 +133,8 @@ func (t *Table) Places(ctx context.Context, n int) (alert.Answer, error) {
 		case t.current(opened, now):
 			return t.granted(opened, int64(t.Max)+1, n), nil
 		}
-		// The window is over, or there was none. Somebody else may open the next
-		// one first.
+		// The window is over, or there was none. Somebody else may open the
+		// next one first.
 		held, passed, err := t.open(ctx, now, n)
 		if err != nil {
 			return alert.Answer{}, err
@@ -179,12 +181,13 @@ func (t *Table) open(ctx context.Context, now time.Time, n int) (held alert.Held
 
 // Sent ends the lease: no alert of the group is sent in the window that begins
 // now. What was told of is no longer counted; what others have added since is.
-func (t *Table) Sent(ctx context.Context, group string, told alert.Held) error {
-	u := t.update(group, "SET #sent = :now, #held = if_not_exists(#held, :none) - :told, #expiry = :expiry REMOVE #lease, #holder, #first")
+func (t *Table) Sent(ctx context.Context, group string, reported alert.Held) error {
+	u := t.update(group, "SET #sent = :now, #held = if_not_exists(#held, :none) - :reported, #expiry = :expiry "+
+		"REMOVE #lease, #holder, #first")
 	u.condition = "#holder = :me"
 	u.number(":now", ms(t.Now()))
 	u.number(":none", 0)
-	u.number(":told", int64(told.Count))
+	u.number(":reported", int64(reported.Count))
 	u.text(":me", t.Holder)
 	_, _, err := u.do(ctx)
 	return err
@@ -205,7 +208,8 @@ func (t *Table) Count(ctx context.Context, group string, held alert.Held) error 
 	if group == alert.Others {
 		group = all
 	}
-	u := t.update(group, "SET #first = if_not_exists(#first, :first), #last = :last, #expiry = :expiry ADD #held :count")
+	u := t.update(group, "SET #first = if_not_exists(#first, :first), #last = :last, #expiry = :expiry "+
+		"ADD #held :count")
 	u.number(":first", ms(held.First))
 	u.number(":last", ms(held.Last))
 	u.number(":count", int64(held.Count))
@@ -341,8 +345,8 @@ func (t *Table) explainAnswer(a awsenv.Failure) error {
 	case awsenv.Denied:
 		return t.explainDenial(a)
 	case awsenv.Throttled:
-		// All environments of a function write to one item here, and a partition
-		// takes 1,000 units a second.
+		// All environments of a function write to one item here, and a
+		// partition takes 1,000 units a second.
 		return fmt.Errorf("%w (%s)", alert.ErrBusy, a.Code)
 	case awsenv.ClockOff:
 		return fmt.Errorf("%s: %s", a.Code, awsenv.ClockAdvice)

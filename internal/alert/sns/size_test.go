@@ -23,8 +23,8 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 func (e *endless) Close() error { return nil }
 
-// TestLimits: maxAnswer, 16 KiB, of what some proxy answers, and 200 bytes of an
-// error's code. maxMessage: TestTheLimitIsSNSs; maxAttribute:
+// TestLimits: maxAnswer, 16 KiB, of what some proxy answers, and 200 bytes of
+// an error's code. maxMessage: TestTheLimitIsSNSs; maxAttribute:
 // TestOddAttributesAreMadeFit.
 func TestLimits(t *testing.T) {
 	_, c := start(t)

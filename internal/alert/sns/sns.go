@@ -59,9 +59,9 @@ type Channel struct {
 
 var _ alert.Channel = (*Channel)(nil)
 
-// New returns a Channel for a function's environment. It goes to the endpoint in
-// AWS_ENDPOINT_URL_SNS, else AWS_ENDPOINT_URL; warn is called for one that is
-// not a URL, with what to do about it.
+// New returns a Channel for a function's environment. It goes to the endpoint
+// in AWS_ENDPOINT_URL_SNS, else AWS_ENDPOINT_URL; warn is called for one that
+// is not a URL, with what to do about it.
 func New(env *awsenv.Environment, warn func(message, advice string)) *Channel {
 	return &Channel{
 		HTTP: env.HTTP, Credentials: env.Credentials, Refresh: env.Refresh,
@@ -89,7 +89,10 @@ func (c *Channel) Publish(ctx context.Context, m alert.Message) error {
 	endpoint := c.endpoint(m.Topic)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form))
 	if err != nil {
-		return &alert.Refusal{Why: "the endpoint is not a URL", Advice: "correct AWS_ENDPOINT_URL_SNS or AWS_ENDPOINT_URL"}
+		return &alert.Refusal{
+			Why:    "the endpoint is not a URL",
+			Advice: "correct AWS_ENDPOINT_URL_SNS or AWS_ENDPOINT_URL",
+		}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	if err := c.sign(ctx, req, form, m.Topic.Region); err != nil {
@@ -219,7 +222,8 @@ func (c *Channel) judge(status int, answer string, t alert.Topic) error {
 	f := awsenv.NewFailure(status, element(answer, "Code", maxWord), element(answer, "Message", maxErrorMessage))
 	switch {
 	case status < 400 || f.Code == "" && status < 500:
-		return errors.New("the answer is not one of SNS's: check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
+		return errors.New("the answer is not one of SNS's: " +
+			"check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
 	case f.Code == "":
 		return fmt.Errorf("HTTP %d", status)
 	}
@@ -271,8 +275,8 @@ const (
 )
 
 // element is the text of the first XML element of that name, "" if it is longer
-// than most, in bytes. What is looked for in it has no characters that XML would
-// escape.
+// than most, in bytes. What is looked for in it has no characters that XML
+// would escape.
 func element(xml, name string, most int) string {
 	_, rest, found := strings.Cut(xml, "<"+name+">")
 	value, _, closed := strings.Cut(rest, "</"+name+">")
