@@ -109,6 +109,28 @@ func (d *desk) all() (n int) {
 	return n
 }
 
+// atDesk runs f within synctest with a Sender whose Channel is a desk, and closes
+// it. set changes its settings; nil: not. The topic is oncall unless others are
+// named.
+func atDesk(t *testing.T, d *desk, set func(*alert.Config), f func(*alert.Sender), topics ...string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		if topics == nil {
+			topics = []string{"oncall"}
+		}
+		c := d.config(t, topics...)
+		if set != nil {
+			set(&c)
+		}
+		s := alert.New(c)
+		f(s)
+		closed(s)
+	})
+}
+
+// locked has a Sender ask a desk for its lock.
+func locked(d *desk) func(*alert.Config) { return func(c *alert.Config) { c.Lock = d } }
+
 // config wires a desk; its lock is only used if asked for.
 func (d *desk) config(t *testing.T, topics ...string) alert.Config {
 	t.Helper()

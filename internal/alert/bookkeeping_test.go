@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/logtable/logtable/internal/alert"
@@ -16,11 +15,8 @@ import (
 // so that none uses up what the environment may write.
 func TestAHoldIsNoTimeForCounting(t *testing.T) {
 	const call = 50 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{takes: call}
-		c := d.config(t, "oncall")
-		c.Lock = d
-		s := alert.New(c)
+	d := &desk{takes: call}
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		for i := range 3 {
 			send(s, severe(fmt.Sprint(i), "x"))
 		}
@@ -34,26 +30,22 @@ func TestAHoldIsNoTimeForCounting(t *testing.T) {
 				t.Errorf("held %v, with %d counts", held, d.calls["count"])
 			}
 		}
-		closed(s)
 	})
 }
 
 // TestAnAlertThatFailsIsTriedLessAndLess: or each attempt would have its topic
 // left alone for a second, and what comes then wait.
 func TestAnAlertThatFailsIsTriedLessAndLess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		poisoned := 0
-		d.publish = func(_ context.Context, m alert.Message) error {
-			if m.Locator == "poison" {
-				poisoned++
-				return errors.New("InternalError")
-			}
-			return nil
+	d := &desk{}
+	poisoned := 0
+	d.publish = func(_ context.Context, m alert.Message) error {
+		if m.Locator == "poison" {
+			poisoned++
+			return errors.New("InternalError")
 		}
-		c := d.config(t, "oncall")
-		c.Max = 1000
-		s := alert.New(c)
+		return nil
+	}
+	atDesk(t, d, func(c *alert.Config) { c.Max = 1000 }, func(s *alert.Sender) {
 		send(s, severe("poison", "x"))
 		for n := range 60 {
 			send(s, severe(fmt.Sprint(n), "x"))
@@ -64,7 +56,6 @@ func TestAnAlertThatFailsIsTriedLessAndLess(t *testing.T) {
 		if poisoned > 10 || len(d.messages) < 58 {
 			t.Errorf("%d attempts, %d others", poisoned, len(d.messages))
 		}
-		closed(s)
 	})
 }
 
@@ -78,11 +69,8 @@ func (l past) Acquire(ctx context.Context, _ string) (alert.Answer, error) {
 
 // TestALeaseThatIsOverIsNotAskedForWithoutEnd: its item is damaged.
 func TestALeaseThatIsOverIsNotAskedForWithoutEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{takes: time.Millisecond}
-		c := d.config(t, "oncall")
-		c.Lock = past{d}
-		s := alert.New(c)
+	d := &desk{takes: time.Millisecond}
+	atDesk(t, d, func(c *alert.Config) { c.Lock = past{d} }, func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		for range 20 {
 			flush(s)
@@ -91,6 +79,5 @@ func TestALeaseThatIsOverIsNotAskedForWithoutEnd(t *testing.T) {
 		if n := d.calls["acquire"]; n > 11 {
 			t.Errorf("%d questions in ten seconds", n)
 		}
-		closed(s)
 	})
 }

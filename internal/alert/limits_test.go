@@ -100,41 +100,34 @@ func hangs(d *desk, topics ...string) *[]time.Duration {
 }
 
 func testPublishTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		took := hangs(d, "oncall")
-		s := alert.New(d.config(t, "oncall"))
+	d := &desk{}
+	took := hangs(d, "oncall")
+	atDesk(t, d, nil, func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if fmt.Sprint(*took) != "[2s]" {
 			t.Errorf("%v", *took)
 		}
-		closed(s)
 	})
 }
 
 func testSharedPublishTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		took := hangs(d, "first second")
-		s := alert.New(d.config(t, "first", "second", "well"))
+	d := &desk{}
+	took := hangs(d, "first second")
+	atDesk(t, d, nil, func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		flush(s)
 		if fmt.Sprint(*took) != "[600ms 600ms]" || len(d.messages) != 1 {
 			t.Errorf("%v, %d messages", *took, len(d.messages))
 		}
-		closed(s)
-	})
+	}, "first", "second", "well")
 }
 
 func testLastTimes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{takes: time.Hour}
-		took := hangs(d, "oncall")
-		c := d.config(t, "oncall")
-		c.Lock = d
-		s := alert.New(c)
+	d := &desk{takes: time.Hour}
+	took := hangs(d, "oncall")
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		if s.Expect(severe("1", "x")) == nil {
 			t.Fatal("nothing is expected")
 		}
@@ -150,11 +143,8 @@ func testLastTimes(t *testing.T) {
 }
 
 func testLockTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{takes: time.Hour}
-		c := d.config(t, "oncall")
-		c.Lock = d
-		s := alert.New(c)
+	d := &desk{takes: time.Hour}
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		began := time.Now()
 		var sent time.Duration
 		d.publish = func(context.Context, alert.Message) error { sent = time.Since(began); return nil }
@@ -164,31 +154,23 @@ func testLockTime(t *testing.T) {
 		if sent != time.Second {
 			t.Errorf("sent after %v", sent)
 		}
-		closed(s)
 	})
 }
 
 func testBusyTries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{lockErr: alert.ErrBusy}
-		c := d.config(t, "oncall")
-		c.Lock = d
-		s := alert.New(c)
+	d := &desk{lockErr: alert.ErrBusy}
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		flush(s)
 		if d.calls["acquire"] != 3 || len(d.messages) != 0 {
 			t.Errorf("%v, %d messages", d.calls, len(d.messages))
 		}
-		closed(s)
 	})
 }
 
 func testPatience(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{lockErr: alert.ErrBusy}
-		c := d.config(t, "oncall")
-		c.Lock = d
-		s := alert.New(c)
+	d := &desk{lockErr: alert.ErrBusy}
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		began := time.Now()
 		var sent time.Duration
 		d.publish = func(context.Context, alert.Message) error { sent = time.Since(began); return nil }
@@ -200,19 +182,17 @@ func testPatience(t *testing.T) {
 		if sent < 30*time.Second || sent > 37*time.Second {
 			t.Errorf("sent after %v", sent)
 		}
-		closed(s)
 	})
 }
 
 func testRests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		var at []time.Time
-		d.publish = func(context.Context, alert.Message) error {
-			at = append(at, time.Now())
-			return errors.New("Throttled")
-		}
-		s := alert.New(d.config(t, "oncall"))
+	d := &desk{}
+	var at []time.Time
+	d.publish = func(context.Context, alert.Message) error {
+		at = append(at, time.Now())
+		return errors.New("Throttled")
+	}
+	atDesk(t, d, nil, func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		for range 4 * 600 {
 			time.Sleep(250 * time.Millisecond)
@@ -223,7 +203,8 @@ func testRests(t *testing.T) {
 		for i := 1; i < len(at)-1; i++ { // the last is the end's
 			gaps = append(gaps, at[i].Sub(at[i-1]))
 		}
-		if len(gaps) < 10 || gaps[0] != time.Second || gaps[1] != 2*time.Second || gaps[8] != time.Minute || gaps[len(gaps)-1] != time.Minute {
+		if len(gaps) < 10 || gaps[0] != time.Second || gaps[1] != 2*time.Second ||
+			gaps[8] != time.Minute || gaps[len(gaps)-1] != time.Minute {
 			t.Errorf("%v", gaps)
 		}
 	})
@@ -243,18 +224,14 @@ func (l *slow) Places(ctx context.Context, n int) (alert.Answer, error) {
 }
 
 func testFrozen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		c := d.config(t, "oncall")
-		c.Lock = &slow{desk: d}
-		s := alert.New(c)
+	d := &desk{}
+	atDesk(t, d, func(c *alert.Config) { c.Lock = &slow{desk: d} }, func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if d.calls["acquire"] != 2 || d.calls["places"] != 1 || len(d.messages) != 1 {
 			t.Errorf("%v, %d messages", d.calls, len(d.messages))
 		}
-		closed(s)
 	})
 }
 
@@ -266,11 +243,8 @@ func (l generous) Places(ctx context.Context, n int) (alert.Answer, error) {
 }
 
 func testOwnShare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		c := d.config(t, "oncall")
-		c.Lock = generous{d}
-		s := alert.New(c)
+	d := &desk{}
+	atDesk(t, d, func(c *alert.Config) { c.Lock = generous{d} }, func(s *alert.Sender) {
 		for i := range 100 {
 			send(s, severe(fmt.Sprint(i), "x"))
 			flush(s)
@@ -278,23 +252,19 @@ func testOwnShare(t *testing.T) {
 		if len(d.messages) != 21 { // two shares, and the notice
 			t.Errorf("%d messages", len(d.messages))
 		}
-		closed(s)
 	})
 }
 
 func testSentOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		failing := true
-		d.publish = func(_ context.Context, m alert.Message) error {
-			if m.Topic.Name == "fails" && failing {
-				return errors.New("Throttled")
-			}
-			return nil
+	d := &desk{}
+	failing := true
+	d.publish = func(_ context.Context, m alert.Message) error {
+		if m.Topic.Name == "fails" && failing {
+			return errors.New("Throttled")
 		}
-		c := d.config(t, "well", "fails")
-		c.Lock = d
-		s := alert.New(c)
+		return nil
+	}
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		flush(s)
 		time.Sleep(4 * time.Minute)
@@ -310,8 +280,7 @@ func testSentOnce(t *testing.T) {
 		if len(d.messages) != 4 {
 			t.Errorf("%d messages: the group is muted for longer than its window", len(d.messages))
 		}
-		closed(s)
-	})
+	}, "well", "fails")
 }
 
 // silent is a lock whose answers decide nothing.
@@ -323,27 +292,21 @@ func testUndecided(t *testing.T) {
 	if alert.Granted == alert.Verdict(0) {
 		t.Error("the zero Verdict is leave to send")
 	}
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		c := d.config(t, "oncall")
-		c.Lock = silent{d}
-		s := alert.New(c)
+	d := &desk{}
+	atDesk(t, d, func(c *alert.Config) { c.Lock = silent{d} }, func(s *alert.Sender) {
 		send(s, severe("1", "x"))
 		flush(s)
 		if len(d.messages) != 1 || len(d.issues) != 1 || !strings.Contains(d.issues[0], "decides nothing") {
 			t.Errorf("%d messages, %q: want a lock that fails", len(d.messages), d.issues)
 		}
-		closed(s)
 	})
 }
 
 func testOwnClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		off := 24 * time.Hour
-		d := &desk{}
-		c := d.config(t, "oncall")
-		c.Now = func() time.Time { return time.Now().Add(off).Round(0) } // a wall clock
-		s := alert.New(c)
+	off := 24 * time.Hour
+	d := &desk{}
+	wallClock := func() time.Time { return time.Now().Add(off).Round(0) }
+	atDesk(t, d, func(c *alert.Config) { c.Now = wallClock }, func(s *alert.Sender) {
 		for i := range 12 { // the share is used up, too
 			send(s, severe(fmt.Sprint(i), "x"))
 		}
@@ -359,6 +322,5 @@ func testOwnClock(t *testing.T) {
 		if len(d.messages) != 13 {
 			t.Errorf("%d messages: alerts are muted since the clock was set right", len(d.messages))
 		}
-		closed(s)
 	})
 }
