@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,9 +110,9 @@ func (d *desk) all() (n int) {
 	return n
 }
 
-// atDesk runs f within synctest with a Sender whose Channel is a desk, and closes
-// it. set changes its settings; nil: not. The topic is oncall unless others are
-// named.
+// atDesk runs f within synctest with a Sender whose Channel is a desk, and
+// closes it. set changes its settings; nil: not. The topic is oncall unless
+// others are named.
 func atDesk(t *testing.T, d *desk, set func(*alert.Config), f func(*alert.Sender), topics ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +138,10 @@ func (d *desk) config(t *testing.T, topics ...string) alert.Config {
 	d.calls = map[string]int{}
 	c := alert.Config{
 		Window: 5 * time.Minute, Max: 10, Channel: d, Report: d,
-		Source: alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC, InfoTable: "logtable-info", ErrorsTable: "logtable-errors"},
+		Source: alert.Source{
+			Function: "orders", Region: "eu-central-1", Zone: time.UTC,
+			InfoTable: "logtable-info", ErrorsTable: "logtable-errors",
+		},
 		Issue: func(_ *alert.Alert, own bool, text string) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -204,7 +208,8 @@ func bad(text string, lines bool) string {
 		if lines && (r == '\n' || r == '\t') {
 			continue
 		}
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r == '\ufffe' || r == '\uffff' || r == '\ufdd0' || text[i] == 0xff {
+		isCharacter := r != '\ufffe' && r != '\uffff' && r != '\ufdd0' && text[i] != 0xff
+		if !isCharacter || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return fmt.Sprintf("%U", r)
 		}
 	}
@@ -216,14 +221,24 @@ func bad(text string, lines bool) string {
 // message.
 func TestEveryTextIsCleaned(t *testing.T) {
 	evil := hostile()
-	for _, forged := range []string{evil, evil + "\n\nYour password has expired, sign in at http://evil.example/ \u202e\x1b[2J"} {
-		members := reflect.TypeFor[alert.Alert]()
-		for i := range members.NumField() {
-			if kind := members.Field(i).Type.Kind(); members.Field(i).IsExported() && (kind == reflect.String || members.Field(i).Name == "Requests") {
-				forge(t, members.Field(i).Name, forged)
-			}
+	phish := evil + "\n\nYour password has expired, sign in at http://evil.example/ \u202e\x1b[2J"
+	for _, forged := range []string{evil, phish} {
+		for _, name := range texts() {
+			forge(t, name, forged)
 		}
 	}
+}
+
+// texts are the names of an alert's members that hold what was printed.
+func texts() (names []string) {
+	members := reflect.TypeFor[alert.Alert]()
+	for i := range members.NumField() {
+		m := members.Field(i)
+		if m.IsExported() && (m.Type.Kind() == reflect.String || m.Name == "Requests") {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
 
 // forge sends an alert with a forged member, and then the notice that it was
@@ -273,11 +288,12 @@ func forge(t *testing.T, name, forged string) {
 				t.Errorf("a forged %s: %s in the JSON's %s", name, found, member)
 			}
 		}
-		if lines := strings.Split(m.Text, "\n"); name != "Text" && name != "Exception" && name != "Requests" && lines[1] != "" {
+		hasLines := name == "Text" || name == "Exception" || name == "Requests"
+		if lines := strings.Split(m.Text, "\n"); !hasLines && lines[1] != "" {
 			t.Errorf("a forged %s has lines of its own: %q", name, lines[:4])
 		}
 		for line := range strings.Lines(m.Text) {
-			if strings.HasPrefix(line, "Your password") && name != "Text" && name != "Exception" && name != "Requests" {
+			if strings.HasPrefix(line, "Your password") && !hasLines {
 				t.Errorf("a forged %s writes a line of its own", name)
 			}
 		}
@@ -293,12 +309,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	for i := range 10 {
 		topics = append(topics, topicNamed(t, strings.Repeat("t", 200)+fmt.Sprint(i)))
 	}
-	members := reflect.TypeFor[alert.Alert]()
-	for i := range members.NumField() {
-		name := members.Field(i).Name
-		if !members.Field(i).IsExported() || members.Field(i).Type.Kind() != reflect.String && name != "Requests" {
-			continue
-		}
+	for _, name := range texts() {
 		t.Run(name, func(t *testing.T) {
 			d := &desk{}
 			s := alert.New(d.config(t, "oncall"))
@@ -309,7 +320,9 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 				a := severe(fmt.Sprint(i), "x")
 				if name == "Requests" {
 					for range 10 {
-						a.Requests = append(a.Requests, alert.Request{Topics: append([]alert.Topic(nil), topics...), Message: strings.Repeat("x", 25_000)})
+						a.Requests = append(a.Requests, alert.Request{
+							Topics: slices.Clone(topics), Message: strings.Repeat("x", 25_000),
+						})
 					}
 				} else {
 					reflect.ValueOf(a).Elem().FieldByName(name).SetString(fmt.Sprint(i) + long())
@@ -318,7 +331,8 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)
-			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2<<20 || s.Waiting() > 64 || s.Waiting() == 0 {
+			grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+			if grown > 2<<20 || s.Waiting() > 64 || s.Waiting() == 0 {
 				t.Errorf("%d alerts wait and take %d bytes", s.Waiting(), grown)
 			}
 			runtime.KeepAlive(s)
@@ -333,11 +347,8 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 // there were.
 func TestChangingLocatorsCostAFewCalls(t *testing.T) {
 	const call = 8 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{takes: call}
-		c := d.config(t, "oncall")
-		c.Lock = d
-		s := alert.New(c)
+	d := &desk{takes: call}
+	atDesk(t, d, locked(d), func(s *alert.Sender) {
 		var longest time.Duration
 		invocation := func(n int) time.Duration {
 			s.Start()
@@ -462,7 +473,10 @@ func FuzzMessage(f *testing.F) {
 		d := &desk{}
 		c := d.config(t, "oncall")
 		s := alert.New(c)
-		a := &alert.Alert{Time: time.Now(), Level: level, Module: module, Locator: locator, Text: text, Exception: exception, RequestID: request, Configured: true}
+		a := &alert.Alert{
+			Time: time.Now(), Level: level, Module: module, Locator: locator,
+			Text: text, Exception: exception, RequestID: request, Configured: true,
+		}
 		if message != "" {
 			a.Requests = []alert.Request{{Topics: c.Topics, Message: message}}
 		}
@@ -481,7 +495,8 @@ func FuzzMessage(f *testing.F) {
 				t.Errorf("%s in %q", found, part)
 			}
 		}
-		if found := bad(joined, true); found != "" || !json.Valid([]byte(m.Data)) || m.Subject == "" || len(m.Subject) > 99 {
+		found := bad(joined, true)
+		if found != "" || !json.Valid([]byte(m.Data)) || m.Subject == "" || len(m.Subject) > 99 {
 			t.Errorf("%s in %q, %q, %q", found, m.Text, m.Data, m.Subject)
 		}
 	})

@@ -125,7 +125,8 @@ func (s *Source) notice(printed *Alert, d delivery, most int, window time.Durati
 	head := fmt.Sprintf("%s: more alerts are held back until %s", s.Function, end)
 	m := s.envelope(a, d, head)
 	m.Text = fmt.Sprintf("%s\n\n"+
-		"The function has sent %d messages within %v, which is LOGTABLE_ALERT_MAX. More were held back, of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
+		"The function has sent %d messages within %v, which is LOGTABLE_ALERT_MAX. More were held back, "+
+		"of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
 		head, most, window, a.Level, a.Module, a.Locator, s.listing(a))
 	m.Data = object("kind", "held back", "function", s.Function, "version", s.Version, "region", s.Region,
 		"until", until.UTC().Format(time.RFC3339), "max", strconv.Itoa(most), "command", s.listing(a))

@@ -15,13 +15,18 @@ func source() *Source {
 	if err != nil {
 		panic(err)
 	}
-	return &Source{Function: "shop", Version: "$LATEST", Region: "eu-central-1", Zone: berlin, InfoTable: "logtable-info", ErrorsTable: "my-errors"}
+	return &Source{
+		Function: "shop", Version: "$LATEST", Region: "eu-central-1", Zone: berlin,
+		InfoTable: "logtable-info", ErrorsTable: "my-errors",
+	}
 }
 
 func example() *Alert {
 	return &Alert{
-		Time: time.Date(2026, 11, 22, 14, 27, 38, 270e6, time.UTC), Level: "ERROR", Module: "orders", Locator: "12", Text: "db time-out\nwhile booking",
-		Exception: "Traceback:\n  line 1\nTimeout: no answer", RequestID: "8f0a2c1e-0000-4000-8000-000000000001", ErrorsTable: true,
+		Time:  time.Date(2026, 11, 22, 14, 27, 38, 270e6, time.UTC),
+		Level: "ERROR", Module: "orders", Locator: "12", Text: "db time-out\nwhile booking",
+		Exception: "Traceback:\n  line 1\nTimeout: no answer",
+		RequestID: "8f0a2c1e-0000-4000-8000-000000000001", ErrorsTable: true,
 		Date: "2026-11-22", StampMod: "1795300058.2700001+orders+2p4thtomb9",
 	}
 }
@@ -48,13 +53,19 @@ logtable query 2026-11-22 --request 8f0a2c1e-0000-4000-8000-000000000001 -v --ti
 https://eu-central-1.console.aws.amazon.com/dynamodbv2/home?region=eu-central-1#edit-item?itemMode=2&pk=2026-11-22&route=ROUTE_ITEM_EXPLORER&sk=1795300058.2700001%2Borders%2B2p4thtomb9&table=my-errors
 `
 
+// fitting returns the message of an alert whose size does not matter.
+func fitting(a *Alert, d delivery, held heldBack) Message {
+	return source().message(a, d, held, func(Message) bool { return true })
+}
+
 func TestTheMessage(t *testing.T) {
 	held := Held{12, time.Date(2026, 11, 22, 14, 20, 0, 0, time.UTC), time.Date(2026, 11, 22, 14, 24, 59, 0, time.UTC)}
-	m := source().message(example(), delivery{}, heldBack{same: held}, func(Message) bool { return true })
+	m := fitting(example(), delivery{}, heldBack{same: held})
 	if diff := cmp.Diff(exampleText, m.Text); diff != "" {
 		t.Error(diff)
 	}
-	if m.Subject != "ERROR orders 12: db time-out" || m.Short != m.Subject || m.Group != "shop" || m.Level != "ERROR" || m.Module != "orders" || m.Locator != "12" {
+	if m.Subject != "ERROR orders 12: db time-out" || m.Short != m.Subject || m.Group != "shop" ||
+		m.Level != "ERROR" || m.Module != "orders" || m.Locator != "12" {
 		t.Errorf("%+v", m)
 	}
 	var data map[string]string
@@ -62,15 +73,17 @@ func TestTheMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"kind": "alert", "level": "ERROR", "text": "db time-out\nwhile booking", "time": "2026-11-22T14:27:38.270Z", "held_back": "12",
-		"held_back_first": "2026-11-22T14:20:00.000Z", "date": "2026-11-22", "stamp_mod": example().StampMod, "table": "my-errors",
+		"kind": "alert", "level": "ERROR", "text": "db time-out\nwhile booking",
+		"time": "2026-11-22T14:27:38.270Z", "date": "2026-11-22", "stamp_mod": example().StampMod, "table": "my-errors",
+		"held_back": "12", "held_back_first": "2026-11-22T14:20:00.000Z",
 	} {
 		if data[name] != want {
 			t.Errorf("%s is %q, want %q", name, data[name], want)
 		}
 	}
-	asked := source().message(example(), delivery{message: "call Ada", own: true}, heldBack{}, func(Message) bool { return true })
-	if asked.Subject != "ERROR orders 12: call Ada" || !strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") || strings.Contains(asked.Text, "held back") {
+	asked := fitting(example(), delivery{message: "call Ada", own: true}, heldBack{})
+	if asked.Subject != "ERROR orders 12: call Ada" || strings.Contains(asked.Text, "held back") ||
+		!strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") {
 		t.Errorf("%s", asked.Text)
 	}
 }
@@ -81,35 +94,42 @@ func TestOddLines(t *testing.T) {
 	a := example()
 	a.Module, a.Locator = "größe", "7'; rm -rf / #$(x)"
 	a.Text, a.Exception, a.RequestID = strings.Repeat("é", 200), "", ""
-	m := source().message(a, delivery{}, heldBack{}, func(Message) bool { return true })
-	if len(m.Subject) > 99 || strings.IndexFunc(m.Subject, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 || !strings.HasPrefix(m.Subject, "ERROR gr??e 7'; rm -rf / #") {
+	m := fitting(a, delivery{}, heldBack{})
+	isUnprintable := func(r rune) bool { return r < ' ' || r > '~' }
+	if len(m.Subject) > 99 || strings.ContainsFunc(m.Subject, isUnprintable) ||
+		!strings.HasPrefix(m.Subject, "ERROR gr??e 7'; rm -rf / #") {
 		t.Errorf("subject %q", m.Subject)
 	}
 	if !strings.Contains(m.Text, `--locator '7'\''; rm -rf / #$(x)' -v`) {
 		t.Errorf("%s", m.Text)
 	}
 	a.Locator += "\x1b[2J" // as it was printed it cannot be shown, and otherwise would find nothing
-	if m := source().message(a, delivery{}, heldBack{}, func(Message) bool { return true }); strings.Contains(m.Text, "--locator") ||
+	if m := fitting(a, delivery{}, heldBack{}); strings.Contains(m.Text, "--locator") ||
 		!strings.Contains(m.Text, "--module 'größe' -v") || strings.ContainsRune(m.Text, '\x1b') {
 		t.Errorf("%s", m.Text)
 	}
 	for _, empty := range []Alert{{}, {Exception: "a\nb\n"}, {Text: "\n \n", RequestID: "init"}} {
-		if m := source().message(&empty, delivery{}, heldBack{}, func(Message) bool { return true }); m.Subject == "" || m.Subject[0] == ' ' {
+		if m := fitting(&empty, delivery{}, heldBack{}); m.Subject == "" || m.Subject[0] == ' ' {
 			t.Errorf("%+v", m)
 		}
 	}
-	if m := source().message(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, heldBack{}, func(Message) bool { return true }); m.Subject != "ERROR: b" {
+	m = fitting(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, heldBack{})
+	if m.Subject != "ERROR: b" {
 		t.Errorf("%q", m.Subject)
 	}
 }
 
 func TestTheMessageIsCutToWhatFits(t *testing.T) {
-	for _, text := range []string{strings.Repeat("x", 1<<20), strings.Repeat("\"\\\n", 1<<18), strings.Repeat("é", 1<<18)} {
+	for _, text := range []string{
+		strings.Repeat("x", 1<<20), strings.Repeat("\"\\\n", 1<<18), strings.Repeat("é", 1<<18),
+	} {
 		a := example()
 		a.Text, a.Exception = text, strings.Repeat("frame\n", 100_000)
 		limit := 250_000
-		m := source().message(a, delivery{}, heldBack{}, func(m Message) bool { return 2*len(m.Text)+2*len(m.Data) < limit })
-		if n := 2*len(m.Text) + 2*len(m.Data); n >= limit || n < limit/8 || !strings.Contains(m.Text, "bytes more are in the row") || !json.Valid([]byte(m.Data)) {
+		size := func(m Message) int { return 2*len(m.Text) + 2*len(m.Data) }
+		m := source().message(a, delivery{}, heldBack{}, func(m Message) bool { return size(m) < limit })
+		if n := size(m); n >= limit || n < limit/8 || !json.Valid([]byte(m.Data)) ||
+			!strings.Contains(m.Text, "bytes more are in the row") {
 			t.Errorf("%d bytes", n)
 		}
 		if strings.Count(m.Text, "frame") != exceptionLines {

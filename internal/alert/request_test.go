@@ -41,7 +41,9 @@ func TestTopics(t *testing.T) {
 		"arn:aws:sns:eu-west-1:123456789012:oncall\n":           "not a topic's name",
 	} {
 		topic, err := alert.ParseTopic(arn)
-		if want == "" && (err != nil || topic.ARN != arn || topic.FIFO != strings.HasSuffix(arn, ".fifo")) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		good := err == nil && topic.ARN == arn && topic.FIFO == strings.HasSuffix(arn, ".fifo")
+		refused := err != nil && strings.Contains(err.Error(), want)
+		if want == "" && !good || want != "" && !refused {
 			t.Errorf("%q: %+v, %v; want %q", arn, topic, err, want)
 		}
 	}
@@ -50,7 +52,10 @@ func TestTopics(t *testing.T) {
 // TestErrorsAreShort: they quote what strangers wrote, and become rows.
 func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 10_000)
-	for _, arn := range []string{long, "arn:" + long, oncall + long, "arn:aws:" + long + ":a:b:c", "arn:aws:sns:" + long + ":b:c", "arn:" + long + ":sns:eu-west-1:1:c"} {
+	for _, arn := range []string{
+		long, "arn:" + long, oncall + long,
+		"arn:aws:" + long + ":a:b:c", "arn:aws:sns:" + long + ":b:c", "arn:" + long + ":sns:eu-west-1:1:c",
+	} {
 		if _, err := alert.ParseTopic(arn); err == nil || len(err.Error()) > 400 {
 			t.Errorf("%.500v", err)
 		}
@@ -83,7 +88,10 @@ func TestAllowed(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", arn, list.Allows(topic), err, want)
 		}
 	}
-	for _, bad := range []string{"*", "arn:aws:sns:*:123456789012:x", "arn:aws:sns:eu-west-1:*:x", "arn:*:sns:eu-west-1:123456789012:x", base + "a?"} {
+	for _, bad := range []string{
+		"*", "arn:aws:sns:*:123456789012:x", "arn:aws:sns:eu-west-1:*:x", "arn:*:sns:eu-west-1:123456789012:x",
+		base + "a?",
+	} {
 		if topic, err := alert.ParseAllowed(bad); err == nil {
 			t.Errorf("%q is taken: %+v", bad, topic)
 		}
@@ -106,19 +114,28 @@ func TestRequests(t *testing.T) {
 		{`{"order":"the \"alert\" of today"}`, "", nil},
 		{`{"alert":null}`, "", nil},
 		{`{"alert":` + good + `}`, "oncall=m", nil},
-		{`{"a":{"alert":1},"alert":[` + good + `,` + strings.Replace(good, "oncall", "two", 1) + `]}`, "oncall=m two=m", nil},
+		{`{"a":{"alert":1},"alert":[` + good + `,` + strings.Replace(good, "oncall", "two", 1) + `]}`,
+			"oncall=m two=m", nil},
 		{`{"alert":[]}`, "", []string{"empty list"}},
 		{`{"alert":"call me"}`, "", []string{"neither an object nor a list"}},
 		{`{"alert":[7,` + good + `]}`, "oncall=m", []string{"no object"}},
 		{`{"alert":{"topic_arns":["` + oncall + `"],"message":"m"}}`, "", []string{`unknown channel ""`}},
-		{`{"alert":[{"channel":"pigeon","topic_arns":["` + oncall + `"],"message":"m"},` + good + `]}`, "oncall=m", []string{`unknown channel "pigeon"`}},
-		{`{"alert":[` + strings.Replace(good, `"m"`, `" "`, 1) + `,` + strings.Replace(good, `"m"`, `7`, 1) + `]}`, "", []string{"message is empty", "message is empty"}},
+		{`{"alert":[{"channel":"pigeon","topic_arns":["` + oncall + `"],"message":"m"},` + good + `]}`,
+			"oncall=m", []string{`unknown channel "pigeon"`}},
+		{`{"alert":[` + strings.Replace(good, `"m"`, `" "`, 1) + `,` + strings.Replace(good, `"m"`, `7`, 1) + `]}`,
+			"", []string{"message is empty", "message is empty"}},
 		{`{"alert":{"channel":"sns","topic_arns":[],"message":"m"}}`, "", []string{"topic_arns is empty"}},
-		{`{"alert":{"channel":"sns","topic_arns":"` + oncall + `","message":"m"}}`, "", []string{"topic_arns is empty or no list"}},
-		{`{"alert":{"channel":"sns","topic_arns":["x",7,"` + oncall + `"],"message":"m"}}`, "oncall=m", []string{"no SNS topic", "no SNS topic"}},
-		{`{"alert":{"channel":"sns","topic_arns":["arn:aws:sns:us-east-1:123456789012:oncall"],"message":"m"}}`, "", []string{"LOGTABLE_ALERT_ALLOW does not allow"}},
-		{`{"alert":[` + strings.Repeat(good+",", 11) + good + `]}`, strings.TrimSpace(strings.Repeat("oncall=m ", 10)), []string{"holds 12 requests"}},
-		{`{"alert":{"channel":"sns","topic_arns":[` + strings.Repeat(`"`+oncall+`",`, 11) + `"` + oncall + `"],"message":"\u00e9\ud83d\ude00"}}`, strings.TrimSuffix(strings.Repeat("oncall,", 10), ",") + "=é😀", []string{"names 12 topics"}},
+		{`{"alert":{"channel":"sns","topic_arns":"` + oncall + `","message":"m"}}`,
+			"", []string{"topic_arns is empty or no list"}},
+		{`{"alert":{"channel":"sns","topic_arns":["x",7,"` + oncall + `"],"message":"m"}}`,
+			"oncall=m", []string{"no SNS topic", "no SNS topic"}},
+		{`{"alert":{"channel":"sns","topic_arns":["arn:aws:sns:us-east-1:123456789012:oncall"],"message":"m"}}`,
+			"", []string{"LOGTABLE_ALERT_ALLOW does not allow"}},
+		{`{"alert":[` + strings.Repeat(good+",", 11) + good + `]}`,
+			strings.TrimSpace(strings.Repeat("oncall=m ", 10)), []string{"holds 12 requests"}},
+		{`{"alert":{"channel":"sns","topic_arns":[` + strings.Repeat(`"`+oncall+`",`, 11) + `"` + oncall +
+			`"],"message":"\u00e9\ud83d\ude00"}}`,
+			strings.TrimSuffix(strings.Repeat("oncall,", 10), ",") + "=é😀", []string{"names 12 topics"}},
 		{`{"alert":`, "", nil},
 	} {
 		requests, issues := alert.Requests(tc.fields, list)

@@ -108,8 +108,12 @@ func playWith(t *testing.T, alone bool, set func(*alert.Config), f func(p *peopl
 			t.Fatal(err)
 		}
 		c := alert.Config{
-			Topics: []alert.Topic{topic}, Window: 5 * time.Minute, Max: 3, Channel: p, Lock: p, Report: p, Issue: p.issue,
-			Source: alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC, InfoTable: "logtable-info", ErrorsTable: "logtable-errors"},
+			Topics: []alert.Topic{topic}, Window: 5 * time.Minute, Max: 3,
+			Channel: p, Lock: p, Report: p, Issue: p.issue,
+			Source: alert.Source{
+				Function: "orders", Region: "eu-central-1", Zone: time.UTC,
+				InfoTable: "logtable-info", ErrorsTable: "logtable-errors",
+			},
 		}
 		if alone {
 			c.Lock = nil
@@ -130,7 +134,10 @@ func playWith(t *testing.T, alone bool, set func(*alert.Config), f func(p *peopl
 }
 
 func severe(locator, text string) *alert.Alert {
-	return &alert.Alert{Time: time.Now(), Level: "ERROR", Module: "orders", Locator: locator, Text: text, RequestID: "r", Configured: true, ErrorsTable: true}
+	return &alert.Alert{
+		Time: time.Now(), Level: "ERROR", Module: "orders", Locator: locator, Text: text, RequestID: "r",
+		Configured: true, ErrorsTable: true,
+	}
 }
 
 // happen is a severe record whose row is safe at once.
@@ -209,7 +216,8 @@ func TestOneAlertOfAKindAndWindow(t *testing.T) {
 		p.flush()
 		p.want("ERROR orders 1: x", "ERROR orders 2: y", "ERROR orders 1: again")
 		// synctest's clock begins at midnight of the year 2000.
-		if !strings.Contains(p.text(), "more like this were held back, the first at 2000-01-01 00:0") || !strings.Contains(p.text(), "the last at 2000-01-01 00:04:00.") {
+		if !strings.Contains(p.text(), "more like this were held back, the first at 2000-01-01 00:0") ||
+			!strings.Contains(p.text(), "the last at 2000-01-01 00:04:00.") {
 			t.Error(p.text())
 		}
 		time.Sleep(6 * time.Minute)
@@ -227,7 +235,8 @@ func TestTheFunctionsShare(t *testing.T) {
 			p.happen(severe(fmt.Sprint(i), "x"))
 		}
 		p.flush()
-		p.want("ERROR orders 0: x", "ERROR orders 1: x", "ERROR orders 2: x", "orders: more alerts are held back until 00:05 UTC")
+		p.want("ERROR orders 0: x", "ERROR orders 1: x", "ERROR orders 2: x",
+			"orders: more alerts are held back until 00:05 UTC")
 		p.happen(severe("9", "x"))
 		p.flush()
 		if n := len(p.sent()); n != 4 {
@@ -248,7 +257,9 @@ func TestWhatALineAsksFor(t *testing.T) {
 		first, _ := alert.ParseTopic(oncall)
 		a := severe("1", "x")
 		a.Requests = []alert.Request{
-			{Topics: []alert.Topic{first, other}, Message: "come"}, {Topics: []alert.Topic{other, other}, Message: "come"}, {Topics: []alert.Topic{other}, Message: "go"},
+			{Topics: []alert.Topic{first, other}, Message: "come"},
+			{Topics: []alert.Topic{other, other}, Message: "come"},
+			{Topics: []alert.Topic{other}, Message: "go"},
 		}
 		p.happen(a)
 		b := severe("2", "not severe")
@@ -260,7 +271,8 @@ func TestWhatALineAsksFor(t *testing.T) {
 		p.flush()
 		// The configured topic gets what the line asks for, and nothing twice.
 		p.want("ERROR orders 1: come", "ERROR orders 1: come", "ERROR orders 1: go", "ERROR orders 3: only me")
-		if p.messages[1].Topic != other || p.messages[1].Once == p.messages[2].Once || !strings.Contains(p.text(), "\nasks\n") {
+		if p.messages[1].Topic != other || p.messages[1].Once == p.messages[2].Once ||
+			!strings.Contains(p.text(), "\nasks\n") {
 			t.Errorf("%+v", p.messages)
 		}
 	})
@@ -306,7 +318,8 @@ func TestWhatIsUnsentAtTheEndIsAnIssue(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("Close took %v", took)
 		}
-		if len(p.issues) != 2 || !strings.Contains(p.issues[0], "false the alert ERROR orders 1 for topic oncall was not sent before the end") {
+		const unsent = "false the alert ERROR orders 1 for topic oncall was not sent before the end"
+		if len(p.issues) != 2 || !strings.Contains(p.issues[0], unsent) {
 			t.Errorf("%q", p.issues)
 		}
 	})
@@ -335,7 +348,8 @@ func TestARefusalIsAnIssueAndNotRepeated(t *testing.T) {
 		p.happen(severe("7", "x"))
 		p.flush()
 		p.want()
-		if len(p.issues) != 2 || !strings.HasPrefix(p.issues[1], "true the alert ERROR orders 7 for topic oncall-2 was refused: NotFound: look") ||
+		const refused = "true the alert ERROR orders 7 for topic oncall-2 was refused: NotFound: look"
+		if len(p.issues) != 2 || !strings.HasPrefix(p.issues[1], refused) ||
 			!strings.HasPrefix(p.issues[0], "false ") {
 			t.Errorf("%q", p.issues)
 		}

@@ -86,7 +86,8 @@ func (n namedErrors) Retrieve(ctx context.Context) (aws.Credentials, error) {
 func credentialsError(why string, err error) error {
 	return &CredentialsError{Why: why, Err: err,
 		Advice: "if this stays, check " + CredentialsURI + " and its token " +
-			"(SnapStart and managed instances have them): Lambda sets them, the function must not change them nor close what listens there"}
+			"(SnapStart and managed instances have them): " +
+			"Lambda sets them, the function must not change them nor close what listens there"}
 }
 
 // containerCredentials asks the endpoint at which Lambda exchanges credentials

@@ -72,7 +72,9 @@ func TestCredentialsAreKeptUntilAMinuteBeforeTheyExpire(t *testing.T) {
 	e := &credentialsEndpoint{life: time.Hour, token: "t"}
 	server := httptest.NewServer(e)
 	defer server.Close()
-	key, refresh := provide(t, map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "t"})
+	key, refresh := provide(t, map[string]string{
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "t",
+	})
 	if e.answers != 0 {
 		t.Error("credentials were asked for before the first request")
 	}
@@ -112,7 +114,8 @@ func TestTheTokenFileIsReadAgain(t *testing.T) {
 
 func TestKeysInTheEnvironmentGoFirst(t *testing.T) {
 	key, _ := provide(t, map[string]string{
-		"AWS_ACCESS_KEY_ID": "OWN", "AWS_SECRET_ACCESS_KEY": "s", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+		"AWS_ACCESS_KEY_ID": "OWN", "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
 	})
 	wantKey(t, key, "OWN")
 	key, _ = provide(t, nil)

@@ -69,7 +69,8 @@ func TestCodesAndWhatTheyMean(t *testing.T) {
 		says, advises string
 	}{
 		{"ValidationException", "x", 400, itemFault, "ValidationException", ""},
-		{"ResourceNotFoundException", "x", 400, tableFault, "ResourceNotFoundException", "create the table logtable-info"},
+		{"ResourceNotFoundException", "x", 400, tableFault, "ResourceNotFoundException",
+			"create the table logtable-info"},
 		{"ThrottlingException", "x", 400, again, "ThrottlingException", "throughput"},
 		{"KMSThrottlingException", "x", 400, again, "KMSThrottlingException", "throughput"},
 		{"InternalServerError", "x", 500, again, "InternalServerError", ""},
@@ -83,7 +84,8 @@ func TestCodesAndWhatTheyMean(t *testing.T) {
 		{"AccessDeniedException", notAuthorized + "dynamodb:BatchWriteItem on resource: " +
 			"arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/logtable-info because no identity-based policy " +
 			"allows the dynamodb:BatchWriteItem action", 400,
-			tableFault, "which no identity-based policy allows", `"Resource":"arn:aws-us-gov:dynamodb:*:*:table/logtable-info"`},
+			tableFault, "which no identity-based policy allows",
+			`"Resource":"arn:aws-us-gov:dynamodb:*:*:table/logtable-info"`},
 		{"AccessDeniedException", "no", 400, tableFault, "AccessDeniedException", `"Action":"dynamodb:BatchWriteItem"`},
 		{"AccessDeniedException", notAuthorized + "kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/k because " +
 			"no identity-based policy allows the kms:Decrypt action", 400,
@@ -121,7 +123,8 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 		f := classify(fmt.Errorf("operation error DynamoDB: BatchWriteItem, get identity: %w",
 			&awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely", Err: cause}))
 		advice := f.advice("logtable-info", "eu-central-1")
-		if f.result != again || f.why != "cannot get credentials: the endpoint answered HTTP 403" || advice != "ask it nicely" {
+		if f.result != again || f.why != "cannot get credentials: the endpoint answered HTTP 403" ||
+			advice != "ask it nicely" {
 			t.Errorf("for %v: %d, %q, do %q", cause, f.result, f.why, advice)
 		}
 	}
@@ -137,7 +140,8 @@ func TestAnswersWithoutACode(t *testing.T) {
 		{413, "too large", itemFault, "HTTP 413"}, {502, "<html>", again, "HTTP 502"}, {403, "{}", again, "HTTP 403"},
 		{200, "<html>", again, "is not one of DynamoDB's"},
 	} {
-		if f := classify(answered(t, c.status, "text/html", c.body)); f.result != c.want || !strings.Contains(f.why, c.says) {
+		f := classify(answered(t, c.status, "text/html", c.body))
+		if f.result != c.want || !strings.Contains(f.why, c.says) {
 			t.Errorf("HTTP %d: %d, %q", c.status, f.result, f.why)
 		}
 	}
@@ -192,7 +196,8 @@ func TestTLSThatFailsNamesWhatIsTrusted(t *testing.T) {
 		{nil, "ca-certificates", "SSL_CERT"},
 		{map[string]string{"SSL_CERT_FILE": "/x"}, "SSL_CERT_FILE replaces", "ca-certificates"},
 		{map[string]string{"SSL_CERT_DIR": "/x"}, "SSL_CERT_DIR replaces", "SSL_CERT_FILE"},
-		{map[string]string{"SSL_CERT_FILE": "/x", "SSL_CERT_DIR": "/x"}, "SSL_CERT_FILE and SSL_CERT_DIR", "ca-certificates"},
+		{map[string]string{"SSL_CERT_FILE": "/x", "SSL_CERT_DIR": "/x"},
+			"SSL_CERT_FILE and SSL_CERT_DIR", "ca-certificates"},
 		{map[string]string{"SSL_CERT_FILE": "/x", "AWS_CA_BUNDLE": "/y"}, "certificates in AWS_CA_BUNDLE", "SSL_CERT"},
 	} {
 		for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"} {

@@ -33,7 +33,8 @@ func TestALastingSkewIsCorrected(t *testing.T) {
 		if len(dates) == 1 {
 			w.WriteHeader(400)
 			_, _ = io.WriteString(w, `{"__type":"com.amazon.coral.service#InvalidSignatureException",`+
-				`"message":"Signature expired: `+at.Format("20060102T150405Z")+` is now earlier than 20991122T102000Z"}`)
+				`"message":"Signature expired: `+at.Format("20060102T150405Z")+
+				` is now earlier than 20991122T102000Z"}`)
 			return
 		}
 		_, _ = io.WriteString(w, `{"UnprocessedItems":{}}`)
@@ -41,10 +42,13 @@ func TestALastingSkewIsCorrected(t *testing.T) {
 	defer server.Close()
 	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
 		"AWS_ENDPOINT_URL_DYNAMODB": server.URL}
-	s := New(Config{Client: clientOf(t, env), InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour,
-		Zone: time.UTC, MaxBytes: 1 << 20,
-		Report: noReport{t}, Attempt: time.Minute})
-	s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1})
+	s := New(Config{
+		Client: clientOf(t, env), InfoTable: "logtable-info", ErrorsTable: "logtable-errors",
+		TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: noReport{t}, Attempt: time.Minute,
+	})
+	s.Add(Entry{
+		Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1,
+	})
 	if err := s.Flush(t.Context()); err != nil || s.Waiting() > 0 {
 		t.Errorf("%v, %d wait", err, s.Waiting())
 	}

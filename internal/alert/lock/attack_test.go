@@ -73,8 +73,12 @@ func TestTheSeveralTopicsOfAnAlertHaveAPlaceEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		a := &alert.Alert{Time: f.now(), Level: "ERROR", Module: "orders", Locator: fmt.Sprint(i), Text: "x", Configured: true}
-		a.Requests = []alert.Request{{Topics: []alert.Topic{other}, Message: "a"}, {Topics: []alert.Topic{other}, Message: "b"}}
+		a := &alert.Alert{
+			Time: f.now(), Level: "ERROR", Module: "orders", Locator: fmt.Sprint(i), Text: "x", Configured: true,
+			Requests: []alert.Request{
+				{Topics: []alert.Topic{other}, Message: "a"}, {Topics: []alert.Topic{other}, Message: "b"},
+			},
+		}
 		if kept := s.Expect(a); kept != nil {
 			kept("2026-11-22", "stamp")
 		}
@@ -84,7 +88,8 @@ func TestTheSeveralTopicsOfAnAlertHaveAPlaceEach(t *testing.T) {
 	for _, m := range f.messages {
 		got = append(got, m.Topic.Name+" "+m.Subject)
 	}
-	want := "oncall ERROR orders 0: x; oncall-2 ERROR orders 0: a; oncall orders: more alerts are held back until 22:31 UTC"
+	want := "oncall ERROR orders 0: x; oncall-2 ERROR orders 0: a; " +
+		"oncall orders: more alerts are held back until 22:31 UTC"
 	if strings.Join(got, "; ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), want)
 	}
@@ -170,19 +175,23 @@ func TestASmallSkewIsBelieved(t *testing.T) {
 	if answer, err := early.Acquire(t.Context(), "g"); err != nil || answer.Verdict != alert.Granted {
 		t.Fatal(answer, err)
 	}
-	if answer, err := sane.Acquire(t.Context(), "g"); err != nil || answer.Verdict != alert.Leased || answer.Until.Sub(f.now()) > alert.Lease {
+	answer, err := sane.Acquire(t.Context(), "g")
+	if err != nil || answer.Verdict != alert.Leased || answer.Until.Sub(f.now()) > alert.Lease {
 		t.Errorf("%v, %v", answer, err)
 	}
 	if err := early.Sent(t.Context(), "g", alert.Held{}); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := sane.Acquire(t.Context(), "g"); err != nil || answer.Verdict != alert.Sent || answer.Until.Sub(f.now()) != 5*time.Minute+30*time.Second {
+	const end = 5*time.Minute + 30*time.Second
+	answer, err = sane.Acquire(t.Context(), "g")
+	if err != nil || answer.Verdict != alert.Sent || answer.Until.Sub(f.now()) != end {
 		t.Errorf("%v, %v", answer, err)
 	}
 	if answer, err := early.Places(t.Context(), 2); err != nil || answer.Verdict != alert.Last || answer.Places != 1 {
 		t.Errorf("%v, %v", answer, err)
 	}
-	if answer, err := sane.Places(t.Context(), 2); err != nil || answer.Verdict != alert.Full || answer.Places != 0 || answer.Until.Sub(f.now()) != 5*time.Minute+30*time.Second {
+	answer, err = sane.Places(t.Context(), 2)
+	if err != nil || answer.Verdict != alert.Full || answer.Places != 0 || answer.Until.Sub(f.now()) != end {
 		t.Errorf("%v, %v", answer, err)
 	}
 }
@@ -216,7 +225,9 @@ func TestPlacesByThousands(t *testing.T) {
 // never is a table in which no condition holds.
 type never struct{ calls int }
 
-func (n *never) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (n *never) UpdateItem(
+	context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	n.calls++
 	return nil, &types.ConditionalCheckFailedException{}
 }

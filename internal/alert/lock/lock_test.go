@@ -73,7 +73,10 @@ func (f *fleet) sent() int {
 }
 
 func (f *fleet) lock(name string) *lock.Table {
-	return &lock.Table{Client: f.client, Name: "logtable-info", Function: "orders", Holder: name, Window: 5 * time.Minute, Max: f.max, Now: f.now}
+	return &lock.Table{
+		Client: f.client, Name: "logtable-info", Function: "orders", Holder: name,
+		Window: 5 * time.Minute, Max: f.max, Now: f.now,
+	}
 }
 
 // environment is one sender.
@@ -84,7 +87,10 @@ func (f *fleet) environment(l alert.Lock) *alert.Sender {
 	}
 	return alert.New(alert.Config{
 		Topics: []alert.Topic{topic}, Window: 5 * time.Minute, Max: f.max, Channel: f, Lock: l, Report: f, Now: f.now,
-		Source: alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC, InfoTable: "logtable-info", ErrorsTable: "logtable-errors"},
+		Source: alert.Source{
+			Function: "orders", Region: "eu-central-1", Zone: time.UTC,
+			InfoTable: "logtable-info", ErrorsTable: "logtable-errors",
+		},
 		Issue: func(_ *alert.Alert, _ bool, text string) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -95,7 +101,10 @@ func (f *fleet) environment(l alert.Lock) *alert.Sender {
 
 // fail has an environment print an error and end its invocation.
 func (f *fleet) fail(s *alert.Sender, locator string) {
-	kept := s.Expect(&alert.Alert{Time: f.now(), Level: "ERROR", Module: "orders", Locator: locator, Text: "x", Configured: true, ErrorsTable: true})
+	kept := s.Expect(&alert.Alert{
+		Time: f.now(), Level: "ERROR", Module: "orders", Locator: locator, Text: "x",
+		Configured: true, ErrorsTable: true,
+	})
 	if kept != nil {
 		kept("2026-11-22", "stamp")
 	}
@@ -225,7 +234,9 @@ func TestTheShareIsTheFunctions(t *testing.T) {
 	for _, m := range f.messages {
 		subjects = append(subjects, m.Subject)
 	}
-	if got := strings.Join(subjects, "; "); got != "ERROR orders 0: x; ERROR orders 1: x; ERROR orders 2: x; orders: more alerts are held back until 22:31 UTC" {
+	const want = "ERROR orders 0: x; ERROR orders 1: x; ERROR orders 2: x; " +
+		"orders: more alerts are held back until 22:31 UTC"
+	if got := strings.Join(subjects, "; "); got != want {
 		t.Errorf("%s", got)
 	}
 	f.pass(5 * time.Minute)
@@ -267,7 +278,8 @@ func TestALeaseEndsWithItsHolder(t *testing.T) {
 		t.Errorf("%v, %v", answer, err)
 	}
 	f.pass(5 * time.Minute)
-	if answer, err = dead.Acquire(ctx, "g"); err != nil || answer.Verdict != alert.Granted || answer.Window == first.Window {
+	answer, err = dead.Acquire(ctx, "g")
+	if err != nil || answer.Verdict != alert.Granted || answer.Window == first.Window {
 		t.Errorf("%v, %v", answer, err)
 	}
 	if err := dead.Release(ctx, "g"); err != nil {
@@ -293,7 +305,8 @@ func TestCounts(t *testing.T) {
 	count(a, 3)
 	count(b, 4)
 	answer, err := a.Acquire(ctx, "g")
-	if err != nil || answer.Held.Count != 7 || !answer.Held.First.Equal(began) || !answer.Held.Last.Equal(began.Add(time.Second)) {
+	if err != nil || answer.Held.Count != 7 || !answer.Held.First.Equal(began) ||
+		!answer.Held.Last.Equal(began.Add(time.Second)) {
 		t.Fatalf("%+v, %v", answer, err)
 	}
 	count(b, 5) // while a is sending
@@ -355,7 +368,9 @@ func TestTheLockWithoutCredentials(t *testing.T) {
 	l := f.lock("e")
 	l.Client = f.table.Client(func(o *dynamodb.Options) {
 		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{}, &awsenv.CredentialsError{Why: "the endpoint answered HTTP 403", Advice: "ask it nicely"}
+			return aws.Credentials{}, &awsenv.CredentialsError{
+				Why: "the endpoint answered HTTP 403", Advice: "ask it nicely",
+			}
 		})
 	})
 	if _, err := l.Acquire(t.Context(), "group"); err == nil || err.Error() != "cannot get credentials: the "+
@@ -373,7 +388,8 @@ func TestReadersDoNotSeeLocks(t *testing.T) {
 		t.Fatalf("%d items", len(items))
 	}
 	for _, item := range items {
-		if !strings.HasPrefix(item.Str("date"), "alert#orders#") || item.Str("stamp_mod") != "lock" || item.Num("expiry") == "" {
+		if !strings.HasPrefix(item.Str("date"), "alert#orders#") || item.Str("stamp_mod") != "lock" ||
+			item.Num("expiry") == "" {
 			t.Errorf("%v", item)
 		}
 	}

@@ -52,7 +52,10 @@ func (quiet) Recover(string, string)                   {}
 // TestSNSTakesWhateverWasPrinted: no member of a line, however long and however
 // much longer its encoding is, makes SNS refuse the alert.
 func TestSNSTakesWhateverWasPrinted(t *testing.T) {
-	for _, long := range []string{strings.Repeat("x", 390_000), strings.Repeat("\"", 390_000), strings.Repeat("ü\x01", 130_000), strings.Repeat("\\\n", 195_000)} {
+	for _, long := range []string{
+		strings.Repeat("x", 390_000), strings.Repeat("\"", 390_000),
+		strings.Repeat("ü\x01", 130_000), strings.Repeat("\\\n", 195_000),
+	} {
 		members := reflect.TypeFor[alert.Alert]()
 		for i := range members.NumField() {
 			name := members.Field(i).Name
@@ -66,7 +69,9 @@ func TestSNSTakesWhateverWasPrinted(t *testing.T) {
 				Panicked: func(v any) { t.Errorf("%s: panic %v", name, v) },
 				Source:   alert.Source{Function: "orders", Region: "eu-central-1", Zone: time.UTC},
 			})
-			a := &alert.Alert{Time: time.Now(), Level: "ERROR", Module: "orders", Locator: "1", Text: "x", Configured: true}
+			a := &alert.Alert{
+				Time: time.Now(), Level: "ERROR", Module: "orders", Locator: "1", Text: "x", Configured: true,
+			}
 			if name == "Requests" {
 				a.Requests = []alert.Request{{Topics: []alert.Topic{topic(t, arn)}, Message: long}}
 			} else {

@@ -49,7 +49,8 @@ func start(t *testing.T) (*sandbox.Server, *sns.Channel) {
 
 func message(t *testing.T) alert.Message {
 	return alert.Message{
-		Topic: topic(t, arn), Subject: "ERROR orders 12: db time-out", Text: "Größe \"x\"\n+&=%", Short: "short", Data: `{"a":"b"}`,
+		Topic: topic(t, arn), Subject: "ERROR orders 12: db time-out",
+		Text: "Größe \"x\"\n+&=%", Short: "short", Data: `{"a":"b"}`,
 		Level: "ERROR", Module: "orders", Locator: "12", Group: "orders", Once: "1",
 	}
 }
@@ -61,12 +62,15 @@ func TestWhatSubscribersGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.Messages()[0]
-	for protocol, want := range map[string]string{"default": m.Text, "email": m.Text, "sms": "short", "http": m.Data, "https": m.Data} {
+	for protocol, want := range map[string]string{
+		"default": m.Text, "email": m.Text, "sms": "short", "http": m.Data, "https": m.Data,
+	} {
 		if got.ByProtocol[protocol] != want {
 			t.Errorf("%s gets %q, want %q", protocol, got.ByProtocol[protocol], want)
 		}
 	}
-	if got.Subject != m.Subject || got.Attributes["level"] != "ERROR" || got.Attributes["module"] != "orders" || got.Attributes["locator"] != "12" || got.Group != "" {
+	if got.Subject != m.Subject || got.Group != "" || got.Attributes["level"] != "ERROR" ||
+		got.Attributes["module"] != "orders" || got.Attributes["locator"] != "12" {
 		t.Errorf("%+v", got)
 	}
 	m.Topic = topic(t, arn+".fifo")
@@ -108,7 +112,8 @@ func TestTheLimitIsSNSs(t *testing.T) {
 
 func denied(what string) sandbox.Fault {
 	return sandbox.Fault{Err: &sandbox.Error{Status: 403, Code: "AuthorizationError",
-		Message: "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: " + what}}
+		Message: "User: arn:aws:sts::000000000000:assumed-role/function/function " +
+			"is not authorized to perform: " + what}}
 }
 
 // Without credentials nothing is sent, and SNS is not blamed.
@@ -182,17 +187,11 @@ func TestFailures(t *testing.T) {
 
 // TestEndpointsAreTheSDKs compares with the endpoints of AWS's own client.
 func TestEndpointsAreTheSDKs(t *testing.T) {
-	for _, region := range []string{"us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1", "eusc-de-east-1"} {
-		partition := map[string]string{"cn": "aws-cn", "us-gov": "aws-us-gov", "us-iso": "aws-iso", "us-isob": "aws-iso-b", "eu-isoe": "aws-iso-e", "us-isof": "aws-iso-f"}
-		name := "aws"
-		for prefix, p := range partition {
-			if strings.HasPrefix(region, prefix+"-") {
-				name = p
-			}
-		}
-		if strings.HasPrefix(region, "eusc") {
-			name = "aws-eusc"
-		}
+	for region, name := range map[string]string{
+		"us-east-1": "aws", "eu-central-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov",
+		"us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b", "eu-isoe-west-1": "aws-iso-e",
+		"us-isof-south-1": "aws-iso-f", "eusc-de-east-1": "aws-eusc",
+	} {
 		for _, fips := range []bool{false, true} {
 			for _, dual := range []bool{false, true} {
 				want, err := sdk.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), sdk.EndpointParameters{
@@ -204,7 +203,10 @@ func TestEndpointsAreTheSDKs(t *testing.T) {
 				asked := ""
 				c := &sns.Channel{
 					FIPS: fips, DualStack: dual,
-					HTTP: doer(func(r *http.Request) (*http.Response, error) { asked = r.URL.Host; return nil, errors.New("no") }),
+					HTTP: doer(func(r *http.Request) (*http.Response, error) {
+						asked = r.URL.Host
+						return nil, errors.New("no")
+					}),
 					Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 						return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret"}, nil
 					}),
