@@ -1,13 +1,13 @@
 package alert
 
 import (
-	"bytes"
 	"fmt"
-	"iter"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 const (
@@ -27,8 +27,8 @@ type Request struct {
 	Message string
 }
 
-// Requests finds the requests in a line's further members, a JSON object as
-// text: the member alert, which is an object or a list of such,
+// Requests finds the requests in a line's further members, valid JSON of an object:
+// the member alert, which is an object or a list of such,
 //
 //	{"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"}
 //
@@ -39,9 +39,9 @@ func Requests(fields string, allow Allow) (requests []Request, issues []string) 
 		return nil, nil
 	}
 	var asked jsontext.Value
-	for name, value := range members([]byte(fields)) {
-		if name == member {
-			asked = value.Clone() // of a name that occurs twice the last one counts
+	for name, value := range jsonscan.Object(fields).Members {
+		if text(name) == member {
+			asked = value // of a name that occurs twice the last one counts
 		}
 	}
 	if asked == nil {
@@ -86,14 +86,14 @@ func readRequests(raw jsontext.Value, allow Allow) (requests []Request, issues [
 func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 	var channel, message string
 	var names []jsontext.Value
-	for name, value := range members(raw) {
-		switch name {
+	for name, value := range jsonscan.Object(raw).Members {
+		switch text(name) {
 		case "channel":
 			channel = text(value)
 		case "message":
 			message = text(value)
 		case "topic_arns":
-			if value.Kind() == '[' {
+			if value[0] == '[' {
 				names = elements(value)
 			}
 		}
@@ -136,43 +136,12 @@ func readTopics(names []jsontext.Value, allow Allow) (topics []Topic, issues []s
 	return topics, issues
 }
 
-// members yields the members of an object as far as it is valid: nothing if it
-// is none. The values are only good until the next one.
-func members(object []byte) iter.Seq2[string, jsontext.Value] {
-	return func(yield func(string, jsontext.Value) bool) {
-		dec := decoder(object)
-		if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
-			return
-		}
-		for dec.PeekKind() == '"' {
-			tok, err := dec.ReadToken()
-			if err != nil {
-				return
-			}
-			name := tok.String()
-			if value, err := dec.ReadValue(); err != nil || !yield(name, value) {
-				return
-			}
-		}
-	}
-}
-
 // elements returns the values of an array.
-func elements(array jsontext.Value) (list []jsontext.Value) {
-	dec := decoder(array)
-	_, _ = dec.ReadToken() // the bracket; the value has been read as a whole before
-	for dec.PeekKind() != ']' {
-		v, err := dec.ReadValue()
-		if err != nil {
-			break
-		}
-		list = append(list, v.Clone())
+func elements(array []byte) (list []jsontext.Value) {
+	for value := range jsonscan.Array(array).Elements {
+		list = append(list, value)
 	}
 	return list
-}
-
-func decoder(b []byte) *jsontext.Decoder {
-	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // text is a JSON string's value, "" for anything else.
