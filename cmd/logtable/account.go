@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/pflag"
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
@@ -26,10 +27,19 @@ type account struct {
 	endpoint string // "" is AWS's own
 }
 
+// accountFlags say where the tables are.
+type accountFlags struct{ region, profile, endpointURL string }
+
+func (f *accountFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default as for every AWS tool)")
+	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
+	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB, for example a local one")
+}
+
 // connect makes a client from the flags and, for the rest, from what every
 // AWS tool goes by: the environment, the shared config files, the machine's
 // role. It does not call AWS yet.
-func connect(ctx context.Context, sh *shell, f *queryFlags) (*account, error) {
+func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) {
 	if f.endpointURL != "" && !awsenv.IsEndpoint(f.endpointURL) {
 		return nil, usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:8000", f.endpointURL)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/logtable/logtable/internal/alert"
 	channel "github.com/logtable/logtable/internal/alert/sns"
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/config"
 )
 
 // alertFlags are what `logtable alert test` can be told.
@@ -94,7 +96,7 @@ func (f *alertFlags) parseTopics(sh *shell) (topics []alert.Topic, err error) {
 	arns := f.topics
 	if len(arns) == 0 {
 		isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
-		arns = strings.FieldsFunc(sh.getenv("LOGTABLE_ALERT_TOPIC_ARNS"), isSeparator)
+		arns = strings.FieldsFunc(sh.getenv(config.AlertTopics), isSeparator)
 	}
 	if len(arns) == 0 {
 		return nil, usagef("no topic is given: say --topic arn:aws:sns:REGION:ACCOUNT:NAME")
@@ -112,7 +114,7 @@ func (f *alertFlags) parseTopics(sh *shell) (topics []alert.Topic, err error) {
 // try publishes one sample and looks whether anybody gets it. heard is false if
 // it is certain that nobody does.
 func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) (heard bool, err error) {
-	zone, err := parseZone(firstOf(f.timezone, sh.getenv("LOGTABLE_TIMEZONE")))
+	zone, err := parseZone(cmp.Or(f.timezone, sh.getenv(config.Timezone)))
 	if err != nil {
 		return false, err
 	}

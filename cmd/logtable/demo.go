@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
@@ -69,11 +70,6 @@ type demonstration struct {
 	outcomes []*demoOutcome
 }
 
-const (
-	infoTableName   = "logtable-info"
-	errorsTableName = "logtable-errors"
-)
-
 func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	d := &demonstration{sh: sh, style: styleFor(sh.stdout, f.color, sh.getenv), keep: f.keep}
 	if d.examples, err = filepath.Abs(f.examples); err != nil {
@@ -94,7 +90,7 @@ func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 		return err
 	}
 	defer d.table.Close()
-	if err := d.table.CreateLogTables(ctx, infoTableName, errorsTableName); err != nil {
+	if err := d.table.CreateLogTables(ctx, config.DefaultInfoTable, config.DefaultErrorsTable); err != nil {
 		return err
 	}
 	d.began = time.Now()
@@ -191,12 +187,12 @@ func (d *demonstration) end() {
 // other.
 func (d *demonstration) show(ctx context.Context) error {
 	for _, t := range []struct{ title, name string }{
-		{"Informational messages", infoTableName},
-		{"Errors", errorsTableName},
+		{"Informational messages", config.DefaultInfoTable},
+		{"Errors", config.DefaultErrorsTable},
 	} {
 		d.say("\n%s\n", d.style.paint(sgrBold, fmt.Sprintf("%s (table %s)", t.title, t.name)))
 		o := read.Options{From: d.began.Add(-time.Hour), To: time.Now().Add(time.Hour), Now: time.Now()}
-		if t.name == infoTableName {
+		if t.name == config.DefaultInfoTable {
 			o.InfoTable = t.name
 		} else {
 			o.ErrorsTable = t.name
@@ -239,8 +235,8 @@ func byFunction(rows iter.Seq2[read.Row, error]) iter.Seq2[read.Row, error] {
 
 // summary says what it was about, and fails if anything was lost.
 func (d *demonstration) summary() error {
-	info, errs, deaths := len(d.table.Items(infoTableName)), 0, 0
-	for _, item := range d.table.Items(errorsTableName) {
+	info, errs, deaths := len(d.table.Items(config.DefaultInfoTable)), 0, 0
+	for _, item := range d.table.Items(config.DefaultErrorsTable) {
 		if strings.HasPrefix(item.Str("locator"), "platform.") {
 			deaths++
 		} else {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,30 +17,40 @@ import (
 	"github.com/logtable/logtable/internal/read"
 )
 
-// Tables that are read unless something else is said; the layer's defaults.
-const (
-	defaultInfoTable   = "logtable-info"
-	defaultErrorsTable = "logtable-errors"
-)
-
 // queryFlags is what `logtable query` was asked.
 type queryFlags struct {
-	span                         spanFlags
-	onlyInfo, onlyErrors         bool
-	levels                       []string
-	scale                        string
-	locator, module              string
-	request, grep                string
-	limit, shards                int
-	newest                       bool
-	output, color, timezone      string
-	verbose, exitCode            bool
-	infoTable, errorsTable       string
-	region, profile, endpointURL string
+	span spanFlags
+	rowFlags
+	outputFlags
+	onlyInfo, onlyErrors bool
+	tableFlags
+	accountFlags
+}
+
+// rowFlags say which rows are wanted, and in which order.
+type rowFlags struct {
+	levels          []string
+	scale           string // of levels, the layer's
+	locator, module string
+	request, grep   string
+	limit           int
+	newest          bool
+}
+
+// outputFlags say how rows are printed.
+type outputFlags struct {
+	output, color, timezone string
+	verbose, exitCode       bool
+}
+
+// tableFlags name the tables.
+type tableFlags struct {
+	infoTable, errorsTable string
+	shards                 int
 }
 
 func newQuery(sh *shell) *cobra.Command {
-	f := &queryFlags{output: "text", color: "auto"}
+	f := &queryFlags{outputFlags: outputFlags{output: "text", color: "auto"}}
 	cmd := &cobra.Command{
 		Use:   "query [DAY]",
 		Short: "Print the rows of a day or of any span of time",
@@ -57,13 +68,8 @@ Rows from the errors table are marked with "!" in the first column.`,
   logtable query --errors --newest --limit 10    the last ten errors of today
   logtable query -o jsonl | jq -r .text
   logtable query --errors --since 10m --exit-code   after a deployment`,
-		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []string{"today", "yesterday"}, cobra.ShellCompDirectiveNoFileComp
-		},
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeDay,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				f.span.day = args[0]
@@ -78,6 +84,13 @@ Rows from the errors table are marked with "!" in the first column.`,
 	return cmd
 }
 
+func completeDay(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"today", "yesterday"}, cobra.ShellCompDirectiveNoFileComp
+}
+
 // noEmptyFilter refuses a filter that was given as "": it is an unset variable
 // of a script, and would print everything.
 func noEmptyFilter(cmd *cobra.Command) error {
@@ -90,10 +103,10 @@ func noEmptyFilter(cmd *cobra.Command) error {
 }
 
 // levelNames returns the names under which the layer stores levels: it takes
-// the usual aliases for a level of its scale, and so does this. Where nobody has
-// said which scale that is, a name is looked for as it is, too: the layer may
-// have another than the default one.
-func (f *queryFlags) levelNames(sh *shell) ([]string, error) {
+// the usual aliases for a level of its scale, and so does this. Where nobody
+// has said which scale that is, a name is looked for as it is, too: the layer
+// may have another than the default one.
+func (f *rowFlags) levelNames(sh *shell) ([]string, error) {
 	name, text := "--levels", f.scale
 	if text == "" {
 		name, text = config.Levels, strings.TrimSpace(sh.getenv(config.Levels))
@@ -103,7 +116,8 @@ func (f *queryFlags) levelNames(sh *shell) ([]string, error) {
 		first, _, _ := strings.Cut(text, "=") // which levels are errors makes no difference here
 		var err error
 		if scale, err = level.ParseScale(text, first); err != nil {
-			return nil, usagef("%s %s cannot be read: %w; write it as for the layer, for example DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", name, visible(text), err)
+			return nil, usagef("%s %s cannot be read: %w; write it as for the layer, for example "+
+				"DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", name, visible(text), err)
 		}
 	}
 	var names []string
@@ -129,7 +143,8 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.onlyErrors, "errors", false, "the errors table only")
 	flags.BoolVar(&f.onlyInfo, "info", false, "the informational table only")
 	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR")
-	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, which --level goes by\n(default LOGTABLE_LEVELS, else the layer's default)")
+	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, which --level goes by\n"+
+		"(default LOGTABLE_LEVELS, else the layer's default)")
 	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
 	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
 	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that begin so")
@@ -139,14 +154,17 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "request ID, key, table and expiry of each row too")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if there are such rows")
-	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour; auto is only on a terminal, and not with NO_COLOR")
-	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n(default LOGTABLE_TIMEZONE, else UTC)")
-	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n(default LOGTABLE_INFO_TABLE, else "+defaultInfoTable+")")
-	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n(default LOGTABLE_ERRORS_TABLE, else "+defaultErrorsTable+")")
-	flags.IntVar(&f.shards, "shards", 0, "over how many `PARTITIONS` a day of the informational table is spread\n(default LOGTABLE_SHARDS, else they are looked for)")
-	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default as for every AWS tool)")
-	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
-	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB, for example a local one")
+	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color",
+		"colour; auto is only on a terminal, and not with NO_COLOR")
+	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n"+
+		"(default LOGTABLE_TIMEZONE, else UTC)")
+	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n"+
+		"(default LOGTABLE_INFO_TABLE, else "+config.DefaultInfoTable+")")
+	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n"+
+		"(default LOGTABLE_ERRORS_TABLE, else "+config.DefaultErrorsTable+")")
+	flags.IntVar(&f.shards, "shards", 0, "over how many `PARTITIONS` a day of the informational table is spread\n"+
+		"(default LOGTABLE_SHARDS, else they are looked for)")
+	f.accountFlags.register(flags)
 	for _, name := range []string{"output", "color"} {
 		choices := flags.Lookup(name).Value.(*choice).all
 		// The error is about a flag that does not exist.
@@ -156,7 +174,7 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 
 // query reads and prints.
 func query(ctx context.Context, sh *shell, f *queryFlags) error {
-	zone, err := parseZone(firstOf(f.timezone, sh.getenv("LOGTABLE_TIMEZONE")))
+	zone, err := parseZone(cmp.Or(f.timezone, sh.getenv(config.Timezone)))
 	if err != nil {
 		return err
 	}
@@ -164,7 +182,7 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	if err != nil {
 		return err
 	}
-	account, err := connect(ctx, sh, f)
+	account, err := connect(ctx, sh, &f.accountFlags)
 	if err != nil {
 		return err
 	}
@@ -223,16 +241,16 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		Now:         sh.now(),
 	}
 	if !f.onlyErrors {
-		o.InfoTable = firstOf(f.infoTable, sh.getenv("LOGTABLE_INFO_TABLE"), defaultInfoTable)
+		o.InfoTable = cmp.Or(f.infoTable, sh.getenv(config.InfoTable), config.DefaultInfoTable)
 	}
 	if !f.onlyInfo {
-		o.ErrorsTable = firstOf(f.errorsTable, sh.getenv("LOGTABLE_ERRORS_TABLE"), defaultErrorsTable)
+		o.ErrorsTable = cmp.Or(f.errorsTable, sh.getenv(config.ErrorsTable), config.DefaultErrorsTable)
 	}
 	return o, nil
 }
 
 // shardCount is --shards, else LOGTABLE_SHARDS, else 0: look for them.
-func (f *queryFlags) shardCount(sh *shell) (int, error) {
+func (f *tableFlags) shardCount(sh *shell) (int, error) {
 	n, name, value := f.shards, "--shards", strconv.Itoa(f.shards)
 	if text := sh.getenv(config.Shards); n == 0 && text != "" {
 		name, value = config.Shards, text
@@ -242,27 +260,19 @@ func (f *queryFlags) shardCount(sh *shell) (int, error) {
 		}
 	}
 	if n < 0 || n > config.MaxShards {
-		return 0, usagef("%s %s is not a number of shards: write 1 to %d, or leave it out to have them looked for", name, visible(value), config.MaxShards)
+		return 0, usagef("%s %s is not a number of shards: write 1 to %d, or leave it out to have them looked for",
+			name, visible(value), config.MaxShards)
 	}
 	return n, nil
 }
 
 // nothing says what was looked for in vain.
 func nothing(o read.Options, zone *time.Location) string {
-	tables := strings.Join(slices.DeleteFunc([]string{o.InfoTable, o.ErrorsTable}, func(s string) bool { return s == "" }), " and ")
+	unread := func(table string) bool { return table == "" }
+	tables := strings.Join(slices.DeleteFunc([]string{o.InfoTable, o.ErrorsTable}, unread), " and ")
 	const layout = "2006-01-02 15:04:05"
 	return fmt.Sprintf("no such rows in %s from %s to %s (%s)", visible(tables),
 		o.From.In(zone).Format(layout), o.To.In(zone).Format(layout), zone)
-}
-
-// firstOf returns the first string that is not empty.
-func firstOf(s ...string) string {
-	for _, s := range s {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // choice is a flag that takes one of a few words.

@@ -15,9 +15,10 @@ import (
 
 // replayFlags are what `logtable replay` can be told.
 type replayFlags struct {
-	queryFlags // the account's, and the names of the tables
-	dryRun     bool
-	unsigned   bool
+	tableFlags
+	accountFlags
+	dryRun   bool
+	unsigned bool
 }
 
 func newReplay(sh *shell) *cobra.Command {
@@ -52,9 +53,7 @@ crash, of filtered logs. Say it only if you trust whatever the function printed.
 	flags := cmd.Flags()
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table (required)")
 	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table (required)")
-	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default as for every AWS tool)")
-	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
-	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB, for example a local one")
+	f.accountFlags.register(flags)
 	flags.BoolVar(&f.unsigned, "unsigned", false, "take lines, too, that nothing proves to be Logtable's")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count what would be written")
 	return cmd
@@ -77,7 +76,7 @@ func replayLog(ctx context.Context, sh *shell, f *replayFlags, name string) erro
 	var p *putter
 	take := func(*row.Record) error { return nil }
 	if !f.dryRun {
-		account, err := connect(ctx, sh, &f.queryFlags)
+		account, err := connect(ctx, sh, &f.accountFlags)
 		if err != nil {
 			return err
 		}

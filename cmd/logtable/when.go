@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/logtable/logtable/internal/config"
 )
 
 // span is the time that is asked for, end not included.
@@ -61,7 +61,8 @@ func parseDay(s string, now time.Time) (time.Time, error) {
 	default:
 		t, err := time.Parse(time.DateOnly, s)
 		if err != nil {
-			return time.Time{}, usagef("%q is not a day: write today, yesterday or a date such as %s", s, now.Format(time.DateOnly))
+			return time.Time{}, usagef("%q is not a day: write today, yesterday or a date such as %s",
+				s, now.Format(time.DateOnly))
 		}
 		year, month, day = t.Date()
 	}
@@ -76,8 +77,8 @@ func dayAfter(day time.Time) time.Time {
 }
 
 // clock returns the first instant at which the clocks of a zone show what UTC's
-// show at wall, or later: in some zones a day begins at 01:00, because the clocks
-// are put forward at midnight, or has an hour twice.
+// show at wall, or later: in some zones a day begins at 01:00, because the
+// clocks are put forward at midnight, or has an hour twice.
 func clock(wall time.Time, zone *time.Location) time.Time {
 	// No zone is farther from UTC than this.
 	const farthest = 26 * time.Hour
@@ -97,8 +98,10 @@ func clock(wall time.Time, zone *time.Location) time.Time {
 
 // Layouts of a time without a zone, and of one without a date.
 var (
-	dateTimes = []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.DateOnly}
-	dayTimes  = []string{"15:04", "15:04:05"}
+	dateTimes = []string{
+		"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.DateOnly,
+	}
+	dayTimes = []string{"15:04", "15:04:05"}
 )
 
 // parseInstant reads the value of --from or --to: RFC 3339, the same without
@@ -116,7 +119,8 @@ func parseInstant(flag, s string, day, now time.Time) (time.Time, error) {
 	for _, layout := range dayTimes {
 		if t, err := time.Parse(layout, s); err == nil {
 			year, month, d := day.Date()
-			return clock(time.Date(year, month, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC), zone), nil
+			wall := time.Date(year, month, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+			return clock(wall, zone), nil
 		}
 	}
 	if ago, ok := parseAgo(s); ok {
@@ -147,32 +151,23 @@ func parseAgo(s string) (time.Duration, bool) {
 	return total + d, true
 }
 
-// zoneOffset is a distance from UTC: +02:00, -0330, +5, UTC+2.
-var zoneOffset = regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?$`)
-
-// parseZone reads what LOGTABLE_TIMEZONE may be, an IANA name or an offset,
-// and local.
+// parseZone reads what LOGTABLE_TIMEZONE may be, and local. An offset's name says
+// that it is one.
 func parseZone(s string) (*time.Location, error) {
 	switch strings.ToLower(s) {
-	case "", "utc", "z":
+	case "", "z":
 		return time.UTC, nil
 	case "local":
 		return time.Local, nil
 	}
-	if m := zoneOffset.FindStringSubmatch(s); m != nil {
-		hours, _ := strconv.Atoi(m[2])
-		minutes, _ := strconv.Atoi("0" + m[3])
-		if hours <= 14 && minutes <= 59 {
-			seconds := hours*3600 + minutes*60
-			if m[1] == "-" {
-				seconds = -seconds
-			}
-			return time.FixedZone(fmt.Sprintf("UTC%s%02d:%02d", m[1], hours, minutes), seconds), nil
-		}
+	zone, ok := config.ParseZone(s)
+	if !ok {
+		return nil, usagef("there is no time zone %q: write a name such as Europe/Berlin, "+
+			"an offset such as +02:00, or local", s)
 	}
-	zone, err := time.LoadLocation(strings.TrimPrefix(s, ":"))
-	if err != nil {
-		return nil, usagef("there is no time zone %q: write a name such as Europe/Berlin, an offset such as +02:00, or local", s)
+	if name := zone.String(); name[0] == '+' || name[0] == '-' {
+		_, seconds := time.Time{}.In(zone).Zone()
+		zone = time.FixedZone("UTC"+name, seconds)
 	}
 	return zone, nil
 }

@@ -55,6 +55,12 @@ const (
 	AlertMax     = "LOGTABLE_ALERT_MAX"
 )
 
+// Names of the tables where none is set.
+const (
+	DefaultInfoTable   = "logtable-info"
+	DefaultErrorsTable = "logtable-errors"
+)
+
 // variables is what a misspelt name is compared with.
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
@@ -65,7 +71,7 @@ var variables = []string{
 // A Config is everything a user can set, with defaults filled in.
 type Config struct {
 	// InfoTable and ErrorsTable are names or ARNs of DynamoDB tables.
-	// Defaults: logtable-info, logtable-errors.
+	// Defaults: DefaultInfoTable, DefaultErrorsTable.
 	InfoTable, ErrorsTable string
 	// TTL is how long informational rows live: LOGTABLE_TTL as 60d, 12h or
 	// bare seconds; default 60 days, at most 100 years.
@@ -151,8 +157,8 @@ type Problem struct {
 func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	l := loader{getenv: getenv}
 	c := Config{
-		InfoTable:   l.table(InfoTable, "logtable-info"),
-		ErrorsTable: l.table(ErrorsTable, "logtable-errors"),
+		InfoTable:   l.table(InfoTable, DefaultInfoTable),
+		ErrorsTable: l.table(ErrorsTable, DefaultErrorsTable),
 		TTL:         l.ttl(),
 		Zone:        l.zone(),
 		Module:      strings.TrimSpace(getenv(Module)),
@@ -341,7 +347,7 @@ func (l *loader) zone() *time.Location {
 			l.refuse(TZOffset, behind, "is not looked at because "+Timezone+" is set", Timezone,
 				"remove one of the two variables")
 		}
-		if zone, ok := parseZone(name); ok {
+		if zone, ok := ParseZone(name); ok {
 			return zone
 		}
 		l.refuse(Timezone, name, "is not a time zone", "UTC",
@@ -364,7 +370,10 @@ func (l *loader) zone() *time.Location {
 
 var offsetForm = lazily(`^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$`)
 
-func parseZone(name string) (*time.Location, bool) {
+// ParseZone reads what LOGTABLE_TIMEZONE may be: an IANA name, UTC, Z, or an
+// offset such as +05:30 or UTC+2, at most 14 hours. ok is false for anything
+// else, and for "Local".
+func ParseZone(name string) (zone *time.Location, ok bool) {
 	if m := offsetForm().FindStringSubmatch(name); m != nil {
 		hours, _ := strconv.Atoi(m[2])
 		minutes, _ := strconv.Atoi("0" + m[3])
