@@ -48,7 +48,8 @@ Everything runs on loopback addresses of this machine and ends with the command.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), sh, &f) },
 	}
-	cmd.Flags().StringVar(&f.extension, "extension", "", "the extension's binary (make build makes it); without it, this program")
+	cmd.Flags().StringVar(&f.extension, "extension", "",
+		"the extension's binary (make build makes it); without it, this program")
 	cmd.Flags().StringVar(&f.examples, "examples", "examples", "the directory of the sample functions")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave everything running and say how to invoke by hand")
 	cmd.Flags().Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour the output: auto, always or never")
@@ -112,8 +113,8 @@ func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	return nil
 }
 
-// findExtension returns the binary that was named, or else this program, which is
-// the extension by its command of that name. It is linked to under the file
+// findExtension returns the binary that was named, or else this program, which
+// is the extension by its command of that name. It is linked to under the file
 // name that the extension has in the layer, because it registers by it.
 func (d *demonstration) findExtension(named string) ([]string, error) {
 	if named != "" {
@@ -141,8 +142,8 @@ func (d *demonstration) findExtension(named string) ([]string, error) {
 func (d *demonstration) say(format string, args ...any) { fmt.Fprintf(d.sh.stdout, format, args...) }
 
 // play prepares the samples, which takes the compiler's time, and then plays
-// them, each step at the same time for all. It says what became of them in their
-// order, of each as soon as it is known.
+// them, each step at the same time for all. It says what became of them in
+// their order, of each as soon as it is known.
 func (d *demonstration) play(ctx context.Context) error {
 	var prepare errgroup.Group
 	for i := range demoSamples {

@@ -86,7 +86,8 @@ func (p *putter) wait() error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; %d rows are written: run it again when that is mended, it goes on where it was", err, p.written)
+	return fmt.Errorf("%w; %d rows are written: run it again when that is mended, it goes on where it was",
+		err, p.written)
 }
 
 // row writes a record: its row, or if that place is taken and the record is a

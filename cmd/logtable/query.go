@@ -95,7 +95,8 @@ func completeDay(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 // of a script, and would print everything.
 func noEmptyFilter(cmd *cobra.Command) error {
 	for _, name := range []string{"level", "locator", "module", "request", "grep", "from", "to", "since"} {
-		if flag := cmd.Flags().Lookup(name); flag.Changed && (flag.Value.String() == "" || flag.Value.String() == "[]") {
+		flag := cmd.Flags().Lookup(name)
+		if value := flag.Value.String(); flag.Changed && (value == "" || value == "[]") {
 			return usagef("--%s is empty: give it a value, or leave it out", name)
 		}
 	}

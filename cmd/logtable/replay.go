@@ -135,8 +135,8 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 		fmt.Fprintln(sh.stderr, visible(text))
 	}
 	if report.Missing > 0 {
-		fmt.Fprintf(sh.stderr, "not there: %d records that Logtable wrote are not in this log (fetch the whole stream)\n",
-			report.Missing)
+		fmt.Fprintf(sh.stderr, "not there: %d records that Logtable wrote are not in this log "+
+			"(fetch the whole stream)\n", report.Missing)
 	}
 	if refused > 0 {
 		why := visible(strings.Join(p.why, "; "))

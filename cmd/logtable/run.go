@@ -78,7 +78,10 @@ func usagef(format string, args ...any) error {
 }
 
 // run is the whole program: it returns the exit code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(
+	ctx context.Context, args []string, getenv func(string) string,
+	stdin io.Reader, stdout, stderr io.Writer,
+) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	return execute(ctx, args, &shell{
@@ -135,13 +138,16 @@ reads them back.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		PersistentPreRun:  func(*cobra.Command, []string) { sh.started = true }, // arguments and flags are checked before
+		// Arguments and flags are checked before.
+		PersistentPreRun: func(*cobra.Command, []string) { sh.started = true },
 	}
 	root.SetIn(sh.stdin)
 	root.SetOut(sh.stdout)
 	root.SetErr(sh.stderr)
-	root.Flags().Bool("version", false, "print the version")                              // without cobra's -v, which is --verbose elsewhere
-	root.SetHelpTemplate(strings.TrimRight(root.HelpTemplate(), "\n") + "\n" + exitCodes) // of all commands
+	// Without cobra's -v, which is --verbose elsewhere.
+	root.Flags().Bool("version", false, "print the version")
+	// Of all commands.
+	root.SetHelpTemplate(strings.TrimRight(root.HelpTemplate(), "\n") + "\n" + exitCodes)
 	root.SetVersionTemplate("logtable {{.Version}}\n")
 	root.AddCommand(
 		newQuery(sh),
@@ -160,7 +166,8 @@ func newVersion(sh *shell) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(sh.stdout, "logtable %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(sh.stdout, "logtable %s %s %s/%s\n",
+				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}

@@ -137,8 +137,8 @@ func wrap(line string, width int) []string {
 }
 
 // breakAt finds where a line is cut and where it goes on; both are its end if
-// it fits. It takes one character at least, and cuts none: an emoji stays whole,
-// a letter has its marks.
+// it fits. It takes one character at least, and cuts none: an emoji stays
+// whole, a letter has its marks.
 func breakAt(line string, width int) (cut, next int) {
 	at, used, space := 0, 0, 0
 	for clusters := displaywidth.StringGraphemes(line); clusters.Next(); {

@@ -151,8 +151,8 @@ func parseAgo(s string) (time.Duration, bool) {
 	return total + d, true
 }
 
-// parseZone reads what LOGTABLE_TIMEZONE may be, and local. An offset's name says
-// that it is one.
+// parseZone reads what LOGTABLE_TIMEZONE may be, and local. An offset's name
+// says that it is one.
 func parseZone(s string) (*time.Location, error) {
 	switch strings.ToLower(s) {
 	case "", "z":

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// other reads a value that is not a message. If it mentions a record the sink is
-// told.
+// other reads a value that is not a message. If it mentions a record the sink
+// is told.
 func (w *walker) other(limit int) (value []byte, ok bool, err error) {
 	value, ok, err = w.raw(limit)
 	if ok && w.tell && bytes.Contains(value, mention) {

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// maxMessage bounds one message of a log, in bytes; CloudWatch's are at most
-	// 1 MiB, Logtable's own 250,000 bytes.
+	// maxMessage bounds one message of a log, in bytes; CloudWatch's are at
+	// most 1 MiB, Logtable's own 250,000 bytes.
 	maxMessage = 4 << 20
 	// window is how much of a log is looked at to see of what form it is.
 	window = 1 << 20

@@ -30,7 +30,8 @@ type reason string
 const (
 	unsigned       reason = "not signed: an older Logtable wrote them, or the function did"
 	noCommitment   reason = "signed, but the log lacks the first line of Logtable's process"
-	lateCommitment reason = "signed, but the first line of Logtable's process comes when the function could print it as well " +
+	lateCommitment reason = "signed, but the first line of Logtable's process comes " +
+		"when the function could print it as well " +
 		"(a restart, a restored snapshot, another environment, or the log's beginning is missing)"
 	unproven   reason = "signed, but the log does not show when the invocations began"
 	noKey      reason = "signed, but the log lacks the line behind them that has the key"

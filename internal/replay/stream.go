@@ -140,8 +140,8 @@ func (s *stream) missing() int {
 	return int(s.lines - s.found)
 }
 
-// platformLine reports whether a message is a line of Lambda's own, in either log
-// format. A function can print such lines, too; but not before the first
+// platformLine reports whether a message is a line of Lambda's own, in either
+// log format. A function can print such lines, too; but not before the first
 // invocation has begun, which is all that counts.
 func platformLine(message []byte) kind {
 	if bytes.HasPrefix(message, []byte("{")) {

@@ -85,7 +85,8 @@ func withoutPrefix(line []byte) (message []byte, at int64) {
 // 2026/11/22/[$LATEST]0123456789abcdef…
 func isStream(word []byte) bool {
 	_, err := time.Parse("2006/01/02/", string(word[:min(len(word), 11)]))
-	return err == nil && bytes.ContainsRune(word, '[') && bytes.ContainsRune(word, ']') && !bytes.ContainsAny(word, `"{}`)
+	return err == nil && bytes.ContainsRune(word, '[') && bytes.ContainsRune(word, ']') &&
+		!bytes.ContainsAny(word, `"{}`)
 }
 
 // isClock reports whether a word is a date or a time of day, which some tools
