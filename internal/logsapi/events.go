@@ -55,7 +55,7 @@ var errNoArray = errors.New("cannot read telemetry: the body is not a JSON array
 // is not an array at all is an error, and then visit has not been called.
 func Events(body []byte, visit func(Event)) error {
 	r := reader{body: body}
-	if r.pos = skipSpace(body, 0); r.pos == len(body) || body[r.pos] != '[' {
+	if r.pos = jsonscan.Space(body, 0); r.pos == len(body) || body[r.pos] != '[' {
 		return fmt.Errorf("%w (%d bytes)", errNoArray, len(body))
 	}
 	for r.pos++; r.more(); {
@@ -83,12 +83,12 @@ type reader struct {
 // event.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// more moves pos to the next event and says whether there is one. A closing
+// more moves pos to the next event and reports whether there is one. A closing
 // bracket ends the array only at the body's end.
 func (r *reader) more() bool {
-	r.pos = skipSpace(r.body, r.pos)
+	r.pos = jsonscan.Space(r.body, r.pos)
 	rest := r.body[r.pos:]
-	return len(rest) > 0 && (rest[0] != ']' || skipSpace(rest, 1) < len(rest))
+	return len(rest) > 0 && (rest[0] != ']' || jsonscan.Space(rest, 1) < len(rest))
 }
 
 // next returns the event at pos and leaves pos behind it and its comma.
@@ -99,7 +99,7 @@ func (r *reader) next() Event {
 		n = r.brokenEnd(rest)
 		event = Event{Broken: true, Raw: bytes.TrimRight(rest[:n], " \t\r\n")}
 	}
-	if n = skipSpace(rest, n); n < len(rest) && rest[n] == ',' {
+	if n = jsonscan.Space(rest, n); n < len(rest) && rest[n] == ',' {
 		n++
 	}
 	r.pos += n
@@ -257,7 +257,7 @@ func (r *reader) resync(b []byte, limit int) (int, bool) {
 		if b[i] != ',' || !eventFollows(b, i) {
 			continue
 		}
-		start := skipSpace(b, i+1)
+		start := jsonscan.Space(b, i+1)
 		if r.resyncs++; r.resyncs > maxResyncs {
 			return 0, false
 		}
@@ -269,16 +269,16 @@ func (r *reader) resync(b []byte, limit int) (int, bool) {
 	return 0, false
 }
 
-// eventFollows says whether at i there is a comma and then what looks like the
+// eventFollows reports whether at i there is a comma and then what looks like the
 // beginning of an event. It is cheap and spares most positions a decode.
 func eventFollows(b []byte, i int) bool {
-	if i = skipSpace(b, i); i == len(b) || b[i] != ',' {
+	if i = jsonscan.Space(b, i); i == len(b) || b[i] != ',' {
 		return false
 	}
-	if i = skipSpace(b, i+1); i == len(b) || b[i] != '{' {
+	if i = jsonscan.Space(b, i+1); i == len(b) || b[i] != '{' {
 		return false
 	}
-	b = b[skipSpace(b, i+1):]
+	b = b[jsonscan.Space(b, i+1):]
 	for _, name := range []string{`"time"`, `"type"`, `"record"`} {
 		if bytes.HasPrefix(b, []byte(name)) {
 			return true
@@ -293,18 +293,11 @@ func eventFollows(b []byte, i int) bool {
 // if no end is found, or only one of the wrong kind.
 func valueEnd(b []byte) (n, depth int, closed bool) {
 	level := 0
-	inString := false
 	var closing byte // of the outermost bracket
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
-		case inString:
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				inString = false
-			}
 		case c == '"':
-			inString = true
+			i = quoteEnd(b, i)
 		case c == '{' || c == '[':
 			if level++; level == 1 {
 				closing = c + 2 // as in ASCII
@@ -324,17 +317,20 @@ func valueEnd(b []byte) (n, depth int, closed bool) {
 	return len(b), depth, false
 }
 
-// atBoundary says whether an element that ends at n may end there: a comma,
-// the closing bracket, or nothing follows.
-func atBoundary(b []byte, n int) bool {
-	n = skipSpace(b, n)
-	return n == len(b) || b[n] == ',' || b[n] == ']'
-}
-
-// skipSpace returns the first position from i on that is not JSON white space.
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n') {
-		i++
+// quoteEnd returns where the string that begins at b[i] has its closing quote;
+// beyond b if it has none.
+func quoteEnd(b []byte, i int) int {
+	for i++; i < len(b) && b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
 	}
 	return i
+}
+
+// atBoundary reports whether an element that ends at n may end there: a comma,
+// the closing bracket, or nothing follows.
+func atBoundary(b []byte, n int) bool {
+	n = jsonscan.Space(b, n)
+	return n == len(b) || b[n] == ',' || b[n] == ']'
 }

@@ -36,7 +36,10 @@ func TestLimits(t *testing.T) {
 		{"slots of their own", "-", "what may be anybody's does not delay Lambda's first post", lambdasSlot},
 		{"maxSpares, maxSpare", "2 of 300 KiB", "memory that waits for the next bodies", spareMemory},
 		{"remembered", "64", "memory of digests", rememberedBodies},
-		{"MaxPending", "2 MiB", "memory of bodies that wait for the intake: beyond, Lambda keeps them", backPressure},
+		{"maxPending", "2 MiB", "memory of bodies that wait for the intake: beyond, Lambda keeps them", backPressure},
+		{"maxPending, a body beyond it", "2 MiB", "the largest body is twice that, and must pass", largerThanTheRoom},
+		{"maxPending, after a panic", "-", "Lambda must get its answer", roomAfterAPanic},
+		{"maxPending, after Close", "-", "what was read is handled", roomAfterClose},
 		{"maxResyncs", "64", "each attempt may read to the body's end", resyncs},
 		{"subscribeTries, subscribeTime", "3 of 2 s", "the subscription must not hold init", subscribeTime},
 		{"maxAnswer", "4 KiB", "memory, and a diagnostic of that length", longAnswer},
@@ -65,7 +68,7 @@ func connections(t *testing.T) {
 	if n := r.Counts().Closed; n != 200-63 {
 		t.Errorf("%d connections are counted as closed", n)
 	}
-	lambda.send("POST /" + r.token + " HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[1]")
+	lambda.send("POST /" + r.admission.token + " HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[1]")
 	if b := <-r.bodies; b != "[]" {
 		t.Errorf("body %q", b)
 	}
@@ -150,7 +153,7 @@ func slowBody(t *testing.T) {
 
 func refusedBody(t *testing.T) {
 	r := newRig(t)
-	r.locked.Store(true)
+	r.admission.locked.Store(true)
 	for _, header := range []string{"Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"} {
 		p := r.post(false, header, "")
 		if s := p.status(time.Millisecond); s != 403 {
@@ -248,7 +251,7 @@ func strangersAtOnce(t *testing.T) {
 
 func otherPaths(t *testing.T) {
 	r := newRig(t)
-	for path, want := range map[string]int{"/": 200, "/telemetry": 403, "//": 403, "/" + strings.ToLower(r.token): 403} {
+	for path, want := range map[string]int{"/": 200, "/telemetry": 403, "//": 403, "/" + strings.ToLower(r.admission.token): 403} {
 		p := r.dial().send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]")
 		if s := p.status(time.Second); s != want {
 			t.Errorf("%s: answered %d, want %d", path, s, want)
@@ -268,7 +271,7 @@ func otherMachines(t *testing.T) {
 	}
 	// Whoever knows the token may come from anywhere.
 	far := r.dialFrom(net.ParseIP("192.0.2.1"))
-	p := far.send("POST /" + r.token + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]")
+	p := far.send("POST /" + r.admission.token + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]")
 	if s := p.status(time.Second); s != 200 {
 		t.Errorf("with the token: answered %d", s)
 	}
@@ -295,12 +298,12 @@ func spareMemory(t *testing.T) {
 		<-r.bodies
 	}
 	synctest.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.spares) != 2 {
-		t.Errorf("%d spares", len(r.spares))
+	r.backlog.mu.Lock()
+	defer r.backlog.mu.Unlock()
+	if len(r.backlog.spares) != 2 {
+		t.Errorf("%d spares", len(r.backlog.spares))
 	}
-	for _, b := range r.spares {
+	for _, b := range r.backlog.spares {
 		if cap(b) > 300<<10 {
 			t.Errorf("a spare of %d bytes", cap(b))
 		}
@@ -326,18 +329,20 @@ func rememberedBodies(t *testing.T) {
 	}
 }
 
+// million is a post of a million bytes.
+func (r *rig) million(i int) *peer {
+	return r.post(true, "Content-Length: 1000000\r\n", fmt.Sprintf("%1000000d", i))
+}
+
 func backPressure(t *testing.T) {
 	release := make(chan struct{})
 	r := newRig(t, func(l *Listener) { l.Handle = func([]byte) { <-release } })
-	send := func(i int) *peer {
-		return r.post(true, "Content-Length: 1000000\r\n", fmt.Sprintf("%1000000d", i))
-	}
 	for i := range 2 {
-		if s := send(i).status(time.Second); s != 200 {
+		if s := r.million(i).status(time.Second); s != 200 {
 			t.Fatalf("body %d: %d", i, s)
 		}
 	}
-	third := send(2)
+	third := r.million(2)
 	if s := third.status(time.Hour); s != 0 {
 		t.Errorf("the third million bytes are answered %d while two wait", s)
 	}
@@ -346,6 +351,78 @@ func backPressure(t *testing.T) {
 		t.Errorf("answered %d when there was room", s)
 	}
 	close(release)
+}
+
+// Bodies that are larger than all the room wait for one another only.
+func largerThanTheRoom(t *testing.T) {
+	release := make(chan struct{})
+	r := newRig(t, func(l *Listener) { l.Handle = func([]byte) { <-release } })
+	send := func(i int) *peer {
+		return r.post(true, "Content-Length: 3000000\r\n", fmt.Sprintf("%3000000d", i))
+	}
+	if s := send(0).status(time.Second); s != 200 {
+		t.Fatalf("answered %d though nothing waits", s)
+	}
+	second := send(1)
+	if s := second.status(time.Hour); s != 0 {
+		t.Errorf("answered %d while the first is in hand", s)
+	}
+	close(release)
+	if s := second.status(time.Second); s != 200 {
+		t.Errorf("answered %d when there was room", s)
+	}
+}
+
+// Whoever waits for room is answered when there will be none any more, because
+// the handler has panicked.
+func roomAfterAPanic(t *testing.T) {
+	release := make(chan struct{})
+	r := newRig(t, func(l *Listener) {
+		l.Handle = func([]byte) {
+			<-release
+			panic("bug")
+		}
+	})
+	var all []*peer
+	for i := range 4 { // two wait for room, of which one is read
+		all = append(all, r.million(i))
+		synctest.Wait()
+	}
+	close(release)
+	for i, p := range all {
+		if s := p.status(time.Second); s != 200 {
+			t.Errorf("post %d is answered %d after the panic", i, s)
+		}
+	}
+	r.backlog.mu.Lock()
+	defer r.backlog.mu.Unlock()
+	if n := len(r.backlog.queue); n > 0 {
+		t.Errorf("%d bodies wait for nobody", n)
+	}
+}
+
+// What is put waits for no room, and is handled, once the Listener is closed.
+func roomAfterClose(t *testing.T) {
+	release := make(chan struct{})
+	r := newRig(t, func(l *Listener) {
+		handle := l.Handle
+		l.Handle = func(b []byte) {
+			<-release
+			handle(b)
+		}
+		l.Panicked = func(v any) { t.Error("panic: ", v) }
+	})
+	for i := range 3 {
+		r.million(i)
+		synctest.Wait()
+	}
+	r.Close()
+	synctest.Wait()
+	close(release)
+	synctest.Wait()
+	if n := len(r.bodies); n != 3 {
+		t.Errorf("%d of 3 bodies are handled after Close", n)
+	}
 }
 
 func resyncs(t *testing.T) {

@@ -91,7 +91,7 @@ func (p *peer) send(text string) *peer {
 func (r *rig) post(token bool, header, body string) *peer {
 	path := "/"
 	if token {
-		path += r.token
+		path += r.admission.token
 	}
 	return r.dial().send("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + header + "\r\n" + body)
 }
