@@ -70,8 +70,6 @@ type Registration struct {
 	ID              string // for all later calls
 	FunctionName    string
 	FunctionVersion string
-	Handler         string
-	AccountID       string // empty where the platform does not know it
 }
 
 // A NextEvent is the answer of next.
@@ -79,7 +77,6 @@ type NextEvent struct {
 	Type           string    // Invoke, Shutdown, or something newer
 	Deadline       time.Time // of the invocation or of the shutdown; zero if Lambda sent none
 	RequestID      string    // INVOKE only
-	FunctionARN    string    // INVOKE only
 	ShutdownReason string    // SHUTDOWN only: spindown, timeout, failure, or another word of an emulator
 }
 
@@ -134,12 +131,9 @@ func (c *Client) Register(ctx context.Context, events ...string) (Registration, 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Lambda-Extension-Name", c.name)
-	req.Header.Set("Lambda-Extension-Accept-Feature", "accountId")
 	var answer struct {
 		FunctionName    string `json:"functionName"`
 		FunctionVersion string `json:"functionVersion"`
-		Handler         string `json:"handler"`
-		AccountID       string `json:"accountId"`
 	}
 	header, err := c.do(req, "register", &answer)
 	if err != nil {
@@ -149,10 +143,7 @@ func (c *Client) Register(ctx context.Context, events ...string) (Registration, 
 	if c.id == "" {
 		return Registration{}, errors.New("cannot register: Lambda's answer has no Lambda-Extension-Identifier")
 	}
-	return Registration{
-		ID: c.id, FunctionName: answer.FunctionName, FunctionVersion: answer.FunctionVersion,
-		Handler: answer.Handler, AccountID: answer.AccountID,
-	}, nil
+	return Registration{ID: c.id, FunctionName: answer.FunctionName, FunctionVersion: answer.FunctionVersion}, nil
 }
 
 // Registered reports whether Register has succeeded.
@@ -174,18 +165,17 @@ func (c *Client) Next(ctx context.Context) (NextEvent, error) {
 		}))
 	}
 	var answer struct {
-		EventType          string          `json:"eventType"`
-		DeadlineMs         json.RawMessage `json:"deadlineMs"`
-		RequestID          string          `json:"requestId"`
-		InvokedFunctionARN string          `json:"invokedFunctionArn"`
-		ShutdownReason     string          `json:"shutdownReason"`
+		EventType      string          `json:"eventType"`
+		DeadlineMs     json.RawMessage `json:"deadlineMs"`
+		RequestID      string          `json:"requestId"`
+		ShutdownReason string          `json:"shutdownReason"`
 	}
 	if _, err := c.do(req, "next", &answer); err != nil {
 		return NextEvent{}, err
 	}
 	ev := NextEvent{
 		Type: strings.ToUpper(answer.EventType), RequestID: answer.RequestID,
-		FunctionARN: answer.InvokedFunctionARN, ShutdownReason: strings.ToLower(answer.ShutdownReason),
+		ShutdownReason: strings.ToLower(answer.ShutdownReason),
 	}
 	// An odd deadline (an emulator's) is no deadline, but the event is an
 	// event all the same.

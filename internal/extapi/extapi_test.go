@@ -33,16 +33,18 @@ func TestRegisterThenNext(t *testing.T) {
 		switch r.URL.Path {
 		case "/2020-01-01/extension/register":
 			w.Header().Set("Lambda-Extension-Identifier", "id-1")
-			io.WriteString(w, `{"functionName":"orders","functionVersion":"$LATEST","handler":"h.f","accountId":"123456789012"}`)
+			io.WriteString(w, `{"functionName":"orders","functionVersion":"$LATEST","handler":"h.f"}`)
 		case "/2020-01-01/extension/event/next":
-			io.WriteString(w, `{"eventType":"INVOKE","deadlineMs":1795343965131,"requestId":"r1","invokedFunctionArn":"arn:aws:lambda:eu-west-1:1:function:orders","tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"}}`)
+			io.WriteString(w, `{"eventType":"INVOKE","deadlineMs":1795343965131,"requestId":"r1",`+
+				`"invokedFunctionArn":"arn:aws:lambda:eu-west-1:1:function:orders",`+
+				`"tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"}}`)
 		}
 	})
 	reg, err := c.Register(context.Background(), extapi.Invoke, extapi.Shutdown)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (extapi.Registration{ID: "id-1", FunctionName: "orders", FunctionVersion: "$LATEST", Handler: "h.f", AccountID: "123456789012"}); reg != want {
+	if want := (extapi.Registration{ID: "id-1", FunctionName: "orders", FunctionVersion: "$LATEST"}); reg != want {
 		t.Errorf("registration %+v, want %+v", reg, want)
 	}
 	ev, err := c.Next(context.Background())
