@@ -127,7 +127,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			a.handle(ctx, extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "failure"})
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		default:
-			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "", "error", err.Error())
+			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "",
+				"error", err.Error())
 			a.startJob(func() {
 				a.startWriting()
 				a.arm()

@@ -96,7 +96,9 @@ func (c *cloud) DoneWaiting() (time.Time, bool) {
 }
 func (c *cloud) Counts() logsapi.Counts { return logsapi.Counts{} }
 
-func (c *cloud) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (c *cloud) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	c.mu.Lock()
 	latency, broken, panics := c.latency, c.broken, c.panics
 	c.mu.Unlock()
@@ -134,6 +136,21 @@ func (c *cloud) set(f func()) {
 	f()
 }
 
+// storeConfig is what the Stores here have in common.
+func storeConfig(client store.Client, log *diag.Logger) store.Config {
+	return store.Config{
+		Client: client, InfoTable: "info", ErrorsTable: "errors",
+		TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,
+	}
+}
+
+// shutdownEvent is Lambda's, with the deadline that it has.
+func shutdownEvent(reason string) extapi.NextEvent {
+	return extapi.NextEvent{
+		Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second), ShutdownReason: reason,
+	}
+}
+
 // play runs an agent with f as the cloud's part, in a bubble.
 func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan error)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -144,10 +161,9 @@ func play(t *testing.T, change func(*agent.Config), f func(c *cloud, done <-chan
 			Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"},
 		}
 		var disable func()
-		cfg.Store = store.New(store.Config{
-			Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20,
-			Report: log, Now: c.now, Panicked: func(v any) { log.Panic("writer", v); disable() },
-		})
+		rows := storeConfig(c, log)
+		rows.Now, rows.Panicked = c.now, func(v any) { log.Panic("writer", v); disable() }
+		cfg.Store = store.New(rows)
 		if change != nil {
 			change(&cfg)
 		}
@@ -259,8 +275,10 @@ func TestHoldIsBounded(t *testing.T) {
 		{"by a short one", 100 * time.Millisecond, time.Second, "", 100 * time.Millisecond},
 		{"by the deadline", 5 * time.Second, 9 * time.Second, "", 800 * time.Millisecond},
 		{"after a time-out", 2 * time.Second, time.Second, `,"status":"timeout"`, 300 * time.Millisecond},
-		{"after a crash", 2 * time.Second, time.Second, `,"status":"error","errorType":"Runtime.ExitError"`, 300 * time.Millisecond},
-		{"after an exception", 2 * time.Second, time.Second, `,"status":"error","errorType":"Function.ValueError"`, 2 * time.Second},
+		{"after a crash", 2 * time.Second, time.Second, `,"status":"error","errorType":"Runtime.ExitError"`,
+			300 * time.Millisecond},
+		{"after an exception", 2 * time.Second, time.Second, `,"status":"error","errorType":"Function.ValueError"`,
+			2 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			play(t, func(cfg *agent.Config) { cfg.FlushTimeout = tc.flush }, func(c *cloud, _ <-chan error) {
@@ -443,7 +461,7 @@ func TestShutdown(t *testing.T) {
 	shutdown := func(c *cloud) time.Time {
 		<-c.asked
 		now := time.Now()
-		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: now.Add(2 * time.Second), ShutdownReason: "spindown"}
+		c.events <- shutdownEvent("spindown")
 		return now
 	}
 	t.Run("takes what arrives beside it", func(t *testing.T) {
@@ -544,7 +562,8 @@ func TestAPanicLeavesASilentGuest(t *testing.T) {
 func TestOnManagedInstancesReportsSetWritingOff(t *testing.T) {
 	play(t, func(cfg *agent.Config) { cfg.Concurrent = true }, func(c *cloud, _ <-chan error) {
 		<-c.asked
-		c.post(event("platform.start", `{"requestId":"a"}`), line("x"), event("platform.report", `{"requestId":"a","status":"success"}`))
+		c.post(event("platform.start", `{"requestId":"a"}`), line("x"),
+			event("platform.report", `{"requestId":"a","status":"success"}`))
 		synctest.Wait()
 		if c.stored() != 1 {
 			t.Errorf("%d rows after the report", c.stored())
@@ -561,7 +580,8 @@ func TestDroppedLogsAreARow(t *testing.T) {
 		ended := time.Now()
 		c.post(done("a", ""))
 		c.nextWithin(ended, 0, time.Millisecond)
-		if len(c.rows) != 1 || !strings.Contains(c.rows[0], "ALARM: (platform.logsDropped) Lambda dropped 123 lines (12345 bytes)") {
+		if len(c.rows) != 1 || !strings.Contains(c.rows[0],
+			"ALARM: (platform.logsDropped) Lambda dropped 123 lines (12345 bytes)") {
 			t.Errorf("rows: %v", c.rows)
 		}
 	})
@@ -588,8 +608,10 @@ func TestAfterDroppedLogsTheEndIsNotWaitedFor(t *testing.T) {
 
 func TestRecordsOfPlatformEventsMayBeAnything(t *testing.T) {
 	play(t, nil, func(c *cloud, _ <-chan error) {
-		for _, kind := range []string{"platform.start", "platform.runtimeDone", "platform.report", "platform.logsDropped", "platform.fault", "platform.new"} {
-			for _, record := range []string{`"text"`, `null`, `17`, `[]`, `{}`, `{"requestId":7}`, `{"requestId":{"a":[]}}`, `{"requestId":null,"status":["x"]}`} {
+		for _, kind := range []string{"platform.start", "platform.runtimeDone", "platform.report",
+			"platform.logsDropped", "platform.fault", "platform.new"} {
+			for _, record := range []string{`"text"`, `null`, `17`, `[]`, `{}`, `{"requestId":7}`,
+				`{"requestId":{"a":[]}}`, `{"requestId":null,"status":["x"]}`} {
 				c.post(event(kind, record))
 			}
 		}

@@ -37,7 +37,8 @@ func (a *Agent) newAlerts() {
 	c.Down = a.cfg.Store.Resting // the lock is in one of the Store's tables
 	c.Panicked = func(v any) {
 		a.cfg.Diag.Fail("alerts panic",
-			"internal error: no more alerts are sent by this process; rows are stored as before", "please report this line", "panic", fmt.Sprintf("%T", v))
+			"internal error: no more alerts are sent by this process; rows are stored as before",
+			"please report this line", "panic", fmt.Sprintf("%T", v))
 	}
 	a.alerts = alert.New(c)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/diag"
-	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
@@ -80,7 +79,9 @@ func TestTheRowIsStoredBeforePeopleAreTold(t *testing.T) {
 		c.invoke("b")
 		c.post(done("b", `,"status":"error","errorType":"Function.ValueError"`))
 		<-c.asked
-		if got := strings.Join(p.messages, "; "); got != "ERROR orders 1: x, with 2 rows stored; ERROR orders platform.error: the invocation ended with an error: Function.ValueError, with 3 rows stored" {
+		const want = "ERROR orders 1: x, with 2 rows stored; ERROR orders platform.error: " +
+			"the invocation ended with an error: Function.ValueError, with 3 rows stored"
+		if got := strings.Join(p.messages, "; "); got != want {
 			t.Errorf("%s", got)
 		}
 		c.asked <- time.Now()
@@ -151,7 +152,7 @@ func TestATableThatHangsLeavesTimeForTheAlert(t *testing.T) {
 		c.invoke("a")
 		time.Sleep(10 * time.Second)
 		began := time.Now()
-		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: began.Add(2 * time.Second), ShutdownReason: "timeout"}
+		c.events <- shutdownEvent("timeout")
 		time.Sleep(30 * time.Millisecond)
 		c.post(done("a", `,"status":"timeout"`))
 		for c.get(func() bool { return len(p.messages) == 0 }) && time.Since(began) < 2*time.Second {
@@ -167,7 +168,9 @@ func TestATableThatHangsLeavesTimeForTheAlert(t *testing.T) {
 
 type everything struct{}
 
-func (everything) BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (everything) BatchWriteItem(
+	context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
@@ -176,13 +179,18 @@ func (everything) BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput,
 func BenchmarkIntakeWithAlerts(b *testing.B) {
 	var lines []string
 	for i := range 10 {
-		lines = append(lines, event("function", fmt.Sprintf(`{"locator":"1","level":"info","text":"line %d","order":%d}`, i, i)))
+		record := fmt.Sprintf(`{"locator":"1","level":"info","text":"line %d","order":%d}`, i, i)
+		lines = append(lines, event("function", record))
 	}
 	body := "[" + strings.Join(lines, ",") + "]"
 	for _, variant := range []string{"unset", "set", "asked"} {
 		b.Run(variant, func(b *testing.B) {
-			cfg := agent.Config{Diag: diag.New(&strings.Builder{}), Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: time.Second}
-			cfg.Store = store.New(store.Config{Client: everything{}, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: cfg.Diag})
+			cfg := agent.Config{
+				Diag: diag.New(&strings.Builder{}), FlushTimeout: time.Second,
+				Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"},
+			}
+			cfg.Store = store.New(storeConfig(everything{}, cfg.Diag))
+			cfg.Store.Bound(1 << 30)
 			if variant != "unset" {
 				alerting(&phone{})(&cfg)
 			}

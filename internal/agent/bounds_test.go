@@ -63,23 +63,24 @@ func TestAHoldLeavesTimeForTmp(t *testing.T) {
 // end it would be billed.
 func TestAnOutageIsMovedToTmpBeforeTheEnd(t *testing.T) {
 	var rows *store.Store
-	play(t, both(roomy(16<<20), spilling(t), func(cfg *agent.Config) { rows = cfg.Store }), func(c *cloud, _ <-chan error) {
-		c.set(func() { c.broken = fmt.Errorf("connection refused") })
-		c.invoke("a")
-		c.post(line("x"))
-		time.Sleep(5100 * time.Millisecond) // between two ticks of the clock
-		if !rows.Resting() {
-			t.Fatal("DynamoDB is down, and the store does not know")
-		}
-		c.post(many(700 << 10))
-		if rows.Unsafe() == 0 {
-			t.Error("700 KB are moved at once, though their invocation may end soon")
-		}
-		c.post(many(700 << 10))
-		if n := rows.Unsafe(); n != 0 {
-			t.Errorf("%d lines, more than 1 MiB, wait in memory", n)
-		}
-	})
+	play(t, both(roomy(16<<20), spilling(t), func(cfg *agent.Config) { rows = cfg.Store }),
+		func(c *cloud, _ <-chan error) {
+			c.set(func() { c.broken = fmt.Errorf("connection refused") })
+			c.invoke("a")
+			c.post(line("x"))
+			time.Sleep(5100 * time.Millisecond) // between two ticks of the clock
+			if !rows.Resting() {
+				t.Fatal("DynamoDB is down, and the store does not know")
+			}
+			c.post(many(700 << 10))
+			if rows.Unsafe() == 0 {
+				t.Error("700 KB are moved at once, though their invocation may end soon")
+			}
+			c.post(many(700 << 10))
+			if n := rows.Unsafe(); n != 0 {
+				t.Errorf("%d lines, more than 1 MiB, wait in memory", n)
+			}
+		})
 }
 
 // The mark of another function's process, on a developer's machine, is not
@@ -89,7 +90,8 @@ func TestAnotherFunctionsMarkSaysNothing(t *testing.T) {
 		mark string
 		rows int
 	}{
-		{`{"request":"a","for":"us"}`, 1}, {`{"request":"","for":"us"}`, 1}, {`{"request":"a","for":"them"}`, 0}, {`{"request":"a"}`, 0},
+		{`{"request":"a","for":"us"}`, 1}, {`{"request":"","for":"us"}`, 1}, {`{"request":"a","for":"them"}`, 0},
+		{`{"request":"a"}`, 0},
 		{"", 1}, // one that cannot be read
 	} {
 		play(t, func(cfg *agent.Config) { cfg.Mark.Owner = "us" }, func(c *cloud, _ <-chan error) {
@@ -108,12 +110,15 @@ func TestAnotherFunctionsMarkSaysNothing(t *testing.T) {
 // everything to the log.
 func TestTheLastResortHasItsTime(t *testing.T) {
 	var log bytes.Buffer
-	play(t, both(roomy(8<<20), func(cfg *agent.Config) { cfg.LastResort = agent.LastResort{Log: &log, MaxBytes: 8 << 20} }), func(c *cloud, stopped <-chan error) {
+	play(t, both(roomy(8<<20), func(cfg *agent.Config) {
+		cfg.LastResort = agent.LastResort{Log: &log,
+			MaxBytes: 8 << 20}
+	}), func(c *cloud, stopped <-chan error) {
 		c.set(func() { c.latency = time.Hour })
 		<-c.asked
 		c.post(many(1 << 20))
 		began := time.Now()
-		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: began.Add(2 * time.Second), ShutdownReason: "spindown"}
+		c.events <- shutdownEvent("spindown")
 		<-stopped
 		if took := time.Since(began); took > 1650*time.Millisecond {
 			t.Errorf("the log was written %v after SHUTDOWN: too late for a megabyte", took)
@@ -127,7 +132,8 @@ func TestTheLastResortHasItsTime(t *testing.T) {
 // A deadline that makes no sense holds nobody for longer than Lambda's longest
 // invocation.
 func TestADeadlineThatMakesNoSense(t *testing.T) {
-	for name, deadline := range map[string]time.Time{"none": {}, "in a century": time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)} {
+	for name, deadline := range map[string]time.Time{"none": {},
+		"in a century": time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		t.Run(name, func(t *testing.T) {
 			play(t, nil, func(c *cloud, _ <-chan error) {
 				<-c.asked
@@ -168,7 +174,7 @@ func TestALateErrorAtTheEndIsAlerted(t *testing.T) {
 		c.set(func() { c.latency = time.Hour })
 		<-c.asked
 		c.post(line("x"))
-		c.events <- extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "spindown", Deadline: time.Now().Add(2 * time.Second)}
+		c.events <- shutdownEvent("spindown")
 		time.Sleep(1210 * time.Millisecond)
 		c.post(severe("1"))
 		<-stopped
@@ -211,9 +217,10 @@ func TestNothingIsSaidToBeLostThatIsNot(t *testing.T) {
 		c.set(func() { c.latency = time.Hour })
 		<-c.asked
 		c.post(line("x"))
-		c.events <- extapi.NextEvent{Type: extapi.Shutdown, Deadline: time.Now().Add(2 * time.Second), ShutdownReason: "spindown"}
+		c.events <- shutdownEvent("spindown")
 		<-stopped
-		if !strings.Contains(log.String(), "logtable_record") || strings.Contains(c.log.String(), "something is stuck") {
+		if !strings.Contains(log.String(), "logtable_record") ||
+			strings.Contains(c.log.String(), "something is stuck") {
 			t.Errorf("log: %s%s", log.String(), c.log.String())
 		}
 	})
@@ -231,11 +238,10 @@ func TestNextDoesNotWaitForTheStoresLock(t *testing.T) {
 	c := &cloud{t: t, events: make(chan any), asked: make(chan time.Time, 100)}
 	log := diag.New(&c.log)
 	cfg := agent.Config{
-		Events: c, Receiver: c, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: 300 * time.Millisecond,
+		Events: c, Receiver: c, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"},
+		FlushTimeout: 300 * time.Millisecond,
 	}
-	cfg.Store = store.New(store.Config{
-		Client: c, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,
-	})
+	cfg.Store = store.New(storeConfig(c, log))
 	c.agent = agent.New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -300,15 +306,16 @@ func (c *cloud) number(f func() int) int {
 func TestWhatAHoldHadNoTimeForIsOnTmp(t *testing.T) {
 	for _, hold := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Second} {
 		var rows *store.Store
-		play(t, both(spilling(t), func(cfg *agent.Config) { rows, cfg.FlushTimeout = cfg.Store, hold }), func(c *cloud, _ <-chan error) {
-			c.set(func() { c.latency = time.Hour })
-			c.invoke("a")
-			c.post(line("x"), line("y"))
-			c.post(done("a", ""))
-			<-c.asked
-			if waiting, unsafe := rows.Waiting(), rows.Unsafe(); waiting < 2 || unsafe != 0 {
-				t.Errorf("a hold of %v: %d lines wait, %d of them in memory only", hold, waiting, unsafe)
-			}
-		})
+		play(t, both(spilling(t), func(cfg *agent.Config) { rows, cfg.FlushTimeout = cfg.Store, hold }),
+			func(c *cloud, _ <-chan error) {
+				c.set(func() { c.latency = time.Hour })
+				c.invoke("a")
+				c.post(line("x"), line("y"))
+				c.post(done("a", ""))
+				<-c.asked
+				if waiting, unsafe := rows.Waiting(), rows.Unsafe(); waiting < 2 || unsafe != 0 {
+					t.Errorf("a hold of %v: %d lines wait, %d of them in memory only", hold, waiting, unsafe)
+				}
+			})
 	}
 }

@@ -118,7 +118,8 @@ func (a *Agent) deathRow(d death) row {
 	what := map[string]string{
 		"platform.timeout": "the invocation timed out", "platform.crash": "the function's process ended",
 		"platform.oom": "the function ran out of memory", "platform.init": "the function's initialisation failed",
-		"platform.error": "the invocation ended with an error", "platform.restore": "the restore from the snapshot failed",
+		"platform.error":   "the invocation ended with an error",
+		"platform.restore": "the restore from the snapshot failed",
 	}[d.locator]
 	if figures := d.record.figures(); figures != "" {
 		what += ": " + figures

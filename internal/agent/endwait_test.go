@@ -29,7 +29,8 @@ func TestDecide(t *testing.T) {
 		{"whatever is believed", facts{trust: doubted, endSeen: 500}, 500, holdAndWrite, 2500},
 		{"even if nobody listens", facts{trust: notExpected, endSeen: 500}, 500, holdAndWrite, 2500},
 		{"shortly if a reset follows", facts{trust: proven, endSeen: 500, reset: true}, 500, holdAndWrite, 800},
-		{"the body that told of it is read first", facts{trust: proven, endSeen: 500, reading: true}, 600, keepWaiting, 2500},
+		{"the body that told of it is read first", facts{trust: proven, endSeen: 500, reading: true}, 600, keepWaiting,
+			2500},
 		{"for as long as a hold", facts{trust: proven, endSeen: 500, reading: true}, 2500, holdAndWrite, 2500},
 		{"a short flush", facts{trust: proven, endSeen: 500, flush: 100}, 500, holdAndWrite, 600},
 
@@ -48,7 +49,8 @@ func TestDecide(t *testing.T) {
 		{"the bound counts from its arrival", facts{trust: proven, unread: 1000}, 3000, callNext, 3000},
 		{"also of one that came before a freeze", facts{trust: proven, unread: -60000}, 1, keepWaiting, 2000},
 		{"which ends", facts{trust: proven, unread: -60000}, 2000, callNext, 2000},
-		{"the deadline goes before the rest of a body", facts{trust: proven, endSeen: 9700, reading: true}, 9801, holdAndWrite, 11700},
+		{"the deadline goes before the rest of a body", facts{trust: proven, endSeen: 9700, reading: true}, 9801,
+			holdAndWrite, 11700},
 		{"the deadline goes first", facts{trust: proven, unread: 9000}, 9000, keepWaiting, 9800},
 
 		{"writing overlaps what follows", facts{trust: proven, afterNext: true}, 0, callNext, 0},
@@ -108,7 +110,8 @@ func TestTrust(t *testing.T) {
 			}
 		}
 		if got != tc.want || got.awaitsEnd() != tc.waits {
-			t.Errorf("%d after %q is %d (waits: %v), want %d (%v)", tc.from, tc.seen, got, got.awaitsEnd(), tc.want, tc.waits)
+			t.Errorf("%d after %q is %d (waits: %v), want %d (%v)", tc.from, tc.seen, got, got.awaitsEnd(), tc.want,
+				tc.waits)
 		}
 	}
 }

@@ -24,7 +24,8 @@ func TestEveryTextOfARowIsMasked(t *testing.T) {
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if f.Type.Kind() == reflect.String {
 			v.FieldByIndex(f.Index).SetString(`{"a":"` + key + `"}`)
-		} else if k := f.Type.Kind(); k == reflect.Slice || k == reflect.Map || k == reflect.Pointer || k == reflect.Interface {
+		} else if k := f.Type.Kind(); k == reflect.Slice || k == reflect.Map || k == reflect.Pointer ||
+			k == reflect.Interface {
 			t.Errorf("Entry.%s may hold texts: see that they are masked, and look for them here", f.Name)
 		}
 	}
@@ -54,8 +55,10 @@ func TestMessageKeepsItsParts(t *testing.T) {
 		locator, text, exception string
 		want                     string // locator|text|exception
 	}{
-		{"", "1", "SecretAccessKey:", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "1|SecretAccessKey:|[redacted aws-secret]"},
-		{"", "SecretAccessKey", "= wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", "SecretAccessKey|= [redacted aws-secret]|"},
+		{"", "1", "SecretAccessKey:", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+			"1|SecretAccessKey:|[redacted aws-secret]"},
+		{"", "SecretAccessKey", "= wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "",
+			"SecretAccessKey|= [redacted aws-secret]|"},
 		{`(?i)password\W+\w+`, "9", "the password:", "hunter2 is wrong", "9|the [redacted]|[redacted] is wrong"},
 		{`(?s).+`, "9", "x", "y", "[redacted]|[redacted]|[redacted]"},
 		{`x\) y`, "x", "y", "z", "[redacted]|[redacted]|z"},

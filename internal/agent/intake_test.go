@@ -27,7 +27,9 @@ type table struct {
 	items []string
 }
 
-func (c *table) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (c *table) BatchWriteItem(
+	_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, requests := range in.RequestItems {
@@ -48,8 +50,10 @@ func (c *table) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInp
 func reading(change func(*agent.Config)) (*agent.Agent, *store.Store, *table) {
 	t := &table{}
 	log := diag.New(new(bytes.Buffer))
-	cfg := agent.Config{Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: time.Second}
-	cfg.Store = store.New(store.Config{Client: t, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 8 << 20, Report: log})
+	cfg := agent.Config{Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"},
+		FlushTimeout: time.Second}
+	cfg.Store = store.New(storeConfig(t, log))
+	cfg.Store.Bound(8 << 20)
 	cfg.Concurrent = true // or each line would be written at once
 	if change != nil {
 		change(&cfg)
@@ -66,8 +70,10 @@ func batch(from, n int, beside bool) []byte {
 		if beside {
 			tail = fmt.Sprintf(", beside %03d", i)
 		}
-		fmt.Fprintf(&b, `%c{"time":"2026-11-22T10:52:00.%03dZ","type":"function","record":"{\"locator\":\"l%03d\",\"level\":\"INFO\",\"text\":\"text\\t%03d\",`+
-			`\"exception\":\"e%03d\",\"request_id\":\"r%03d\",\"order\":%d}%s\n"}`, "[,"[min(i-from, 1)], i, i, i, i, i, 100+i, tail)
+		fmt.Fprintf(&b, `%c{"time":"2026-11-22T10:52:00.%03dZ","type":"function",`+
+			`"record":"{\"locator\":\"l%03d\",\"level\":\"INFO\",\"text\":\"text\\t%03d\",`+
+			`\"exception\":\"e%03d\",\"request_id\":\"r%03d\",\"order\":%d}%s\n"}`, "[,"[min(i-from, 1)], i, i, i, i, i,
+			100+i, tail)
 	}
 	return []byte(b.String() + "]")
 }
@@ -95,7 +101,8 @@ func TestRowsOwnTheirMemory(t *testing.T) {
 				}
 			}
 			for i := range 90 {
-				want = append(want, fmt.Sprintf(`INFO: (l%03d) text	%03d e%03d | INFO | l%03d | r%03d | {"order":%d} | other text follows the JSON object (print the object alone): beside %03d`,
+				want = append(want, fmt.Sprintf(`INFO: (l%03d) text	%03d e%03d | INFO | l%03d | r%03d | `+
+					`{"order":%d} | other text follows the JSON object (print the object alone): beside %03d`,
 					i, i, i, i, i, 100+i, i))
 			}
 			if err := s.Flush(t.Context()); err != nil {

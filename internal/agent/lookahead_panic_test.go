@@ -30,7 +30,8 @@ func TestAPanicOfTheLookAheadLeavesNoLock(t *testing.T) {
 	in.mu.Lock()
 	l.release() // as the next event does, which must be read all the same
 	in.mu.Unlock()
-	if in.parser = parser; l.what != parse.Closed || l.waits.Load() || a.skipped.unreadable != 1 || !strings.Contains(log.String(), "panic") {
+	if in.parser = parser; l.what != parse.Closed || l.waits.Load() || a.skipped.unreadable != 1 ||
+		!strings.Contains(log.String(), "panic") {
 		t.Errorf("waits for %v (%v), %d unreadable, log %s", l.what, l.waits.Load(), a.skipped.unreadable, log.String())
 	}
 

@@ -32,7 +32,8 @@ func said(texts ...string) (events []string) {
 // wrapped are events of the same in the JSON log format.
 func wrapped(id string, texts ...string) (events []string) {
 	for _, text := range texts {
-		record, err := json.Marshal(map[string]string{"timestamp": "2026-11-22T10:52:00.573Z", "level": "INFO", "requestId": id, "message": text})
+		record, err := json.Marshal(map[string]string{"timestamp": "2026-11-22T10:52:00.573Z", "level": "INFO",
+			"requestId": id, "message": text})
 		if err != nil {
 			panic(err)
 		}
@@ -71,37 +72,55 @@ const (
 	row       = "ERROR: (2) cannot ship"
 )
 
-var trace = []string{"Traceback (most recent call last):", `  File "/var/task/app.py", line 3, in ship`, "    carrier(order)", "ValueError: no carrier"}
+var trace = []string{"Traceback (most recent call last):", `  File "/var/task/app.py", line 3, in ship`,
+	"    carrier(order)", "ValueError: no carrier"}
 
 // What is printed line by line, and the rows that come of it.
 func TestLookAheadJoins(t *testing.T) {
-	pretty := []string{"{", `  "locator": "3",`, `  "level": "ERROR",`, `  "text": "cannot price",`, `  "items": [`, "    1,", "    {}", "  ]", "}"}
-	java := []string{"java.lang.IllegalStateException: no carrier", "\tat app.Ship.ship(Ship.java:9)", "\t... 5 more", "Caused by: java.io.IOException: closed", "\tat app.Net.open(Net.java:3)"}
+	pretty := []string{"{", `  "locator": "3",`, `  "level": "ERROR",`, `  "text": "cannot price",`, `  "items": [`,
+		"    1,", "    {}", "  ]", "}"}
+	java := []string{"java.lang.IllegalStateException: no carrier", "\tat app.Ship.ship(Ship.java:9)", "\t... 5 more",
+		"Caused by: java.io.IOException: closed", "\tat app.Net.open(Net.java:3)"}
 	long := strings.Repeat("x", 300_000)
 	cut := fmt.Sprintf(`{"body":"%s","locator":"6","level":"ERROR","text":"too long"}`, long)
 	const cutAt = 262_118
+	cutLine := `{"locator":"6","level":"ERROR","text":"long","body":"` + long[:cutAt]
 	tests := []struct {
 		name   string
 		events []string
 		want   []string
 	}{
-		{"a traceback", said(append([]string{prefix + unshipped}, trace...)...), []string{row + " " + strings.Join(trace, "\n")}},
-		{"a traceback with its cause", said(append(append([]string{prefix + unshipped}, trace...), append([]string{"", "During handling of the above exception, another exception occurred:", ""}, trace...)...)...),
-			[]string{row + " " + strings.Join(trace, "\n") + "\n\nDuring handling of the above exception, another exception occurred:\n\n" + strings.Join(trace, "\n")}},
-		{"Java's, head first", said(append([]string{unshipped}, java...)...), []string{row + " " + strings.Join(java, "\n")}},
-		{"what only looks like a head", said(unshipped, "Status: ok", `{"locator":"1","level":"INFO","text":"next"}`), []string{row, "INFO: (1) next"}},
-		{"a line behind the trace", said(append(append([]string{unshipped}, trace...), unshipped, "done")...), []string{row + " " + strings.Join(trace, "\n"), row}},
-		{"two lines, a trace each", said(append(append(append([]string{unshipped}, trace...), unshipped), java...)...), []string{row + " " + strings.Join(trace, "\n"), row + " " + strings.Join(java, "\n")}},
-		{"not behind information", said(append([]string{`{"locator":"1","level":"INFO","text":"x"}`}, trace...)...), []string{"INFO: (1) x"}},
+		{"a traceback", said(append([]string{prefix + unshipped}, trace...)...),
+			[]string{row + " " + strings.Join(trace, "\n")}},
+		{"a traceback with its cause", said(append(append([]string{prefix + unshipped}, trace...),
+			append([]string{"", "During handling of the above exception, another exception occurred:", ""},
+				trace...)...)...),
+			[]string{row + " " + strings.Join(trace, "\n") +
+				"\n\nDuring handling of the above exception, another exception occurred:\n\n" +
+				strings.Join(trace, "\n")}},
+		{"Java's, head first", said(append([]string{unshipped}, java...)...),
+			[]string{row + " " + strings.Join(java, "\n")}},
+		{"what only looks like a head", said(unshipped, "Status: ok", `{"locator":"1","level":"INFO","text":"next"}`),
+			[]string{row, "INFO: (1) next"}},
+		{"a line behind the trace", said(append(append([]string{unshipped}, trace...), unshipped, "done")...),
+			[]string{row + " " + strings.Join(trace, "\n"), row}},
+		{"two lines, a trace each", said(append(append(append([]string{unshipped}, trace...), unshipped), java...)...),
+			[]string{row + " " + strings.Join(trace, "\n"), row + " " + strings.Join(java, "\n")}},
+		{"not behind information", said(append([]string{`{"locator":"1","level":"INFO","text":"x"}`}, trace...)...),
+			[]string{"INFO: (1) x"}},
 		{"pretty-printed", said(pretty...), []string{"ERROR: (3) cannot price"}},
 		{"pretty-printed, JSON format", wrapped("r", pretty...), []string{"ERROR: (3) cannot price"}},
-		{"pretty-printed behind a prefix", said(append([]string{prefix + pretty[0]}, pretty[1:]...)...), []string{"ERROR: (3) cannot price"}},
-		{"pretty-printed twice, a comma between", said(append(pretty, append([]string{", {"}, pretty[1:]...)...)...), []string{"ERROR: (3) cannot price", "ERROR: (3) cannot price"}},
-		{"pretty-printed, with a trace behind it", said(append(pretty, trace...)...), []string{"ERROR: (3) cannot price"}},
+		{"pretty-printed behind a prefix", said(append([]string{prefix + pretty[0]}, pretty[1:]...)...),
+			[]string{"ERROR: (3) cannot price"}},
+		{"pretty-printed twice, a comma between", said(append(pretty, append([]string{", {"}, pretty[1:]...)...)...),
+			[]string{"ERROR: (3) cannot price", "ERROR: (3) cannot price"}},
+		{"pretty-printed, with a trace behind it", said(append(pretty, trace...)...),
+			[]string{"ERROR: (3) cannot price"}},
 		{"others' pretty-printed JSON", said("{", `  "a": 1`, "}", unshipped), []string{row}},
 		{"pretty-printed, not to its end", said("{", `  "a": 1,`, unshipped, "}"), []string{row}},
 		{"cut by Lambda", append(said(cut[:cutAt]), said(cut[cutAt:])...), []string{"ERROR: (6) too long"}},
-		{"cut, and something else follows", append(said(`{"locator":"6","level":"ERROR","text":"long","body":"`+long[:cutAt]), said(unshipped)...), []string{"ERROR: (6) long", row}},
+		{"cut, and something else follows", append(said(cutLine), said(unshipped)...),
+			[]string{"ERROR: (6) long", row}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,7 +208,8 @@ func TestLookAheadGivesBack(t *testing.T) {
 		c.invoke("a")
 		c.post(append(said("{", `  "a": 1`, "}", unshipped, "Error: no"), done("a", ""))...)
 		<-c.asked
-		c.wants("with LOGTABLE_PLAIN", row, "INFO: (plain) {", `INFO: (plain)   "a": 1`, "INFO: (plain) }", "INFO: (plain) Error: no")
+		c.wants("with LOGTABLE_PLAIN", row, "INFO: (plain) {", `INFO: (plain)   "a": 1`, "INFO: (plain) }",
+			"INFO: (plain) Error: no")
 	})
 }
 
@@ -207,9 +227,10 @@ func TestLookAheadOnManagedInstances(t *testing.T) {
 // What waits is bounded by number and by size.
 func TestLookAheadIsBounded(t *testing.T) {
 	for name, body := range map[string][]string{
-		"63 lines":    said(append(append([]string{"{"}, manyMembers(61)...), `  "locator": "3"`, "}")...),
-		"65 lines":    said(append(append([]string{"{"}, manyMembers(62)...), `  "locator": "3"`, "}")...),
-		"over 64 KiB": said("{", `  "a": "`+strings.Repeat("x", 64<<10)+`",`, `  "level": "ERROR",`, `  "locator": "3"`, "}"),
+		"63 lines": said(append(append([]string{"{"}, manyMembers(61)...), `  "locator": "3"`, "}")...),
+		"65 lines": said(append(append([]string{"{"}, manyMembers(62)...), `  "locator": "3"`, "}")...),
+		"over 64 KiB": said("{", `  "a": "`+strings.Repeat("x", 64<<10)+`",`, `  "level": "ERROR",`, `  "locator": "3"`,
+			"}"),
 	} {
 		play(t, nil, func(c *cloud, _ <-chan error) {
 			c.invoke("a")

@@ -25,7 +25,9 @@ type ledger struct {
 	rows  map[string]map[string]types.AttributeValue
 }
 
-func (l *ledger) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (l *ledger) BatchWriteItem(
+	_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rows == nil {
@@ -63,9 +65,7 @@ func (l *ledger) requests() map[string]string {
 
 // writesTo has an agent's rows go to l.
 func (l *ledger) writesTo(cfg *agent.Config) {
-	cfg.Store = store.New(store.Config{
-		Client: l, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: cfg.Diag,
-	})
+	cfg.Store = store.New(storeConfig(l, cfg.Diag))
 }
 
 func concurrent(cfg *agent.Config) { cfg.Concurrent = true }
@@ -165,7 +165,8 @@ func TestOnManagedInstancesALineKeepsItsRequest(t *testing.T) {
 		time.Sleep(2 * time.Second)
 	})
 	want := map[string]string{
-		"a while both run": "a", "one of both": "", "a after its report": "a", "b or a, late": "", "b": "b", "surely b": "b",
+		"a while both run": "a", "one of both": "", "a after its report": "a", "b or a, late": "", "b": "b",
+		"surely b":           "b",
 		"b after its report": "b", "late, nobody's for sure": "",
 	}
 	if diff := cmp.Diff(want, l.requests()); diff != "" {

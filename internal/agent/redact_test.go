@@ -37,7 +37,8 @@ func TestNoSecretLeaves(t *testing.T) {
 			var lines, names []string
 			for i, p := range places {
 				for _, e := range encodings {
-					lines, names = append(lines, p.print(e.encode(s.text))), append(names, fmt.Sprintf("place %d, %s|%s", i, p.part, e.name))
+					lines, names = append(lines, p.print(e.encode(s.text))),
+						append(names, fmt.Sprintf("place %d, %s|%s", i, p.part, e.name))
 				}
 			}
 			out := leave(t, s.setting, "", lines...)
@@ -59,7 +60,8 @@ func TestNoSecretLeaves(t *testing.T) {
 				place, encoding, _ := strings.Cut(name, "|")
 				// A request's ID is the secret itself then, and a key has no
 				// blanks.
-				exempt := strings.HasSuffix(place, "RequestID") || strings.HasSuffix(place, "Module") && strings.Contains(s.value, " ")
+				exempt := strings.HasSuffix(place, "RequestID") || strings.HasSuffix(place, "Module") &&
+					strings.Contains(s.value, " ")
 				if !shows[encoding] || !shows[place] && !exempt {
 					t.Errorf("%s: the secret does not show unmasked", name)
 				}
@@ -112,7 +114,8 @@ func TestALongTokenIsNotShownInPart(t *testing.T) {
 	r := rand.New(rand.NewSource(4))
 	token := "eyJ" + pick(r, base64URL, 30) + ".eyJ" + pick(r, base64URL, 40_000) + "." + pick(r, base64URL, 43)
 	s := secret{text: token, value: token}
-	s.mustNotLeave(t, leave(t, "", "", `{"locator":"1","level":"info","text":"x"} token `+token, "last "+token, `{"locator":"1","level":"`+token+`"}`))
+	s.mustNotLeave(t, leave(t, "", "", `{"locator":"1","level":"info","text":"x"} token `+token, "last "+token,
+		`{"locator":"1","level":"`+token+`"}`))
 }
 
 // TestEveryPartHasAPlace: whoever gives a line a new part has to say here how a
@@ -141,9 +144,11 @@ func TestNoSecretIsStoredAcrossParts(t *testing.T) {
 	key, token := secretKey(r), sessionToken(r)
 	parts := []string{"locator", "text", "exception", "module", "request_id", "note", "alert"}
 	for _, s := range []secret{
-		{name: "SecretAccessKey:", value: key}, {name: "aws_secret_access_key", value: key}, {name: "the session token is X-Amz-Security-Token=", value: token},
+		{name: "SecretAccessKey:", value: key}, {name: "aws_secret_access_key", value: key},
+		{name: "the session token is X-Amz-Security-Token=", value: token},
 	} {
-		for _, encode := range []func(string) string{jsonString, func(s string) string { return `"` + escapeJSON(s, true) + `"` }} {
+		for _, encode := range []func(string) string{jsonString,
+			func(s string) string { return `"` + escapeJSON(s, true) + `"` }} {
 			var lines []string
 			for _, a := range parts {
 				for _, b := range parts {
@@ -167,17 +172,26 @@ func TestNoSecretIsStoredAcrossParts(t *testing.T) {
 // harmless is what looks a little like what is masked, with "all".
 var harmless = []string{
 	"order 4711 of customer 6f0c1b52-2d0e-4b6e-9d3f-000000000001 stored at 2026-11-22T10:52:00.573Z in 35.2 ms",
-	"40151128-3036-4111-8111-111111111111", "1-57591234-411111111111111111111111", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+	"40151128-3036-4111-8111-111111111111", "1-57591234-411111111111111111111111",
+	"Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
 	"arn:aws:iam::123456789012:role/service-role/orders-role-4zbx1q2k", "arn:aws:sns:eu-central-1:123456789012:oncall",
 	"sha1 da39a3ee5e6b4b0d3255bfef95601890afd80709", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-	"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-	`C:\new\token\key.txt`, `\\server\share\nightly`, `^\d+\.\d+\n$`, `say \"hello\" \u00e9\u003d`, `50% of 100%25`, "100%",
-	"https://x.example/a%20b?q=%2Forders%2F4711&redirect=https%3A%2F%2Fy.example%2F&at=1795300002050", "%E2%82%AC 12,50",
-	"the session token is missing", "secret key rotated", "missing sessionToken", "SecretAccessKey must not be empty", "Bearer authentication is required",
-	`{"error":"missing sessionToken","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","class":"com/example/orders2/internal/OrderService"}`,
-	`{"name":"SecretAccessKey","sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709","path":"/v1/orders/2026/11/22/4711/Items/number/x"}`,
-	`{"sessionToken":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`, `{"secretKey":null,"keys":[1,2,3]}`,
-	"at com.example.Orders$Handler.handle(Orders.java:42)", "user@localhost logo@2x.png lodash@4.17.21", "+4915112345678", "1795300002050123456",
+	"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ" +
+		"AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+	`C:\new\token\key.txt`, `\\server\share\nightly`, `^\d+\.\d+\n$`, `say \"hello\" \u00e9\u003d`, `50% of 100%25`,
+	"100%",
+	"https://x.example/a%20b?q=%2Forders%2F4711&redirect=https%3A%2F%2Fy.example%2F&at=1795300002050",
+	"%E2%82%AC 12,50",
+	"the session token is missing", "secret key rotated", "missing sessionToken", "SecretAccessKey must not be empty",
+	"Bearer authentication is required",
+	`{"error":"missing sessionToken","traceId":"4bf92f3577b34da6a3ce929d0e0e4736",` +
+		`"class":"com/example/orders2/internal/OrderService"}`,
+	`{"name":"SecretAccessKey","sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709",` +
+		`"path":"/v1/orders/2026/11/22/4711/Items/number/x"}`,
+	`{"sessionToken":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`,
+	`{"secretKey":null,"keys":[1,2,3]}`,
+	"at com.example.Orders$Handler.handle(Orders.java:42)", "user@localhost logo@2x.png lodash@4.17.21",
+	"+4915112345678", "1795300002050123456",
 	"4111111111111112", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 
@@ -216,7 +230,8 @@ func FuzzNoSecretLeaves(f *testing.F) {
 	for i := range max(kinds, len(all), len(encodings)) {
 		f.Add(int64(i), byte(i), byte(i), byte(i), byte(i/2), "before:", "behind")
 	}
-	for _, beside := range []string{"{", `"`, `\`, "}", "\xff", "{\"a\":[", "%", "secret key", "=", ", ", "Bearer", "[redacted", "4111"} {
+	for _, beside := range []string{"{", `"`, `\`, "}", "\xff", "{\"a\":[", "%", "secret key", "=", ", ", "Bearer",
+		"[redacted", "4111"} {
 		f.Add(int64(len(beside)), byte(1), byte(7), byte(1), byte(3), beside, beside)
 	}
 	f.Fuzz(func(t *testing.T, seed int64, kind, where, first, second byte, before, behind string) {

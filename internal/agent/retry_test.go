@@ -39,7 +39,8 @@ func TestARetriedInvocationIsWaitedForLikeTheFirst(t *testing.T) {
 			time.Sleep(time.Second)
 			select {
 			case <-c.asked:
-				t.Fatalf("attempt %d: next was called %v after INVOKE, while the function runs", attempt, time.Since(began))
+				t.Fatalf("attempt %d: next was called %v after INVOKE, while the function runs", attempt,
+					time.Since(began))
 			default:
 			}
 			ended := time.Now()
@@ -60,7 +61,8 @@ func TestARetriedInvocationIsWaitedForLikeTheFirst(t *testing.T) {
 // is called at the second attempt's end, and only then.
 func TestTheEventsOfARetryInAnyOrder(t *testing.T) {
 	for _, order := range []string{
-		"invoke start report", "invoke report start", "start invoke report", "report invoke start", "report start invoke",
+		"invoke start report", "invoke report start", "start invoke report", "report invoke start",
+		"report start invoke",
 		"start report invoke", "invoke start", "start invoke",
 	} {
 		t.Run(order, func(t *testing.T) {
@@ -165,7 +167,8 @@ func TestARetryOfWhatEndedUnseenIsWaitedFor(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 				end := done("r", failed)
 				<-c.asked
-				c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "x", Deadline: time.Now().Add(10 * time.Second)}
+				c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "x",
+					Deadline: time.Now().Add(10 * time.Second)}
 				synctest.Wait()
 				c.post(end)
 				c.post(begin("x"))
@@ -195,8 +198,9 @@ func TestALostReportIsNotTheNextOnes(t *testing.T) {
 		c.post(line("x"), done("a", `,"status":"error","errorType":"Runtime.ExitError"`))
 		<-c.asked
 		c.post(event("platform.report",
-			`{"requestId":"a","status":"error","errorType":"Runtime.ExitError","metrics":{"memorySizeMB":128,"maxMemoryUsedMB":128}}`))
-		c.events <- extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "failure", Deadline: time.Now().Add(2 * time.Second)}
+			`{"requestId":"a","status":"error","errorType":"Runtime.ExitError",`+
+				`"metrics":{"memorySizeMB":128,"maxMemoryUsedMB":128}}`))
+		c.events <- shutdownEvent("failure")
 		<-stopped
 		if c.of("(platform.oom)") != 1 || c.of("(platform.error)") != 1 {
 			t.Errorf("rows: %q", c.rows)

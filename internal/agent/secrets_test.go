@@ -75,7 +75,8 @@ func cardNumber(r *rand.Rand) string {
 
 // secrets are the forms that the setting knows, with other values for each r.
 func secrets(r *rand.Rand) []secret {
-	key, token, jwt := secretKey(r), sessionToken(r), "eyJ"+pick(r, base64URL, 30)+".eyJ"+pick(r, base64URL, 40)+"."+pick(r, base64URL, 43)
+	key, token, jwt := secretKey(r), sessionToken(r),
+		"eyJ"+pick(r, base64URL, 30)+".eyJ"+pick(r, base64URL, 40)+"."+pick(r, base64URL, 43)
 	id, opaque, card := "AKIA"+pick(r, capitals, 16), pick(r, alnum, 20)+"7a", cardNumber(r)
 	mail := pick(r, capitals, 9) + ".zoe@mail.example.com"
 	return []secret{
@@ -85,9 +86,11 @@ func secrets(r *rand.Rand) []secret {
 		{"secret key, JSON", "secrets", `{"secretAccessKey" : "` + key + `","region":"x"}`, key},
 		{"secret key, XML", "secrets", "<SecretAccessKey>" + key + "</SecretAccessKey>", key},
 		{"secret key, DynamoDB", "secrets", `{"SecretAccessKey":{"S":"` + key + `"},"n":{"N":"1"}}`, key},
-		{"secret key, DynamoDB in Java", "secrets", `{SecretAccessKey=AttributeValue(S=` + key + `), n=AttributeValue(N=1)}`, key},
+		{"secret key, DynamoDB in Java", "secrets",
+			`{SecretAccessKey=AttributeValue(S=` + key + `), n=AttributeValue(N=1)}`, key},
 		{"secret key, pair", "secrets", `{"name":"SecretAccessKey","value":"` + key + `"}`, key},
-		{"secret key, pair of capitals", "secrets", `[{"Key":"aws_secret_access_key","Type":"String","Value":"` + key + `"},{"Key":"x"}]`, key},
+		{"secret key, pair of capitals", "secrets",
+			`[{"Key":"aws_secret_access_key","Type":"String","Value":"` + key + `"},{"Key":"x"}]`, key},
 		{"secret key, pair turned round", "secrets", `{"value":"` + key + `","name":"SecretAccessKey"}`, key},
 		{"secret key, pair in Python", "secrets", `[('SecretAccessKey', '` + key + `')]`, key},
 		{"secret key, pair in JavaScript", "secrets", `{ name: 'SecretAccessKey', value: '` + key + `' }`, key},
@@ -99,9 +102,11 @@ func secrets(r *rand.Rand) []secret {
 		{"bearer, DynamoDB", "secrets", `{"authorization":{"S":"Bearer ` + opaque + `"}}`, opaque},
 		{"beside an expression", "internal-\\d+", id, id},
 		{"card", "all", "card " + card, card},
-		{"card in groups", "all", "card " + card[:4] + " " + card[4:8] + " " + card[8:12] + " " + card[12:], card[:4] + " " + card[4:8] + " " + card[8:12]},
+		{"card in groups", "all", "card " + card[:4] + " " + card[4:8] + " " + card[8:12] + " " + card[12:],
+			card[:4] + " " + card[4:8] + " " + card[8:12]},
 		{"e-mail", "all", "<" + mail + ">", mail},
-		{"expression", `off;(?i)password\W+\w+`, `password="Hunter` + key[:6] + key[14:22] + `"`, "Hunter" + key[:6] + key[14:22]},
+		{"expression", `off;(?i)password\W+\w+`, `password="Hunter` + key[:6] + key[14:22] + `"`,
+			"Hunter" + key[:6] + key[14:22]},
 		{"expression, number", `\b\d{13}\b`, card[:13], card[:13]},
 	}
 }
@@ -117,10 +122,14 @@ var encodings = []encoding{
 	{"JSON", func(s string) string { return `{"a":` + jsonString(s) + `}` }},
 	{"JSON with escaped signs", func(s string) string { return `{"a":"` + escapeJSON(s, false) + `"}` }},
 	{"JSON with escaped letters", func(s string) string { return `{"a":"` + escapeJSON(s, true) + `"}` }},
-	{"JSON with escaped slashes", func(s string) string { return `{"a":` + strings.ReplaceAll(jsonString(s), "/", `\/`) + `}` }},
+	{"JSON with escaped slashes", func(s string) string {
+		return `{"a":` +
+			strings.ReplaceAll(jsonString(s), "/", `\/`) + `}`
+	}},
 	{"URL", func(s string) string { return "https://x.example/?a=" + percent(s) + "&b=1" }},
 	{"Python", func(s string) string {
-		return "{'a': '" + strings.NewReplacer("+", `\x2b`, "=", `\x3d`, "/", `\x2f`, "'", `\'`, "\n", `\n`).Replace(s) + "'}"
+		return "{'a': '" + strings.NewReplacer("+", `\x2b`, "=", `\x3d`, "/", `\x2f`, "'", `\'`, "\n",
+			`\n`).Replace(s) + "'}"
 	}},
 	{"object", func(s string) string { return `Error: {"config":{"list":[1,` + jsonString(s) + `]}}` }},
 }
@@ -177,38 +186,65 @@ var places = []place{
 	{part: "Exception", line: func(s string) string {
 		return `{"locator":"1","level":"error","exception":{"type":"E","message":"m","config":{"b":[` + s + `]}}}`
 	}},
-	{part: "Module", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","module":` + s + `}` }},
-	{part: "RequestID", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","request_id":` + s + `}` }},
-	{part: "Fields", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","note":` + s + `}` }},
+	{part: "Module", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","module":` + s +
+			`}`
+	}},
+	{part: "RequestID", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","request_id":` +
+			s + `}`
+	}},
+	{part: "Fields", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","note":` + s +
+			`}`
+	}},
 	{part: "Fields", line: func(s string) string { return `{"locator":"1","level":"error","text":"x",` + s + `:1}` }},
 	{part: "Fields", line: func(s string) string {
 		return `{"locator":"1","level":"error","text":"x","a":{"b":[0,{"c":` + s + `}]}}`
 	}},
 	{part: "Fields", line: func(s string) string {
-		return `{"locator":"1","level":"info","text":"x","alert":{"channel":"sns","topic_arns":["` + topicARN + `"],"message":` + s + `}}`
+		return `{"locator":"1","level":"info","text":"x","alert":{"channel":"sns","topic_arns":["` + topicARN +
+			`"],"message":` + s + `}}`
 	}},
 	{part: "Raw", line: func(s string) string { return `{"locator":"1","level":"no such level","text":` + s + `}` }},
 	{part: "Raw", line: func(s string) string { return `{"locator":"1","level":"error","text":` + s + `,"cut` }},
 	{part: "Raw", line: func(s string) string { return `{"some":` + s + `,"other":"logger"}` }},
 	{part: "Raw", plain: true},
 	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":` + s + `,"text":"x"}` }},
-	{part: "Issues", line: func(s string) string { return `{"locator":"1","level":"info","text":"x"} behind it: ` + s }},
-	{part: "Issues", line: func(s string) string { return `before it: ` + s + ` and {"locator":"1","level":"info","text":"x"}` }},
+	{part: "Issues", line: func(s string) string {
+		return `{"locator":"1","level":"info","text":"x"} behind it: ` +
+			s
+	}},
+	{part: "Issues", line: func(s string) string {
+		return `before it: ` + s +
+			` and {"locator":"1","level":"info","text":"x"}`
+	}},
 	// What is repaired, put together, or left in the fields because it is of no
 	// use.
 	{part: "Text", line: func(s string) string { return `{"locator":"1","level":"error","n":NaN,"text":` + s + `}` }},
-	{part: "Text", line: func(s string) string { return `{"locator":"1","level":"error","text":["a",{"b":` + s + `}]}` }},
+	{part: "Text", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":["a",{"b":` + s +
+			`}]}`
+	}},
 	{part: "Fields", line: func(s string) string { return `{"locator":{"b":` + s + `},"level":"error","text":"x"}` }},
-	{part: "Fields", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","text":` + s + `}` }},
-	{part: "Fields", line: func(s string) string { return `{"locator":"1","level":"error","text":"x","module":[` + s + `]}` }},
+	{part: "Fields", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","text":` + s +
+			`}`
+	}},
+	{part: "Fields", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","module":[` + s +
+			`]}`
+	}},
 	{part: "Fields", line: func(s string) string {
 		return `[ERROR] {"locator":"1","level":` + s + `,"text":"x"}`
 	}},
 	{part: "Exception", line: func(s string) string {
-		return `{"locator":"1","level":"error","text":"x"}` + "\nTraceback (most recent call last):\n  File \"app.py\", line 3\nE: " + s
+		return `{"locator":"1","level":"error","text":"x"}` +
+			"\nTraceback (most recent call last):\n  File \"app.py\", line 3\nE: " + s
 	}},
 	{part: "Exception", line: func(s string) string {
-		return `{"timestamp":"2026-11-22T10:52:00Z","level":"ERROR","message":{"locator":"1","level":"error","text":"x"},"errorType":"E","errorMessage":` + s + `}`
+		return `{"timestamp":"2026-11-22T10:52:00Z","level":"ERROR","message":` +
+			`{"locator":"1","level":"error","text":"x"},"errorType":"E","errorMessage":` + s + `}`
 	}},
 	// Where an issue and a last line are cut.
 	{part: "Issues", line: func(s string) string {
@@ -226,8 +262,12 @@ var mapped = []place{
 	{part: "Exception", mapping: "pino", line: func(s string) string {
 		return `{"level":50,"time":1,"msg":"m","err":{"type":"E","message":` + s + `,"stack":"E\n at x"}}`
 	}},
-	{part: "Text", mapping: "text=note", line: func(s string) string { return `{"level":"error","note":{"inner":[` + s + `]}}` }},
-	{part: "Locator", mapping: "locator=logger; text=note", line: func(s string) string { return `{"level":"error","logger":` + s + `,"note":"x"}` }},
+	{part: "Text", mapping: "text=note", line: func(s string) string {
+		return `{"level":"error","note":{"inner":[` + s +
+			`]}}`
+	}},
+	{part: "Locator", mapping: "locator=logger; text=note",
+		line: func(s string) string { return `{"level":"error","logger":` + s + `,"note":"x"}` }},
 	{part: "Module", mapping: "module=service; text=note", line: func(s string) string {
 		return `{"level":"error","service":` + s + `,"note":"x"}`
 	}},
@@ -254,7 +294,9 @@ type sink struct {
 	messages []string // all that people and programs are told
 }
 
-func (s *sink) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (s *sink) BatchWriteItem(
+	_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, requests := range in.RequestItems {
@@ -309,9 +351,8 @@ func leave(t *testing.T, setting, mapping string, lines ...string) *sink {
 			},
 		}
 		cfg.Diag.Mask(masking.JSON)
-		cfg.Store = store.New(store.Config{
-			Client: s, InfoTable: "info", ErrorsTable: "errors", TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20, Report: cfg.Diag,
-		})
+		cfg.Store = store.New(storeConfig(s, cfg.Diag))
+		cfg.Store.Bound(64 << 20)
 		topic, err := alert.ParseTopic(topicARN)
 		if err != nil {
 			t.Fatal(err)
@@ -379,7 +420,8 @@ func (s secret) betrays(text string) string {
 	const enough = 12 // bytes
 	for _, form := range []string{text, readable(text)} {
 		for i := 0; i+min(enough, len(s.value)) <= len(s.value); i++ {
-			if part := s.value[i : i+min(enough, len(s.value))]; strings.Contains(form, part) && strings.Trim(part, "/") != "" {
+			if part := s.value[i : i+min(enough, len(s.value))]; strings.Contains(form, part) &&
+				strings.Trim(part, "/") != "" {
 				return part
 			}
 		}

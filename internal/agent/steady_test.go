@@ -17,7 +17,8 @@ import (
 // spilling gives an agent's store a spill of the test's own.
 func spilling(t *testing.T) func(*agent.Config) {
 	return func(cfg *agent.Config) {
-		sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 256 << 20, KeepFree: -1})
+		sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 256 << 20,
+			KeepFree: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,17 +34,20 @@ func TestWhateverIsASecondOldLeaves(t *testing.T) {
 		"end": nil, "adaptive": flushing(agent.FlushAdaptive), "background": flushing(agent.FlushBackground),
 		"managed": func(cfg *agent.Config) { cfg.Concurrent = true },
 	} {
-		for _, every := range []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, 500 * time.Millisecond, 900 * time.Millisecond} {
+		for _, every := range []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, 500 * time.Millisecond,
+			900 * time.Millisecond} {
 			t.Run(fmt.Sprint(name, " ", every), func(t *testing.T) {
 				play(t, change, func(c *cloud, _ <-chan error) {
 					<-c.asked
-					c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a", Deadline: time.Now().Add(time.Minute)}
+					c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a",
+						Deadline: time.Now().Add(time.Minute)}
 					c.post(begin("a"))
 					began, printed := time.Now(), 0
 					for ; time.Since(began) < 20*time.Second; time.Sleep(every) {
 						due := int((time.Since(began) - time.Second) / every)
 						if n := c.stored(); n < due {
-							t.Fatalf("after %v %d rows are stored of %d lines that are a second old", time.Since(began), n, due)
+							t.Fatalf("after %v %d rows are stored of %d lines that are a second old", time.Since(began),
+								n, due)
 						}
 						c.post(line(fmt.Sprint("line ", printed)))
 						printed++
@@ -105,7 +109,8 @@ func TestInAnOutageAKillCostsASecond(t *testing.T) {
 // A table that is too slow for what is printed holds one invocation a minute
 // for long, and no other.
 func TestASlowTableHoldsOneInvocationAMinute(t *testing.T) {
-	for name, latency := range map[string]time.Duration{"350 ms": 350 * time.Millisecond, "3 s": 3 * time.Second, "hangs": time.Hour} {
+	for name, latency := range map[string]time.Duration{"350 ms": 350 * time.Millisecond, "3 s": 3 * time.Second,
+		"hangs": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			play(t, spilling(t), func(c *cloud, _ <-chan error) {
 				c.set(func() { c.latency = latency })
@@ -178,23 +183,26 @@ func TestSHUTDOWNTellsOfADeath(t *testing.T) {
 		{"a crash", "failure", func(c *cloud) {}, "platform.crash"},
 		{"the ordinary end", "spindown", func(c *cloud) {}, ""},
 		{"the invocation had ended", "timeout", func(c *cloud) { c.post(done("a", "")) }, ""},
-		{"it was told before", "timeout", func(c *cloud) { c.post(done("a", `,"status":"timeout"`)) }, "platform.timeout"},
+		{"it was told before", "timeout", func(c *cloud) { c.post(done("a", `,"status":"timeout"`)) },
+			"platform.timeout"},
 		{"it was told otherwise", "failure", func(c *cloud) { c.post(done("a", failed)) }, "platform.error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			play(t, nil, func(c *cloud, stopped <-chan error) {
 				<-c.asked
-				c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a", Deadline: time.Now().Add(3 * time.Second)}
+				c.events <- extapi.NextEvent{Type: extapi.Invoke, RequestID: "a",
+					Deadline: time.Now().Add(3 * time.Second)}
 				c.post(event("platform.start", `{"requestId":"a"}`), line("last words"))
 				tc.before(c)
 				<-c.asked
-				c.events <- extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: tc.reason, Deadline: time.Now().Add(2 * time.Second)}
+				c.events <- shutdownEvent(tc.reason)
 				<-stopped
 				deaths := c.of("(platform.")
 				switch {
 				case tc.want == "" && deaths != 0, tc.want != "" && (deaths != 1 || c.of("("+tc.want+")") != 1):
 					t.Errorf("%d deaths, want %q: %q", deaths, tc.want, c.rows)
-				case tc.want == "platform.timeout" && c.of(`Last lines:\n{\"locator\":\"1\"`) != 1 && c.of(`last words`) != 2:
+				case tc.want == "platform.timeout" && c.of(`Last lines:\n{\"locator\":\"1\"`) != 1 &&
+					c.of(`last words`) != 2:
 					t.Errorf("the last lines are missing: %q", c.rows)
 				}
 			})
@@ -208,15 +216,18 @@ func TestAReportThatComesApartTellsOfOutOfMemory(t *testing.T) {
 	crash := `,"status":"error","errorType":"Runtime.ExitError"`
 	memory := func(used int) string {
 		return event("platform.report", fmt.Sprintf(
-			`{"requestId":"a","status":"error","errorType":"Runtime.ExitError","metrics":{"memorySizeMB":128,"maxMemoryUsedMB":%d}}`, used))
+			`{"requestId":"a","status":"error","errorType":"Runtime.ExitError",`+
+				`"metrics":{"memorySizeMB":128,"maxMemoryUsedMB":%d}}`, used))
 	}
 	for _, tc := range []struct {
 		name   string
 		report func(c *cloud)
 		want   string
 	}{
-		{"out of memory", func(c *cloud) { c.post(memory(128)) }, "(platform.oom) the function ran out of memory: Runtime.ExitError, memory 128 MB, used 128 MB"},
-		{"not out of memory", func(c *cloud) { c.post(memory(60)) }, "(platform.crash) the function's process ended: Runtime.ExitError, memory 128 MB, used 60 MB"},
+		{"out of memory", func(c *cloud) { c.post(memory(128)) },
+			"(platform.oom) the function ran out of memory: Runtime.ExitError, memory 128 MB, used 128 MB"},
+		{"not out of memory", func(c *cloud) { c.post(memory(60)) },
+			"(platform.crash) the function's process ended: Runtime.ExitError, memory 128 MB, used 60 MB"},
 		{"no report", func(c *cloud) {}, "(platform.crash) the function's process ended: Runtime.ExitError"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -227,7 +238,7 @@ func TestAReportThatComesApartTellsOfOutOfMemory(t *testing.T) {
 				c.nextWithin(ended, 0, time.Millisecond)
 				<-c.asked
 				tc.report(c)
-				c.events <- extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "failure", Deadline: time.Now().Add(2 * time.Second)}
+				c.events <- shutdownEvent("failure")
 				<-stopped
 				if c.of(tc.want) != 1 || c.of("(platform.") != 1 {
 					t.Errorf("rows: %q, want one %q", c.rows, tc.want)
@@ -252,9 +263,11 @@ func TestAFailedRestoreIsADeath(t *testing.T) {
 		play(t, snapshot, func(c *cloud, _ <-chan error) {
 			<-c.asked
 			c.post(line("init"))
-			c.post(event("platform.restoreStart", `{}`), event(kind, `{"status":"error","errorType":"Runtime.RestoreHookUserTimeout"}`))
+			c.post(event("platform.restoreStart", `{}`),
+				event(kind, `{"status":"error","errorType":"Runtime.RestoreHookUserTimeout"}`))
 			time.Sleep(2 * time.Second)
-			if c.of("ERROR: (platform.restore) the restore from the snapshot failed: Runtime.RestoreHookUserTimeout") != 1 {
+			if c.of("ERROR: (platform.restore) the restore from the snapshot failed: "+
+				"Runtime.RestoreHookUserTimeout") != 1 {
 				t.Errorf("%s: rows: %q", kind, c.rows)
 			}
 			c.post(event("platform.restoreReport", `{"status":"success"}`))
@@ -270,20 +283,23 @@ func TestAFailedRestoreIsADeath(t *testing.T) {
 func TestALineDoesNotEvadeTheLimitByARequestOfItsOwn(t *testing.T) {
 	for name, concurrent := range map[string]bool{"on-demand": false, "managed": true} {
 		t.Run(name, func(t *testing.T) {
-			play(t, func(cfg *agent.Config) { cfg.Rows.MaxLines, cfg.Concurrent = 10, concurrent }, func(c *cloud, _ <-chan error) {
-				<-c.asked
-				for round := range 2 {
-					c.post(begin(fmt.Sprint(round)))
-					for i := range 1000 {
-						c.post(event("function", fmt.Sprintf(`{"locator":"1","level":"info","text":"x","requestId":"upstream-%d"}`, i)))
+			play(t, func(cfg *agent.Config) { cfg.Rows.MaxLines, cfg.Concurrent = 10, concurrent },
+				func(c *cloud, _ <-chan error) {
+					<-c.asked
+					for round := range 2 {
+						c.post(begin(fmt.Sprint(round)))
+						for i := range 1000 {
+							record := fmt.Sprintf(
+								`{"locator":"1","level":"info","text":"x","requestId":"upstream-%d"}`, i)
+							c.post(event("function", record))
+						}
+						c.post(strings.Replace(line("bad"), "info", "error", 1))
 					}
-					c.post(strings.Replace(line("bad"), "info", "error", 1))
-				}
-				time.Sleep(2 * time.Second)
-				if n, errors := c.of("INFO"), c.of("ERROR"); n != 20 || errors != 2 {
-					t.Errorf("%d informational rows and %d errors, want 10 and 1 an invocation", n, errors)
-				}
-			})
+					time.Sleep(2 * time.Second)
+					if n, errors := c.of("INFO"), c.of("ERROR"); n != 20 || errors != 2 {
+						t.Errorf("%d informational rows and %d errors, want 10 and 1 an invocation", n, errors)
+					}
+				})
 		})
 	}
 }

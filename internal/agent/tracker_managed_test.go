@@ -13,7 +13,8 @@ func TestWhoseLineIsItAmongConcurrentInvocations(t *testing.T) {
 			{"start", "b", 300}, {"line", "", 299}, {"line", "b", 301}, {"end", "b", 400},
 		},
 		"who runs when another ends shares its late lines": {
-			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"line", "", 21}, {"line", "", 119}, {"line", "b", 120},
+			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"line", "", 21}, {"line", "", 119},
+			{"line", "b", 120},
 		},
 		"and so does who begins soon after": {
 			{"start", "a", 10}, {"end", "a", 20}, {"start", "b", 21}, {"line", "", 22}, {"line", "b", 120},
@@ -25,7 +26,8 @@ func TestWhoseLineIsItAmongConcurrentInvocations(t *testing.T) {
 			{"start", "a", 10}, {"start", "b", 12}, {"end", "a", 20}, {"end", "a", 90}, {"line", "b", 120},
 		},
 		"a lost report is forgotten when no invocation can be that long": {
-			{"start", "a", 10}, {"start", "b", 12}, {"end", "b", 20}, {"start", "c", 17 * 60 * 1000}, {"line", "c", 17*60*1000 + 1},
+			{"start", "a", 10}, {"start", "b", 12}, {"end", "b", 20}, {"start", "c", 17 * 60 * 1000},
+			{"line", "c", 17*60*1000 + 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

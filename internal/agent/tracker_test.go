@@ -19,25 +19,31 @@ func TestWhoseLineIsIt(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"init, then one invocation after the other": {
 			{"line", "init", 1}, {"init-end", "", 5}, {"invoke", "a", 10}, {"start", "a", 10}, {"line", "a", 11},
-			{"end", "a", 20}, {"line", "", 21}, {"invoke", "b", 30}, {"start", "b", 30}, {"line", "b", 31}, {"end", "b", 40},
+			{"end", "a", 20}, {"line", "", 21}, {"invoke", "b", 30}, {"start", "b", 30}, {"line", "b", 31},
+			{"end", "b", 40},
 		},
 		"a line ahead of the very first start": {
-			{"line", "init", 1}, {"init-end", "", 5}, {"line", "init", 4}, {"invoke", "a", 10}, {"line", "init", 4}, {"line", "a", 12}, {"start", "a", 10},
+			{"line", "init", 1}, {"init-end", "", 5}, {"line", "init", 4}, {"invoke", "a", 10}, {"line", "init", 4},
+			{"line", "a", 12}, {"start", "a", 10},
 		},
 		"a late line is not taken for the next invocation's": {
-			{"start", "a", 10}, {"end", "a", 20}, {"invoke", "b", 30}, {"line", "", 21}, {"start", "b", 30}, {"line", "", 21}, {"line", "b", 30},
+			{"start", "a", 10}, {"end", "a", 20}, {"invoke", "b", 30}, {"line", "", 21}, {"start", "b", 30},
+			{"line", "", 21}, {"line", "b", 30},
 		},
 		"INVOKE alone opens nothing once starts are known": {
 			{"start", "a", 10}, {"end", "a", 20}, {"invoke", "b", 30}, {"line", "", 31},
 		},
 		"a platform that sends no start": {
-			{"line", "init", 1}, {"invoke", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21}, {"invoke", "b", 30}, {"line", "b", 31},
+			{"line", "init", 1}, {"invoke", "a", 10}, {"line", "a", 11}, {"end", "a", 20}, {"line", "", 21},
+			{"invoke", "b", 30}, {"line", "b", 31},
 		},
 		"two starts leave it open whose a line is": {
-			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 30}, {"line", "", 31}, {"end", "b", 40}, {"line", "a", 41},
+			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 30}, {"line", "", 31}, {"end", "b", 40},
+			{"line", "a", 41},
 		},
 		"a lost end is forgotten two invocations later": {
-			{"invoke", "a", 10}, {"start", "a", 10}, {"invoke", "b", 30}, {"start", "b", 30}, {"line", "", 31}, {"end", "b", 40},
+			{"invoke", "a", 10}, {"start", "a", 10}, {"invoke", "b", 30}, {"start", "b", 30}, {"line", "", 31},
+			{"end", "b", 40},
 			{"invoke", "c", 50}, {"start", "c", 50}, {"line", "c", 51}, {"end", "c", 60}, {"line", "", 61},
 		},
 		"start twice": {
@@ -58,7 +64,8 @@ func TestWhoseLineIsIt(t *testing.T) {
 	t.Run("concurrent invocations", func(t *testing.T) {
 		tr := tracker{concurrent: true}
 		play(t, &tr, []step{
-			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 12}, {"line", "", 13}, {"end", "a", 14}, {"line", "", 15},
+			{"start", "a", 10}, {"line", "a", 11}, {"start", "b", 12}, {"line", "", 13}, {"end", "a", 14},
+			{"line", "", 15},
 			{"line", "b", 14 + 100}, {"end", "b", 116}, {"line", "", 117},
 		})
 	})

@@ -32,7 +32,8 @@ func TestBusyTrafficIsNotHeld(t *testing.T) {
 		const length, late = 50 * time.Millisecond, 25 * time.Millisecond
 		// Nothing is known of the traffic yet: each is written before next.
 		for i, id := range []string{"a", "b", "c"} {
-			if took := c.round(id, length, late, line("x")); took != length+late+30*time.Millisecond || c.stored() != i+1 {
+			if took := c.round(id, length, late, line("x")); took != length+late+30*time.Millisecond ||
+				c.stored() != i+1 {
 				t.Errorf("%s: next after %v, %d rows", id, took, c.stored())
 			}
 		}
