@@ -16,8 +16,10 @@ type event struct {
 
 func handle(_ context.Context, e event) error {
 	stdout := json.NewEncoder(os.Stdout)
-	stdout.Encode(map[string]string{"locator": "1", "level": "INFO", "text": "asking the price service for " + cmp.Or(e.Name, "world")})
-	stdout.Encode(map[string]string{"locator": "2", "level": "ERROR", "text": "no answer yet: the last line before the time-out"})
+	stdout.Encode(map[string]string{"locator": "1", "level": "INFO",
+		"text": "asking the price service for " + cmp.Or(e.Name, "world")})
+	stdout.Encode(map[string]string{"locator": "2", "level": "ERROR",
+		"text": "no answer yet: the last line before the time-out"})
 	select {}
 }
 

@@ -34,18 +34,22 @@ func TestEachRuleFindsWhatBreaksIt(t *testing.T) {
 		"a link":              {"a.md", "- [" + words(70) + "](https://" + x(30) + ").\n", ""},
 		"a reference":         {"a.md", "[b]: https://" + x(60) + "/" + x(60) + "\n", ""},
 
-		"a long function":    {"a.go", pkg + function("f", 67) + small(30), "a.go:3: f has 67 lines of code, more than 66"},
+		"a long function": {"a.go", pkg + function("f", 67) + small(30),
+			"a.go:3: f has 67 lines of code, more than 66"},
 		"one that fits":      {"a.go", pkg + function("f", 66) + small(30), ""},
 		"one of a test":      {"a_test.go", pkg + function("f", 67), ""},
 		"comment is no code": {"a.go", pkg + "func f() {\n" + strings.Repeat("\t// a\n", 80) + "}\n", ""},
-		"conditions": {"a.go", pkg + "func f(a bool) {\n\tif a" + strings.Repeat(" &&\n\t\ta", 14) + " {\n\t}\n}\n" + small(30),
+		"conditions": {"a.go", pkg + "func f(a bool) {\n\tif a" + strings.Repeat(" &&\n\t\ta", 14) +
+			" {\n\t}\n}\n" + small(30),
 			"f has a cyclomatic complexity of 16, more than 15"},
-		"cases":     {"a.go", pkg + "func f(a int) {\n\tswitch a {\n" + cases(15) + "\tdefault:\n\t}\n}\n" + small(30), "complexity of 16"},
-		"a file":    {"a.go", pkg + strings.Repeat("//\n", 399), "a.go: 401 lines, more than 400"},
-		"fields":    {"a.go", pkg + "type s struct {\n" + fields(16) + "}\n", "a.go:3: s has 16 fields, more than 15"},
-		"parts":     {"a.go", pkg + "type s struct {\n" + fields(14) + "\tt\n}\ntype t struct{ a, b int }\n", ""},
-		"median":    {"a.go", pkg + function("f", 12), "median length is 12 lines of code, more than 11"},
-		"95 in 100": {"a.go", pkg + function("f", 34) + small(18), "95th percentile length is 34 lines of code, more than 33"},
+		"cases": {"a.go", pkg + "func f(a int) {\n\tswitch a {\n" + cases(15) + "\tdefault:\n\t}\n}\n" + small(30),
+			"complexity of 16"},
+		"a file": {"a.go", pkg + strings.Repeat("//\n", 399), "a.go: 401 lines, more than 400"},
+		"fields": {"a.go", pkg + "type s struct {\n" + fields(16) + "}\n", "a.go:3: s has 16 fields, more than 15"},
+		"parts":  {"a.go", pkg + "type s struct {\n" + fields(14) + "\tt\n}\ntype t struct{ a, b int }\n", ""},
+		"median": {"a.go", pkg + function("f", 12), "median length is 12 lines of code, more than 11"},
+		"95 in 100": {"a.go", pkg + function("f", 34) + small(18),
+			"95th percentile length is 34 lines of code, more than 33"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings, err := check(fstest.MapFS{c.path: {Data: []byte(c.text)}})

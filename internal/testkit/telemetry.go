@@ -45,7 +45,8 @@ func oversize() Sample {
 	var events []string
 	for _, record := range []string{line[:cut], line[cut:] + "\n"} {
 		quoted, _ := json.Marshal(record)
-		events = append(events, fmt.Sprintf(`{"time":"2026-11-22T10:20:02.345Z","type":"function","record":%s}`, quoted))
+		events = append(events, fmt.Sprintf(`{"time":"2026-11-22T10:20:02.345Z","type":"function","record":%s}`,
+			quoted))
 	}
 	return Sample{"a line of 300 KB", json.RawMessage("[" + strings.Join(events, ",") + "]")}
 }

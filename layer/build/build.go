@@ -15,8 +15,8 @@ import (
 const Tags = "nethttpomithttp2"
 
 // seldom are packages whose code runs once in a process, in a request or in an
-// alert. Inlining in them would cost 40 KB of the zip file and gain nothing that
-// could be measured.
+// alert. Inlining in them would cost 40 KB of the zip file and gain nothing
+// that could be measured.
 var seldom = []string{
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/...",
 	"github.com/logtable/logtable/internal/alert/...",

@@ -110,7 +110,8 @@ func TestTimesInTheZipFileAreFixed(t *testing.T) {
 
 func TestABrokenBuildSaysWhy(t *testing.T) {
 	err := pack(t.Context(), t.TempDir(), t.TempDir(), io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "cannot build the extension for arm64") || !strings.Contains(err.Error(), "go.mod") {
+	if err == nil || !strings.Contains(err.Error(), "cannot build the extension for arm64") ||
+		!strings.Contains(err.Error(), "go.mod") {
 		t.Errorf("a build without source ends with: %v", err)
 	}
 }

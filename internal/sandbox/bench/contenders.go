@@ -81,7 +81,8 @@ func command(ctx context.Context, dir string, env []string, name string, args ..
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Env = dir, append(os.Environ(), env...)
 	if out, err := c.CombinedOutput(); err != nil {
-		return errors.Join(fmt.Errorf("cannot run %s %s: %w", name, strings.Join(args, " "), err), errors.New(string(out)))
+		return errors.Join(fmt.Errorf("cannot run %s %s: %w", name, strings.Join(args, " "), err),
+			errors.New(string(out)))
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// What the kernel knows of a process. On other systems than Linux all of it is 0.
+// What the kernel knows of a process. On other systems than Linux all of it is
+// 0.
 
 // resident is VmRSS or VmHWM of a process, in bytes.
 func resident(pid int, field string) int {

@@ -1,7 +1,7 @@
 // Command bench measures what Logtable costs a function: beside the floor, an
 // extension that does nothing, beside the previous release and beside any other
-// binary of an extension (-compare), in one run. `make bench` calls it. It prints
-// a table in Markdown.
+// binary of an extension (-compare), in one run. `make bench` calls it. It
+// prints a table in Markdown.
 //
 // Figures of one machine mean little; what lies between the columns means more.
 package main

@@ -77,8 +77,8 @@ func measureInit(took func(lambda.InitResult) time.Duration) func(context.Contex
 const lives = 5
 
 // measureInvocation takes the processor time of one invocation: what an
-// environment's whole life costs less that of one which ends when the traffic is
-// known for what it is, as the kernel accounts them.
+// environment's whole life costs less that of one which ends when the traffic
+// is known for what it is, as the kernel accounts them.
 func measureInvocation(flush string, lines int) func(context.Context, *bench, []string) error {
 	return func(ctx context.Context, b *bench, cells []string) error {
 		const before = 5
@@ -219,7 +219,8 @@ func measureRate(ctx context.Context, b *bench, cells []string) error {
 				if i > 0 {
 					body.WriteByte(',')
 				}
-				body.WriteString(`{"time":"` + at + `","type":"function","record":` + strconv.Quote(strings.Replace(line, "{n}", strconv.Itoa(posted+i), 1)) + `}`)
+				body.WriteString(`{"time":"` + at + `","type":"function","record":` +
+					strconv.Quote(strings.Replace(line, "{n}", strconv.Itoa(posted+i), 1)) + `}`)
 			}
 			body.WriteByte(']')
 			status, err := s.env.Post(ctx, "", "POST", []byte(body.String()))
@@ -267,7 +268,9 @@ func measureSize(ctx context.Context, b *bench, cells []string) error {
 }
 
 // each measures one contender after the other in an environment of its own.
-func (b *bench) each(ctx context.Context, cells []string, env map[string]string, secure bool, take func(*stage) (string, error)) error {
+func (b *bench) each(
+	ctx context.Context, cells []string, env map[string]string, secure bool, take func(*stage) (string, error),
+) error {
 	for i, c := range b.contenders {
 		s, err := b.begin(ctx, c, env, secure)
 		if err != nil {

@@ -98,8 +98,10 @@ func (s *stage) end() {
 }
 
 // line is 300 bytes of JSON.
-var line = `{"locator":"17","level":"info","text":"order {n} has been accepted","order":"5c2f9b1e-7d43-4c0e-9a55-0d6f1b2c3d4e","customer":"c-204817",` +
-	`"amount":"129.90","currency":"EUR","items":3,"warehouse":"FRA-2","carrier":"parcel","note":"` + strings.Repeat("x", 56) + `"}`
+var line = `{"locator":"17","level":"info","text":"order {n} has been ` +
+	`accepted","order":"5c2f9b1e-7d43-4c0e-9a55-0d6f1b2c3d4e","customer":"c-204817",` +
+	`"amount":"129.90","currency":"EUR","items":3,"warehouse":"FRA-2","carrier":"parcel","note":"` +
+	strings.Repeat("x", 56) + `"}`
 
 // invoke has the function print lines.
 func (s *stage) invoke(ctx context.Context, lines int) (lambda.Result, error) {

@@ -75,7 +75,8 @@ func Client(t testing.TB) *dynamodb.Client {
 			return aws.Credentials{AccessKeyID: key, SecretAccessKey: key}, nil
 		})
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 10 * time.Millisecond, nil })
+			backoff := func(int, error) (time.Duration, error) { return 10 * time.Millisecond, nil }
+			o.Backoff = retry.BackoffDelayerFunc(backoff)
 		})
 	})
 }
@@ -184,10 +185,12 @@ func runMaven(work, destination string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, maven, "-B", "-q", "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+destination)
+	cmd := exec.CommandContext(ctx, maven, "-B", "-q", "-f", pom, "dependency:copy-dependencies",
+		"-DincludeScope=runtime", "-DoutputDirectory="+destination)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("cannot resolve %s:%s:%s (see whether Maven reaches its repository): %w\n%s", group, artifact, version, err, out)
+		return fmt.Errorf("cannot resolve %s:%s:%s (see whether Maven reaches its repository): %w\n%s", group,
+			artifact, version, err, out)
 	}
 	return nil
 }
@@ -223,7 +226,8 @@ func run(java, libraries string) (*exec.Cmd, string, error) {
 		"-inMemory", "-disableTelemetry", "-port", strconv.Itoa(port))
 	// Nothing that is set for the AWS SDK or for other Java programs here may
 	// change what it does.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "JAVA_HOME=" + os.Getenv("JAVA_HOME"), "TMPDIR=" + os.TempDir()}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "JAVA_HOME=" + os.Getenv("JAVA_HOME"),
+		"TMPDIR=" + os.TempDir()}
 	cmd.Dir = os.TempDir()
 	cmd.Stdout, cmd.Stderr = &output, &output
 	exited, err := startBound(cmd)

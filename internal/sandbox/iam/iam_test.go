@@ -15,15 +15,22 @@ func TestAllowed(t *testing.T) {
 		request  iam.Request
 		want     bool
 	}{
-		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t", Keys: map[string][]string{"k": {"2026", "x"}}}, true},
-		{allow, iam.Request{Action: "DynamoDB:batchwriteitem", Resource: "arn:ab", Keys: map[string][]string{"k": {"20"}}}, true},
-		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t"}, true}, // no key, so none that does not fit
-		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t", Keys: map[string][]string{"k": {"2026", "y"}}}, false},
+		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t",
+			Keys: map[string][]string{"k": {"2026", "x"}}}, true},
+		{allow, iam.Request{Action: "DynamoDB:batchwriteitem", Resource: "arn:ab",
+			Keys: map[string][]string{"k": {"20"}}}, true},
+		// no key, so none that does not fit
+		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t"}, true},
+		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t",
+			Keys: map[string][]string{"k": {"2026", "y"}}}, false},
 		{allow, iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:T"}, false},
 		{allow, iam.Request{Action: "dynamodb:PutItem", Resource: "arn:t"}, false},
-		{strings.Replace(allow, `"k":["20*","x"]}`, `"k":"20*"},"Null":{"k":"false"}`, 1), iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t"}, false},
-		{`[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"a:b","Resource":"*"}]`, iam.Request{Action: "a:b", Resource: "r"}, false},
-		{`[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"a:b","Resource":"*"}]`, iam.Request{Action: "a:c", Resource: "r"}, true},
+		{strings.Replace(allow, `"k":["20*","x"]}`, `"k":"20*"},"Null":{"k":"false"}`, 1),
+			iam.Request{Action: "dynamodb:BatchWriteItem", Resource: "arn:t"}, false},
+		{`[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"a:b","Resource":"*"}]`,
+			iam.Request{Action: "a:b", Resource: "r"}, false},
+		{`[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"a:b","Resource":"*"}]`,
+			iam.Request{Action: "a:c", Resource: "r"}, true},
 	} {
 		p, err := iam.Parse([]byte(tc.document))
 		if err != nil {
@@ -42,7 +49,8 @@ func TestAllowed(t *testing.T) {
 func TestWhatIsNotKnownIsAnError(t *testing.T) {
 	for _, document := range []string{
 		``, `{}`, `[]`, `{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
-		`[{"Effect":"allow","Action":"*","Resource":"*"}]`, `[{"Effect":"Allow","Action":"*"}]`, `[{"Effect":"Allow","NotAction":"*","Resource":"*"}]`,
+		`[{"Effect":"allow","Action":"*","Resource":"*"}]`, `[{"Effect":"Allow","Action":"*"}]`,
+		`[{"Effect":"Allow","NotAction":"*","Resource":"*"}]`,
 		`[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"k":"v"}}}]`,
 		`[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k":[]}}}]`,
 	} {
@@ -80,7 +88,8 @@ func TestTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names := tpl.Policies(); len(names) != 1 || names[0] != "One" || tpl.Resource("Two")["Type"] != "Other" || tpl.Resource("Three") != nil {
+	if names := tpl.Policies(); len(names) != 1 || names[0] != "One" || tpl.Resource("Two")["Type"] != "Other" ||
+		tpl.Resource("Three") != nil {
 		t.Errorf("%q, %v", names, tpl.Resource("Two"))
 	}
 	values := map[string]any{"Table.Arn": "arn:t", "Topics": "arn:s", "Function": "f"}
@@ -89,7 +98,8 @@ func TestTemplates(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]bool{"x#f#1": true, "x#g#1": false} {
-		if iam.Allowed([]iam.Policy{p}, iam.Request{Action: "a:c", Resource: "arn:s", Keys: map[string][]string{"k": {key}}}) != want {
+		r := iam.Request{Action: "a:c", Resource: "arn:s", Keys: map[string][]string{"k": {key}}}
+		if iam.Allowed([]iam.Policy{p}, r) != want {
 			t.Errorf("%s: %v", key, !want)
 		}
 	}

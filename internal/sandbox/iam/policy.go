@@ -169,8 +169,8 @@ func matchesAny(patterns []string, s string) bool {
 	return false
 }
 
-// matches reports whether s is the pattern, in which * stands for any text and ?
-// for one character.
+// matches reports whether s is the pattern, in which * stands for any text and
+// ? for one character.
 func matches(pattern, s string) bool {
 	switch {
 	case pattern == "":

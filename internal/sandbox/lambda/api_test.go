@@ -58,7 +58,8 @@ func request(t *testing.T, in *instance, line string, rest ...string) (status in
 // registered registers "ext" and returns its identifier header.
 func registered(t *testing.T, in *instance) string {
 	t.Helper()
-	status, answer, h := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: ext", `{"events":["INVOKE","SHUTDOWN"]}`)
+	status, answer, h := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: ext",
+		`{"events":["INVOKE","SHUTDOWN"]}`)
 	if status != 200 {
 		t.Fatalf("register: %d %s", status, answer)
 	}
@@ -67,8 +68,10 @@ func registered(t *testing.T, in *instance) string {
 
 func TestRegister(t *testing.T) {
 	in := referee(t)
-	status, answer, h := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: ext", "Lambda-Extension-Accept-Feature: accountId", `{"events":["INVOKE"]}`)
-	want := `{"accountId":"123456789012","functionName":"function","functionVersion":"$LATEST","handler":"index.handler"}`
+	status, answer, h := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: ext",
+		"Lambda-Extension-Accept-Feature: accountId", `{"events":["INVOKE"]}`)
+	want := `{"accountId":"123456789012","functionName":"function","functionVersion":"$LATEST",` +
+		`"handler":"index.handler"}`
 	if status != 200 || answer != want || !uuidForm.MatchString(h.Get("Lambda-Extension-Identifier")) {
 		t.Errorf("%d %s %v", status, answer, h)
 	}
@@ -97,20 +100,31 @@ func TestRefusals(t *testing.T) {
 		want    string
 	}{
 		{"no name", "", []string{"POST " + pathRegister, `{"events":[]}`}, 403, "Extension.InvalidExtensionName"},
-		{"wrong name", "", []string{"POST " + pathRegister, "Lambda-Extension-Name: main", `{"events":["SHUTDOWN"]}`}, 403, "Extension.InvalidEventType"},
+		{"wrong name", "", []string{"POST " + pathRegister, "Lambda-Extension-Name: main", `{"events":["SHUTDOWN"]}`},
+			403, "Extension.InvalidEventType"},
 		{"no JSON", "", []string{"POST " + pathRegister, name, `{`}, 403, "InvalidRequestFormat"},
-		{"configuration keys", "", []string{"POST " + pathRegister, name, `{"events":[],"configurationKeys":["a"]}`}, 403, "InvalidRequestFormat"},
-		{"unknown event", "", []string{"POST " + pathRegister, name, `{"events":["FREEZE"]}`}, 403, "Extension.InvalidEventType"},
-		{"twice", "register", []string{"POST " + pathRegister, name, `{"events":[]}`}, 403, "Extension.InvalidExtensionState"},
-		{"after init", "init done", []string{"POST " + pathRegister, "Lambda-Extension-Name: inner", `{"events":["INVOKE"]}`}, 403, "Extension.RegistrationClosed"},
+		{"configuration keys", "", []string{"POST " + pathRegister, name, `{"events":[],"configurationKeys":["a"]}`},
+			403, "InvalidRequestFormat"},
+		{"unknown event", "", []string{"POST " + pathRegister, name, `{"events":["FREEZE"]}`}, 403,
+			"Extension.InvalidEventType"},
+		{"twice", "register", []string{"POST " + pathRegister, name, `{"events":[]}`}, 403,
+			"Extension.InvalidExtensionState"},
+		{"after init", "init done", []string{"POST " + pathRegister, "Lambda-Extension-Name: inner",
+			`{"events":["INVOKE"]}`}, 403, "Extension.RegistrationClosed"},
 		{"next without identifier", "", []string{"GET " + pathEventNext}, 403, "Extension.MissingExtensionIdentifier"},
-		{"next with a bad one", "", []string{"GET " + pathEventNext, "Lambda-Extension-Identifier: 7"}, 403, "Extension.InvalidExtensionIdentifier"},
-		{"next with an unknown one", "", []string{"GET " + pathEventNext, "Lambda-Extension-Identifier: " + newUUID()}, 403, "Extension.UnknownExtensionIdentifier"},
-		{"next after an error", "failed", []string{"GET " + pathEventNext, "ID"}, 403, "Extension.InvalidExtensionState"},
+		{"next with a bad one", "", []string{"GET " + pathEventNext, "Lambda-Extension-Identifier: 7"}, 403,
+			"Extension.InvalidExtensionIdentifier"},
+		{"next with an unknown one", "", []string{"GET " + pathEventNext, "Lambda-Extension-Identifier: " + newUUID()},
+			403, "Extension.UnknownExtensionIdentifier"},
+		{"next after an error", "failed", []string{"GET " + pathEventNext, "ID"}, 403,
+			"Extension.InvalidExtensionState"},
 		{"error without type", "register", []string{"POST " + pathInitError, "ID"}, 403, "Extension.MissingHeader"},
-		{"init/error after next", "init done", []string{"POST " + pathInitError, "ID", "Lambda-Extension-Function-Error-Type: Extension.X"}, 403, "Extension.InvalidExtensionState"},
+		{"init/error after next", "init done",
+			[]string{"POST " + pathInitError, "ID", "Lambda-Extension-Function-Error-Type: Extension.X"}, 403,
+			"Extension.InvalidExtensionState"},
 
-		{"subscription without identifier", "", []string{put, json, sub()}, 403, "Extension.MissingExtensionIdentifier"},
+		{"subscription without identifier", "", []string{put, json, sub()}, 403,
+			"Extension.MissingExtensionIdentifier"},
 		{"after init", "init done", []string{put, "ID", json, sub()}, 403, "Telemetry.SubscriptionClosed"},
 		{"second subscription", "subscribed", []string{put, "ID", json, sub()}, 500, "Telemetry.ServiceError"},
 		{"content type", "register", []string{put, "ID", "Content-Type: text/plain", sub()}, 400, "Content-Type"},
@@ -118,7 +132,8 @@ func TestRefusals(t *testing.T) {
 		{"unknown member", "register", []string{put, "ID", json, sub(`"types"`, `"kinds":[],"types"`)}, 400, "kinds"},
 		{"schema", "register", []string{put, "ID", json, sub("2025-01-29", "2024-01-01")}, 400, "schemaVersion"},
 		{"no types", "register", []string{put, "ID", json, sub(`"platform"`, ``)}, 400, "types"},
-		{"a type twice", "register", []string{put, "ID", json, sub(`"platform"`, `"platform","platform"`)}, 400, "types"},
+		{"a type twice", "register", []string{put, "ID", json, sub(`"platform"`, `"platform","platform"`)},
+			400, "types"},
 		{"unknown type", "register", []string{put, "ID", json, sub("platform", "runtime")}, 400, "types"},
 		{"few items", "register", []string{put, "ID", json, sub("1000", "999")}, 400, "maxItems"},
 		{"many items", "register", []string{put, "ID", json, sub("1000", "10001")}, 400, "maxItems"},
@@ -137,7 +152,8 @@ func TestRefusals(t *testing.T) {
 		{"Logs API", "", []string{"PUT /2020-08-15/logs"}, 404, "NotFound"},
 		{"answer to nothing", "", []string{"POST " + pathInvocation + "x/response", `{}`}, 400, "InvalidRequestID"},
 		{"error of nothing", "", []string{"POST " + pathInvocation + "x/error", `{}`}, 400, "InvalidRequestID"},
-		{"runtime's init/error after next", "runtime ready", []string{"POST " + pathRuntime + "init/error", `{}`}, 403, "InvalidStateTransition"},
+		{"runtime's init/error after next", "runtime ready", []string{"POST " + pathRuntime + "init/error", `{}`}, 403,
+			"InvalidStateTransition"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := referee(t)
@@ -178,7 +194,8 @@ func TestNextTwice(t *testing.T) {
 	in := referee(t)
 	id := registered(t, in)
 	in.update(func() { in.extensions["ext"].waiting = true })
-	if status, answer, _ := request(t, in, "GET "+pathEventNext, id); status != 403 || !strings.Contains(answer, "Extension.InvalidExtensionState") {
+	if status, answer, _ := request(t, in, "GET "+pathEventNext, id); status != 403 ||
+		!strings.Contains(answer, "Extension.InvalidExtensionState") {
 		t.Errorf("%d %s", status, answer)
 	}
 }
@@ -186,12 +203,14 @@ func TestNextTwice(t *testing.T) {
 func TestTooManyExtensions(t *testing.T) {
 	in := referee(t)
 	for n := range maxExtensions - 1 {
-		status, answer, _ := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: inner"+string(rune('a'+n)), `{"events":["INVOKE"]}`)
+		status, answer, _ := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: inner"+string(rune('a'+n)),
+			`{"events":["INVOKE"]}`)
 		if status != 200 {
 			t.Fatalf("internal extension %d: %d %s", n, status, answer)
 		}
 	}
-	if status, answer, _ := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: innerz", `{"events":["INVOKE"]}`); status != 403 || !strings.Contains(answer, "Extension.TooManyExtensions") {
+	status, answer, _ := request(t, in, "POST "+pathRegister, "Lambda-Extension-Name: innerz", `{"events":["INVOKE"]}`)
+	if status != 403 || !strings.Contains(answer, "Extension.TooManyExtensions") {
 		t.Errorf("%d %s", status, answer)
 	}
 }
@@ -203,7 +222,8 @@ func TestAnswers(t *testing.T) {
 	next := "GET " + pathInvocation + "next"
 	status, answer, h := request(t, in, next)
 	if status != 200 || answer != `{"in":1}` || h.Get("Lambda-Runtime-Aws-Request-Id") != inv.id ||
-		h.Get("Lambda-Runtime-Invoked-Function-Arn") != in.env.cfg.functionARN() || h.Get("Lambda-Runtime-Deadline-Ms") == "" || h.Get("Lambda-Runtime-Trace-Id") == "" {
+		h.Get("Lambda-Runtime-Invoked-Function-Arn") != in.env.cfg.functionARN() ||
+		h.Get("Lambda-Runtime-Deadline-Ms") == "" || h.Get("Lambda-Runtime-Trace-Id") == "" {
 		t.Errorf("next: %d %s %v", status, answer, h)
 	}
 	if status, answer, _ := request(t, in, next); status != 403 || !strings.Contains(answer, "InvalidStateTransition") {
@@ -214,7 +234,8 @@ func TestAnswers(t *testing.T) {
 	if status, answer, _ := request(t, in, post+"/response", big); status != 413 {
 		t.Errorf("response too large: %d %s", status, answer)
 	}
-	if status, answer, _ := request(t, in, post+"/error", `{}`); status != 403 || !strings.Contains(answer, "InvalidStateTransition") {
+	if status, answer, _ := request(t, in, post+"/error", `{}`); status != 403 ||
+		!strings.Contains(answer, "InvalidStateTransition") {
 		t.Errorf("second answer: %d %s", status, answer)
 	}
 	if inv.errorType != "Function.ResponseSizeTooLarge" {
@@ -229,7 +250,8 @@ func TestStreamedResponse(t *testing.T) {
 	in.update(func() { in.current = inv })
 	request(t, in, "GET "+pathInvocation+"next")
 	r, w := io.Pipe()
-	req, err := http.NewRequestWithContext(testContext(t), "POST", "http://"+in.address+pathInvocation+inv.id+"/response", r)
+	req, err := http.NewRequestWithContext(testContext(t), "POST",
+		"http://"+in.address+pathInvocation+inv.id+"/response", r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,8 @@ func (c Config) checkMode() error {
 	case c.Concurrency < 0:
 		return fmt.Errorf("cannot run %d invocations at a time", c.Concurrency)
 	case c.managed() != (c.InitializationType == typeManaged):
-		return fmt.Errorf("cannot start as %s with Concurrency %d: managed instances have one, the other modes none", c.InitializationType, c.Concurrency)
+		return fmt.Errorf("cannot start as %s with Concurrency %d: managed instances have one, the other modes none",
+			c.InitializationType, c.Concurrency)
 	case c.managed() && c.Freeze:
 		return errors.New("cannot freeze a managed instance: Lambda never does")
 	}

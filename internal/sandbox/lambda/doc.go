@@ -13,15 +13,15 @@
 // reference") and, where those are silent, from the source of AWS's Runtime
 // Interface Emulator.
 //
-// One [Environment] is one environment, on-demand unless Config says
-// otherwise, from its first init to [Environment.Shutdown] or
-// [Environment.Kill]. Between a reset (time-out, crash) and the next invocation
-// it has no processes. What lives from an init to its reset is an instance:
-// processes, registrations, subscriptions and the listener of the APIs. Its init
-// phase is in init.go and its end in shutdown.go. What is peculiar to on-demand
-// mode, one invocation at a time and the freeze after it, is in invoke.go alone;
-// managed instances have a driver of the same instance in managed.go, and what
-// precedes the first invocation under SnapStart is in snapstart.go.
+// One [Environment] is one environment, on-demand unless Config says otherwise,
+// from its first init to [Environment.Shutdown] or [Environment.Kill]. Between
+// a reset (time-out, crash) and the next invocation it has no processes. What
+// lives from an init to its reset is an instance: processes, registrations,
+// subscriptions and the listener of the APIs. Its init phase is in init.go and
+// its end in shutdown.go. What is peculiar to on-demand mode, one invocation at
+// a time and the freeze after it, is in invoke.go alone; managed instances have
+// a driver of the same instance in managed.go, and what precedes the first
+// invocation under SnapStart is in snapstart.go.
 //
 // Not imitated: TCP destinations of the Telemetry API (refused), runtime hooks
 // and clones of SnapStart, and any limit on CPU or memory.

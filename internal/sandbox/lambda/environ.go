@@ -37,7 +37,8 @@ func checkCustomerEnv(env map[string]string) error {
 	for name, value := range env {
 		size += len(name) + len(value)
 		if reservedNames[name] {
-			return fmt.Errorf("cannot set %s: Lambda reserves it; use ExtensionEnv or FunctionEnv if the test needs it", name)
+			return fmt.Errorf("cannot set %s: Lambda reserves it; use ExtensionEnv or FunctionEnv if the test needs it",
+				name)
 		}
 		if name == "" || !isLetter(name[0]) {
 			return fmt.Errorf("cannot set %q: a variable's name starts with a letter", name)

@@ -307,8 +307,9 @@ func (e *Environment) Post(ctx context.Context, path, method string, body []byte
 	return post(ctx, in.relay.client, method, target.String(), body)
 }
 
-// ExtensionPID (of the first extension) and FunctionPID are the process IDs of the current instance, 0
-// if there is none; each is its process group's ID, too.
+// ExtensionPID (of the first extension) and FunctionPID are the process IDs of
+// the current instance, 0 if there is none; each is its process group's ID,
+// too.
 func (e *Environment) ExtensionPID() int {
 	in := e.currentInstance()
 	if in == nil {

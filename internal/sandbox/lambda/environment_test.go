@@ -18,7 +18,8 @@ import (
 )
 
 func TestOneInvocation(t *testing.T) {
-	e := start(t, Config{FunctionName: "orders", FunctionEnv: map[string]string{scriptfn.Init: "starting"}}, "wait-for-done")
+	e := start(t, Config{FunctionName: "orders", FunctionEnv: map[string]string{scriptfn.Init: "starting"}},
+		"wait-for-done")
 	r := invoke(t, e, `{"steps":[{"print":"one"},{"print":"two {request_id}"},{"respond":{"ok":true}}]}`)
 	if string(r.Payload) != `{"ok":true}` || r.Status != StatusSuccess || r.FunctionError != "" || r.Reset != nil {
 		t.Errorf("result %+v with payload %s", r, r.Payload)
@@ -34,7 +35,8 @@ func TestOneInvocation(t *testing.T) {
 	}
 	awaitEvent(t, e, "platform.report")
 	s := shutdown(t, e)
-	if want := (ShutdownResult{Reason: "spindown", Delivered: true, ExitCode: 3}); s.Reason != want.Reason || !s.Delivered || s.Killed || s.ExitCode != 3 {
+	if want := (ShutdownResult{Reason: "spindown", Delivered: true, ExitCode: 3}); s.Reason != want.Reason ||
+		!s.Delivered || s.Killed || s.ExitCode != 3 {
 		t.Errorf("shutdown %+v, want like %+v", s, want)
 	}
 	events := delivered(e)
@@ -54,7 +56,8 @@ func TestOneInvocation(t *testing.T) {
 }
 
 func TestRecords(t *testing.T) {
-	e := start(t, Config{FunctionName: "orders", Identity: Identity{MemoryMB: 256, Region: "us-west-2"}}, "wait-for-done")
+	e := start(t, Config{FunctionName: "orders", Identity: Identity{MemoryMB: 256, Region: "us-west-2"}},
+		"wait-for-done")
 	r := invoke(t, e, `{"steps":[{"respond":"four"}]}`)
 	awaitEvent(t, e, "platform.report")
 	events := delivered(e)
@@ -64,11 +67,16 @@ func TestRecords(t *testing.T) {
 		kind string
 		want map[string]any
 	}{
-		{"platform.initStart", map[string]any{"initializationType": "on-demand", "phase": "init", "functionName": "orders", "functionVersion": "$LATEST", "instanceMaxMemory": 256.0 * 1024 * 1024}},
-		{"platform.telemetrySubscription", map[string]any{"name": fakeName, "state": "Subscribed", "types": []any{"platform", "function"}}},
-		{"platform.initRuntimeDone", map[string]any{"initializationType": "on-demand", "phase": "init", "status": "success"}},
-		{"platform.extension", map[string]any{"name": fakeName, "state": "Ready", "events": []any{"INVOKE", "SHUTDOWN"}}},
-		{"platform.initReport", map[string]any{"initializationType": "on-demand", "phase": "init", "status": "success"}},
+		{"platform.initStart", map[string]any{"initializationType": "on-demand", "phase": "init",
+			"functionName": "orders", "functionVersion": "$LATEST", "instanceMaxMemory": 256.0 * 1024 * 1024}},
+		{"platform.telemetrySubscription",
+			map[string]any{"name": fakeName, "state": "Subscribed", "types": []any{"platform", "function"}}},
+		{"platform.initRuntimeDone",
+			map[string]any{"initializationType": "on-demand", "phase": "init", "status": "success"}},
+		{"platform.extension", map[string]any{"name": fakeName, "state": "Ready",
+			"events": []any{"INVOKE", "SHUTDOWN"}}},
+		{"platform.initReport", map[string]any{"initializationType": "on-demand",
+			"phase": "init", "status": "success"}},
 		{"platform.start", map[string]any{"requestId": r.RequestID, "version": "$LATEST", "functionArn": arn}},
 		{"platform.runtimeDone", map[string]any{"requestId": r.RequestID, "status": "success"}},
 		{"platform.report", map[string]any{"requestId": r.RequestID, "status": "success"}},
@@ -92,7 +100,8 @@ func TestRecords(t *testing.T) {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
 	m := record(t, events, "platform.report", 0)["metrics"].(map[string]any)
-	if m["memorySizeMB"] != 256.0 || m["initDurationMs"].(float64) <= 0 || m["billedDurationMs"].(float64) < m["initDurationMs"].(float64) {
+	if m["memorySizeMB"] != 256.0 || m["initDurationMs"].(float64) <= 0 ||
+		m["billedDurationMs"].(float64) < m["initDurationMs"].(float64) {
 		t.Errorf("report metrics %v", m)
 	}
 }
@@ -116,13 +125,15 @@ func TestExtensionEvents(t *testing.T) {
 		t.Fatalf("events %v", got)
 	}
 	inv, end := got[0], got[1]
-	if inv["eventType"] != "INVOKE" || inv["requestId"] != r.RequestID || inv["invokedFunctionArn"] != "arn:aws:lambda:eu-central-1:123456789012:function:orders" {
+	if inv["eventType"] != "INVOKE" || inv["requestId"] != r.RequestID ||
+		inv["invokedFunctionArn"] != "arn:aws:lambda:eu-central-1:123456789012:function:orders" {
 		t.Errorf("INVOKE %v", inv)
 	}
 	if ms := int64(inv["deadlineMs"].(float64)); ms < before.Add(time.Minute).UnixMilli() {
 		t.Errorf("deadline %d is before the time-out", ms)
 	}
-	if tr := inv["tracing"].(map[string]any); tr["type"] != "X-Amzn-Trace-Id" || !strings.HasPrefix(tr["value"].(string), "Root=1-") {
+	if tr := inv["tracing"].(map[string]any); tr["type"] != "X-Amzn-Trace-Id" ||
+		!strings.HasPrefix(tr["value"].(string), "Root=1-") {
 		t.Errorf("tracing %v", tr)
 	}
 	if end["eventType"] != "SHUTDOWN" || end["shutdownReason"] != "spindown" || end["requestId"] != nil {
@@ -131,7 +142,8 @@ func TestExtensionEvents(t *testing.T) {
 }
 
 func TestRuntimeWaitsForRegistration(t *testing.T) {
-	e := start(t, Config{Lifecycle: Lifecycle{InitTimeout: 200 * time.Millisecond}, FunctionEnv: map[string]string{scriptfn.Init: "started"}}, "never-register")
+	e := start(t, Config{Lifecycle: Lifecycle{InitTimeout: 200 * time.Millisecond},
+		FunctionEnv: map[string]string{scriptfn.Init: "started"}}, "never-register")
 	if got := e.Init().Status; got != StatusTimeout {
 		t.Errorf("init status %s, want timeout", got)
 	}
@@ -141,12 +153,14 @@ func TestRuntimeWaitsForRegistration(t *testing.T) {
 }
 
 func TestFailedInitIsTriedAgain(t *testing.T) {
-	e := start(t, Config{FunctionEnv: map[string]string{scriptfn.Init: `[{"print":"in vain"},{"error":"no database"}]`}}, "wait-for-done")
+	env := map[string]string{scriptfn.Init: `[{"print":"in vain"},{"error":"no database"}]`}
+	e := start(t, Config{FunctionEnv: env}, "wait-for-done")
 	if got := e.Init(); got.Status != StatusError || got.ErrorType != "Function.ScriptedError" {
 		t.Errorf("first init %+v", got)
 	}
 	r := invoke(t, e, `{}`)
-	if r.FunctionError != "Function.ScriptedError" || r.Status != StatusError || !strings.Contains(string(r.Payload), "no database") {
+	if r.FunctionError != "Function.ScriptedError" || r.Status != StatusError ||
+		!strings.Contains(string(r.Payload), "no database") {
 		t.Errorf("result %+v with payload %s", r, r.Payload)
 	}
 	if got := strings.Count(e.FunctionOutput(), "in vain"); got != 2 {
@@ -159,16 +173,18 @@ func TestTimeoutResets(t *testing.T) {
 	e := start(t, Config{Timeout: 300 * time.Millisecond}, "wait-for-done")
 	first := e.ExtensionPID()
 	r := invoke(t, e, `{"steps":[{"print":"last words"},{"print_raw":"cut off"},{"hang":true}]}`)
-	if r.Status != StatusTimeout || r.FunctionError != "Sandbox.Timedout" || !strings.Contains(string(r.Payload), "Task timed out after 0.30 seconds") {
+	if r.Status != StatusTimeout || r.FunctionError != "Sandbox.Timedout" ||
+		!strings.Contains(string(r.Payload), "Task timed out after 0.30 seconds") {
 		t.Errorf("result %+v with payload %s", r, r.Payload)
 	}
-	// The extension was still in its work for the invocation; platform.runtimeDone
-	// let it go on to next, which gave it SHUTDOWN.
+	// The extension was still in its work for the invocation;
+	// platform.runtimeDone let it go on to next, which gave it SHUTDOWN.
 	if r.Reset == nil || r.Reset.Reason != "timeout" || !r.Reset.Delivered || r.Reset.Killed {
 		t.Errorf("reset %+v", r.Reset)
 	}
 	events := delivered(e)
-	if done := record(t, events, "platform.runtimeDone", 0); done["status"] != "timeout" || done["errorType"] != nil || done["spans"] != nil {
+	if done := record(t, events, "platform.runtimeDone", 0); done["status"] != "timeout" ||
+		done["errorType"] != nil || done["spans"] != nil {
 		t.Errorf("runtimeDone %v", done)
 	}
 	if got := lines(events); !slices.Contains(got, "last words\n") {
@@ -209,14 +225,16 @@ func TestCrashResets(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := start(t, Config{}, "wait-for-done", "linger")
 			r := invoke(t, e, `{"steps":[{"print":"whole"},{"print_raw":"half"},`+c.step+`]}`)
-			if r.Status != StatusError || r.FunctionError != "Runtime.ExitError" || !strings.Contains(string(r.Payload), c.state) {
+			if r.Status != StatusError || r.FunctionError != "Runtime.ExitError" ||
+				!strings.Contains(string(r.Payload), c.state) {
 				t.Errorf("result %+v with payload %s", r, r.Payload)
 			}
 			if r.Reset == nil || r.Reset.Reason != "failure" || !r.Reset.Delivered {
 				t.Errorf("reset %+v", r.Reset)
 			}
 			events := delivered(e)
-			if done := record(t, events, "platform.runtimeDone", 0); done["status"] != "error" || done["errorType"] != "Runtime.ExitError" {
+			if done := record(t, events, "platform.runtimeDone", 0); done["status"] != "error" ||
+				done["errorType"] != "Runtime.ExitError" {
 				t.Errorf("runtimeDone %v", done)
 			}
 			if diff := cmp.Diff([]string{"whole\n", "half"}, lines(events)); diff != "" {
@@ -234,7 +252,8 @@ func TestFunctionErrorIsNoReset(t *testing.T) {
 	e := start(t, Config{}, "wait-for-done")
 	pid := e.FunctionPID()
 	r := invoke(t, e, `{"steps":[{"error":{"errorType":"Shop.Closed","errorMessage":"come back"}}]}`)
-	if r.Status != StatusError || r.FunctionError != "Shop.Closed" || !strings.Contains(string(r.Payload), "come back") || r.Reset != nil {
+	if r.Status != StatusError || r.FunctionError != "Shop.Closed" ||
+		!strings.Contains(string(r.Payload), "come back") || r.Reset != nil {
 		t.Errorf("result %+v with payload %s", r, r.Payload)
 	}
 	if r = invoke(t, e, `{}`); r.Status != StatusSuccess || e.FunctionPID() != pid {
@@ -293,7 +312,8 @@ func TestExtensionReportsErrors(t *testing.T) {
 }
 
 func TestExtensionTooSlow(t *testing.T) {
-	e := start(t, Config{Timeout: 300 * time.Millisecond, Lifecycle: Lifecycle{ShutdownBudget: 100 * time.Millisecond}}, "hang-on-invoke")
+	e := start(t, Config{Timeout: 300 * time.Millisecond, Lifecycle: Lifecycle{ShutdownBudget: 100 * time.Millisecond}},
+		"hang-on-invoke")
 	r := invoke(t, e, `{"steps":[{"respond":"quick"}]}`)
 	if r.Status != StatusTimeout || string(r.Payload) != `"quick"` {
 		t.Errorf("result %+v with payload %s", r, r.Payload)
@@ -459,7 +479,9 @@ func TestEnvironmentVariables(t *testing.T) {
 	}
 	in := e.currentInstance()
 	fn := in.functionEnv("stream")
-	for _, v := range []string{"_HANDLER=index.handler", "AWS_LAMBDA_LOG_FORMAT=Text", "SHARED=1", "AWS_LAMBDA_RUNTIME_API=" + in.address} {
+	for _, v := range []string{
+		"_HANDLER=index.handler", "AWS_LAMBDA_LOG_FORMAT=Text", "SHARED=1", "AWS_LAMBDA_RUNTIME_API=" + in.address,
+	} {
 		if !slices.Contains(fn, v) {
 			t.Errorf("the function lacks %s: %q", v, fn)
 		}

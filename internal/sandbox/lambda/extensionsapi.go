@@ -156,7 +156,8 @@ func (in *instance) enroll(c *call, name string, reg registration) answer {
 			refuse(errTooManyExtensions, "no more than %d extensions", maxExtensions)
 		case x == nil && slices.Contains(reg.Events, eventShutdown):
 			// Not the base name of a launched file: taken for an internal one.
-			refuse(errInvalidEventType, "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension (no launched extension is called %q)", name)
+			refuse(errInvalidEventType, "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension (no launched "+
+				"extension is called %q)", name)
 		}
 		if refusal != nil {
 			return
@@ -299,7 +300,8 @@ func (in *instance) policeAbandon(x *extension) {
 	if in.ctx.Err() != nil || (x.proc != nil && x.proc.awaitExit(grace)) || in.ctx.Err() != nil {
 		return
 	}
-	in.env.log.violation("%s: gave up waiting in event/next; the call must have no time-out, the process may be frozen in it", x.name)
+	in.env.log.violation("%s: gave up waiting in event/next; the call must have no time-out, the process may be "+
+		"frozen in it", x.name)
 }
 
 // policeRefusal notes a tight loop.
@@ -317,7 +319,8 @@ func (in *instance) policeRefusal(x *extension) {
 		}
 	})
 	if loop {
-		in.env.log.violation("%s: calls event/next in a tight loop: refused more than %d times within %v", x.name, loopRefusals, loopWindow)
+		in.env.log.violation("%s: calls event/next in a tight loop: refused more than %d times within %v", x.name,
+			loopRefusals, loopWindow)
 	}
 }
 
@@ -348,7 +351,8 @@ func (in *instance) extensionError(c *call, phase string) answer {
 	if late {
 		return in.refuse(c, http.StatusForbidden, errInvalidExtensionState, "init/error after next")
 	}
-	in.env.log.violation("%s: reported %s to %s/error, which makes the customer's function fail", x.name, errorType, phase)
+	in.env.log.violation("%s: reported %s to %s/error, which makes the customer's function fail", x.name,
+		errorType, phase)
 	fallback := map[string]string{"init": "Extension.InitError", "exit": "Extension.ExitError"}[phase]
 	in.fail(&fault{errorType: extensionErrorType(errorType, fallback), message: x.name + " reported an error"})
 	return accepted()

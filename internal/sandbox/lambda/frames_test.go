@@ -63,7 +63,9 @@ func TestStreamNoFrame(t *testing.T) {
 
 func TestCutHalfMarker(t *testing.T) {
 	s := &stream{marker: []byte("<mark>")}
-	for data, want := range map[string]string{"": "", "a": "", "a<": "<", "<mark": "<mark", "a<ma<ma": "<ma", "<mark!": ""} {
+	for data, want := range map[string]string{
+		"": "", "a": "", "a<": "<", "<mark": "<mark", "a<ma<ma": "<ma", "<mark!": "",
+	} {
 		before, half := s.cutHalfMarker([]byte(data))
 		if string(half) != want || string(before)+string(half) != data {
 			t.Errorf("%q: %q and %q", data, before, half)

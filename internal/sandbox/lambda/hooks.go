@@ -86,6 +86,7 @@ func RefuseSchema(version string) func(Call) *Answer {
 		if !strings.Contains(c.Body, `"`+version+`"`) {
 			return nil
 		}
-		return &Answer{Status: 400, ErrorType: "ValidationError", Message: "schemaVersion " + version + " is not supported"}
+		return &Answer{Status: 400, ErrorType: "ValidationError",
+			Message: "schemaVersion " + version + " is not supported"}
 	}
 }

@@ -79,13 +79,15 @@ func TestImpatientNext(t *testing.T) {
 
 func TestHookSubscribe(t *testing.T) {
 	t.Run("old schema", func(t *testing.T) {
-		e := start(t, Config{Logging: Logging{LogFormat: "JSON"}, Hooks: Hooks{Subscribe: RefuseSchema("2025-01-29")}}, "wait-for-done")
+		e := start(t, Config{Logging: Logging{LogFormat: "JSON"}, Hooks: Hooks{Subscribe: RefuseSchema("2025-01-29")}},
+			"wait-for-done")
 		invoke(t, e, `{"steps":[{"print":"{\"a\":1}"}]}`)
 		if n := said(e, "subscribed 200"); n != 1 {
 			t.Errorf("%d subscriptions", n)
 		}
 		for _, b := range e.Telemetry() {
-			if strings.Contains(string(b.Body), `"type":"function"`) && !strings.Contains(string(b.Body), `"record":"{\"a\":1}"`) {
+			if strings.Contains(string(b.Body), `"type":"function"`) &&
+				!strings.Contains(string(b.Body), `"record":"{\"a\":1}"`) {
 				t.Errorf("schema 2022-07-01 has strings only: %s", b.Body)
 			}
 		}
@@ -115,7 +117,8 @@ func TestHookSubscribe(t *testing.T) {
 
 func TestRefuseInvoke(t *testing.T) {
 	hook := RefuseInvoke()
-	if a := hook(Call{Body: `{"events":["INVOKE","SHUTDOWN"]}`}); a == nil || a.Status != 403 || a.ErrorType != "Extension.InvalidEventType" {
+	if a := hook(Call{Body: `{"events":["INVOKE","SHUTDOWN"]}`}); a == nil || a.Status != 403 ||
+		a.ErrorType != "Extension.InvalidEventType" {
 		t.Errorf("answer %+v", a)
 	}
 	if a := hook(Call{Body: `{"events":["SHUTDOWN"]}`}); a != nil {
@@ -162,7 +165,9 @@ func TestHookEmit(t *testing.T) {
 }
 
 func TestHookLate(t *testing.T) {
-	e := start(t, Config{Hooks: Hooks{Late: func(ev Event) bool { return strings.Contains(string(ev.Record), "late") }}}, "linger")
+	e := start(t, Config{Hooks: Hooks{Late: func(ev Event) bool {
+		return strings.Contains(string(ev.Record), "late")
+	}}}, "linger")
 	r := invoke(t, e, `{"steps":[{"print":"late"},{"print":"in time"}]}`)
 	shutdown(t, e)
 	events := delivered(e)
@@ -261,7 +266,8 @@ func TestPost(t *testing.T) {
 		if err != nil || status != 200 {
 			t.Errorf("%+v: %d %v", c, status, err)
 		}
-		if err := e.Await(testContext(t), func() bool { return strings.Contains(e.ExtensionOutput(), c.want) }); err != nil {
+		said := func() bool { return strings.Contains(e.ExtensionOutput(), c.want) }
+		if err := e.Await(testContext(t), said); err != nil {
 			t.Errorf("no %q in\n%s", c.want, e.ExtensionOutput())
 		}
 	}

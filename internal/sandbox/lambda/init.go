@@ -136,7 +136,8 @@ func (in *instance) logStream() string {
 	var b [16]byte
 	rand.Read(b[:])
 	cfg := in.env.cfg
-	return in.started.UTC().Format("2006/01/02/") + cfg.FunctionName + "[" + cfg.FunctionVersion + "]" + hex.EncodeToString(b[:])
+	return in.started.UTC().Format("2006/01/02/") + cfg.FunctionName + "[" + cfg.FunctionVersion + "]" +
+		hex.EncodeToString(b[:])
 }
 
 func (in *instance) emitInitStart(logStream string) {
@@ -152,7 +153,8 @@ func (in *instance) emitInitStart(logStream string) {
 
 func (in *instance) emitInitRuntimeDone(err error) {
 	status, errorType := describe(err)
-	in.relay.emit(typeInitRuntimeDone, initRuntimeDoneRecord{in.env.cfg.InitializationType, in.phase, status, errorType})
+	in.relay.emit(typeInitRuntimeDone,
+		initRuntimeDoneRecord{in.env.cfg.InitializationType, in.phase, status, errorType})
 }
 
 func (in *instance) emitReady() {

@@ -127,7 +127,8 @@ func (r *run) awaitExtensions(ctx context.Context) error {
 	err := r.await(ctx, done)
 	var f *fault
 	if errors.As(err, &f) && f.status == StatusTimeout {
-		r.env.log.violation("%s: did not call event/next before the function's time-out: the invocation times out because of the extension", r.env.cfg.extensionName())
+		r.env.log.violation("%s: did not call event/next before the function's time-out: the invocation times out "+
+			"because of the extension", r.env.cfg.extensionName())
 	}
 	return err
 }

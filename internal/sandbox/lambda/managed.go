@@ -42,7 +42,8 @@ func (in *instance) workerNext(c *call) answer {
 		in.workers.waiting++
 	})
 	if refused {
-		return in.refuse(c, http.StatusForbidden, errInvalidStateTransition, "%d workers are waiting in next already", limit)
+		return in.refuse(c, http.StatusForbidden, errInvalidStateTransition,
+			"%d workers are waiting in next already", limit)
 	}
 	var inv *invocation
 	err := in.await(c.Context(), func() bool {
@@ -87,7 +88,8 @@ func (e *Environment) invokeManaged(ctx context.Context, id string, payload []by
 	r := &run{env: e, in: in, inv: inv, result: Result{RequestID: inv.id}}
 	r.result.Init = e.takeInit()
 	in.relay.opened(1)
-	in.relay.emitOf(inv.id, typeStart, startRecord{RequestID: inv.id, Version: e.cfg.FunctionVersion, FunctionARN: e.cfg.functionARN()})
+	in.relay.emitOf(inv.id, typeStart,
+		startRecord{RequestID: inv.id, Version: e.cfg.FunctionVersion, FunctionARN: e.cfg.functionARN()})
 	in.update(func() {
 		in.workers.open[inv.id] = inv
 		in.workers.queue = append(in.workers.queue, inv)

@@ -59,8 +59,9 @@ func TestManagedRunsInvocationsSideBySide(t *testing.T) {
 	noViolations(t, e)
 }
 
-// came waits until n events of a kind have been delivered: the fake extension is gone
-// as soon as it is told of SHUTDOWN, whatever telemetry is still on its way.
+// came waits until n events of a kind have been delivered: the fake extension
+// is gone as soon as it is told of SHUTDOWN, whatever telemetry is still on its
+// way.
 func came(t *testing.T, e *Environment, kind string, n int) {
 	t.Helper()
 	err := e.Await(testContext(t), func() bool {
@@ -88,7 +89,8 @@ func TestManagedRecords(t *testing.T) {
 	}
 	report := record(t, events, "platform.report", 0)
 	metrics, _ := report["metrics"].(map[string]any)
-	if report["requestId"] != r.RequestID || report["status"] != "success" || len(metrics) != 1 || metrics["durationMs"] == nil {
+	if report["requestId"] != r.RequestID || report["status"] != "success" || len(metrics) != 1 ||
+		metrics["durationMs"] == nil {
 		t.Errorf("report %v", report)
 	}
 	var records []string
@@ -116,7 +118,8 @@ func TestManagedRefusesINVOKE(t *testing.T) {
 	if diff := cmp.Diff([]int{403, 200}, statuses); diff != "" {
 		t.Error(diff)
 	}
-	if v := e.Violations(); len(v) != 1 || !strings.Contains(v[0], "Extension.InvalidEventType: INVOKE: ErrorInvalidEventType") {
+	if v := e.Violations(); len(v) != 1 ||
+		!strings.Contains(v[0], "Extension.InvalidEventType: INVOKE: ErrorInvalidEventType") {
 		t.Errorf("violations %q", v)
 	}
 }
@@ -132,19 +135,22 @@ func TestManagedTakesOneSchemaOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, answer, _ := request(t, in, "PUT "+pathTelemetry, id, "Content-Type: application/json", string(body)); status != want {
+		status, answer, _ := request(t, in, "PUT "+pathTelemetry, id, "Content-Type: application/json", string(body))
+		if status != want {
 			t.Errorf("schema %s: %d %s", schema, status, answer)
 		}
 	}
 }
 
 func TestManagedLateLinesComeAfterTheReport(t *testing.T) {
-	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 1}, Hooks: Hooks{Late: func(Event) bool { return true }}}, "shutdown-only")
+	e := start(t, Config{Lifecycle: Lifecycle{Concurrency: 1}, Hooks: Hooks{Late: func(Event) bool { return true }}},
+		"shutdown-only")
 	together(t, e, `{"steps":[{"print":"late"}]}`)
 	came(t, e, "function", 1)
 	shutdown(t, e)
 	kinds := types(delivered(e))
-	if report, line := slices.Index(kinds, "platform.report"), slices.Index(kinds, "function"); report < 0 || line < report {
+	report, line := slices.Index(kinds, "platform.report"), slices.Index(kinds, "function")
+	if report < 0 || line < report {
 		t.Errorf("events %q", kinds)
 	}
 }
@@ -200,7 +206,9 @@ func TestManagedCrashEndsTheEnvironment(t *testing.T) {
 
 func TestModesThatDoNotExist(t *testing.T) {
 	for _, cfg := range []Config{
-		{Lifecycle: Lifecycle{Concurrency: -1}}, {Lifecycle: Lifecycle{Concurrency: 1, InitializationType: "on-demand"}}, {Lifecycle: Lifecycle{InitializationType: "lambda-managed-instances"}},
+		{Lifecycle: Lifecycle{Concurrency: -1}},
+		{Lifecycle: Lifecycle{Concurrency: 1, InitializationType: "on-demand"}},
+		{Lifecycle: Lifecycle{InitializationType: "lambda-managed-instances"}},
 		{Lifecycle: Lifecycle{Concurrency: 1, Freeze: true}}, {Lifecycle: Lifecycle{InitializationType: "warm"}},
 	} {
 		cfg.Function = []string{"none"}
@@ -212,7 +220,8 @@ func TestModesThatDoNotExist(t *testing.T) {
 }
 
 func TestSnapStart(t *testing.T) {
-	e := start(t, Config{Lifecycle: Lifecycle{InitializationType: "snap-start"}, FunctionEnv: map[string]string{"LOGTABLE_SCRIPT_INIT": "loaded"}})
+	e := start(t, Config{Lifecycle: Lifecycle{InitializationType: "snap-start"},
+		FunctionEnv: map[string]string{"LOGTABLE_SCRIPT_INIT": "loaded"}})
 	awaitStopped(t, e.ExtensionPID())
 	if got := lines(delivered(e)); len(got) != 1 {
 		t.Errorf("lines before the snapshot: %q", got)
@@ -231,7 +240,8 @@ func TestSnapStart(t *testing.T) {
 	}
 	_, environ, _ := strings.Cut(e.ExtensionOutput(), "environ ")
 	environ, _, _ = strings.Cut(environ, "\n")
-	if strings.Contains(environ, "AWS_ACCESS_KEY_ID") || !strings.Contains(environ, "AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+	if strings.Contains(environ, "AWS_ACCESS_KEY_ID") ||
+		!strings.Contains(environ, "AWS_CONTAINER_CREDENTIALS_FULL_URI") {
 		t.Errorf("the extension's variables: %s", environ)
 	}
 	noViolations(t, e)
@@ -247,7 +257,8 @@ func TestCredentials(t *testing.T) {
 		if err := json.Unmarshal([]byte(answer), &c); err != nil || status != 200 {
 			t.Fatal(status, answer, err)
 		}
-		if at, err := time.Parse(time.RFC3339, c.Expiration); err != nil || time.Until(at) < 50*time.Minute || c.SecretAccessKey == "" || c.Token == "" {
+		if at, err := time.Parse(time.RFC3339, c.Expiration); err != nil || time.Until(at) < 50*time.Minute ||
+			c.SecretAccessKey == "" || c.Token == "" {
 			t.Errorf("%s", answer)
 		}
 		keys = append(keys, c.AccessKeyId)
@@ -255,7 +266,8 @@ func TestCredentials(t *testing.T) {
 	if keys[0] == keys[1] {
 		t.Error("the credentials were not exchanged")
 	}
-	if status, answer, _ := request(t, in, "GET "+pathCredentials, "Authorization: guess"); status != 404 || strings.Contains(answer, "Key") {
+	if status, answer, _ := request(t, in, "GET "+pathCredentials, "Authorization: guess"); status != 404 ||
+		strings.Contains(answer, "Key") {
 		t.Errorf("a wrong token: %d %s", status, answer)
 	}
 }

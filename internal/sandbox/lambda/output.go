@@ -83,8 +83,8 @@ func (s *stream) records(data []byte) []byte {
 	return s.lines(data)
 }
 
-// lines is records of what is cut at newlines. A line too long is cut, but only where
-// no half of a marker can be cut with it.
+// lines is records of what is cut at newlines. A line too long is cut, but only
+// where no half of a marker can be cut with it.
 func (s *stream) lines(data []byte) []byte {
 	for {
 		end := bytes.IndexByte(data, '\n') + 1

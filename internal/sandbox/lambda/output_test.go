@@ -22,7 +22,9 @@ func TestStream(t *testing.T) {
 		{"unfinished", []string{"a"}, []string{"|", "a"}},
 		{"as long as allowed", []string{"0123456789\n"}, []string{"0123456789\n", "|"}},
 		{"too long", []string{"0123456789abc\n"}, []string{"0123456789", "abc\n", "|"}},
-		{"far too long", []string{strings.Repeat("x", 70)}, []string{"xxxxxxxxxx", "xxxxxxxxxx", "xxxxxxxxxx", "|", "xxxxxxxxxx", "xxxxxxxxxx", "xxxxxxxxxx", "xxxxxxxxxx"}},
+		{"far too long", []string{strings.Repeat("x", 70)},
+			[]string{"xxxxxxxxxx", "xxxxxxxxxx", "xxxxxxxxxx", "|", "xxxxxxxxxx", "xxxxxxxxxx",
+				"xxxxxxxxxx", "xxxxxxxxxx"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var mu sync.Mutex

@@ -20,7 +20,9 @@ type process struct {
 // startProcess starts argv. onLine gets every line of stdout and stderr, from
 // a goroutine per stream; with logFrames, also every message of the framed log
 // channel, which the program then has.
-func startProcess(argv []string, dir string, env []string, maxLine int, logFrames bool, onLine func([]byte)) (*process, error) {
+func startProcess(
+	argv []string, dir string, env []string, maxLine int, logFrames bool, onLine func([]byte),
+) (*process, error) {
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, env
 	ownProcessGroup(p.cmd)

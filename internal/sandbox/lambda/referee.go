@@ -46,7 +46,8 @@ type Batch struct {
 	Acknowledged bool
 }
 
-// refereeLog is the referee's notes: what clients did, in the order it happened.
+// refereeLog is the referee's notes: what clients did, in the order it
+// happened.
 type refereeLog struct {
 	board
 	requests   []*Request

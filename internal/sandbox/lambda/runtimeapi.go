@@ -102,7 +102,8 @@ func (in *instance) invocationResponse(c *call, id string) answer {
 			"errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
 			"errorType":    errResponseTooLarge,
 		}), errResponseTooLarge)
-		return in.refuse(c, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "response of %d bytes; the limit is %d", len(c.body), maxResponse)
+		return in.refuse(c, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			"response of %d bytes; the limit is %d", len(c.body), maxResponse)
 	}
 	// A stream that breaks off in an error says so in its trailer.
 	return in.finish(c, id, c.body, c.Trailer.Get(errorTypeHeader))
@@ -135,7 +136,8 @@ func (in *instance) finish(c *call, id string, body []byte, errorType string) an
 			}
 		case inv.answered:
 			refusal = func() answer {
-				return in.refuse(c, http.StatusForbidden, errInvalidStateTransition, "invocation %s has been answered", id)
+				return in.refuse(c, http.StatusForbidden, errInvalidStateTransition,
+					"invocation %s has been answered", id)
 			}
 		default:
 			inv.answered, inv.response, inv.errorType = true, body, errorType

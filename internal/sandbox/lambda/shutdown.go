@@ -113,7 +113,8 @@ func (in *instance) awaitExtension(ctx context.Context, x *extension, deadline t
 		if told {
 			in.env.log.violation("%s: killed: still running at the deadline of SHUTDOWN (%s)", x.name, result.Reason)
 		} else {
-			in.env.log.violation("%s: killed: did not call event/next before the deadline of SHUTDOWN (%s)", x.name, result.Reason)
+			in.env.log.violation("%s: killed: did not call event/next before the deadline of SHUTDOWN (%s)",
+				x.name, result.Reason)
 		}
 		x.proc.kill()
 	} else {

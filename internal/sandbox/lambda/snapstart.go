@@ -90,7 +90,8 @@ func (in *instance) credentials(c *call) answer {
 	n := in.env.log.count("credentials")
 	return ok(credentials{
 		AccessKeyID: fmt.Sprintf("SANDBOXROTATING%05d", n), SecretAccessKey: "sandbox-secret-key-not-a-real-one-000000",
-		Token: "sandbox-session-token", Expiration: time.Now().Add(in.env.cfg.CredentialsLife).UTC().Format(time.RFC3339),
+		Token:      "sandbox-session-token",
+		Expiration: time.Now().Add(in.env.cfg.CredentialsLife).UTC().Format(time.RFC3339),
 	})
 }
 

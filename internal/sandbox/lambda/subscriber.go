@@ -146,7 +146,8 @@ func (s *subscriber) reportDropped() {
 	if s.droppedRecords == 0 {
 		return
 	}
-	record := logsDroppedRecord{s.droppedBytes, s.droppedRecords, "the subscriber takes events more slowly than they come"}
+	record := logsDroppedRecord{s.droppedBytes, s.droppedRecords,
+		"the subscriber takes events more slowly than they come"}
 	s.droppedBytes, s.droppedRecords = 0, 0
 	if !s.concerns(typeLogsDropped) {
 		return

@@ -90,7 +90,8 @@ func (in *instance) subscribe(c *call) answer {
 		return in.refuse(c, http.StatusForbidden, "Telemetry.SubscriptionClosed", "subscriptions are closed after init")
 	}
 	if again {
-		return in.refuse(c, http.StatusInternalServerError, "Telemetry.ServiceError", "%s has subscribed already", x.name)
+		return in.refuse(c, http.StatusInternalServerError, "Telemetry.ServiceError",
+			"%s has subscribed already", x.name)
 	}
 	s.name = x.name
 	in.relay.subscribe(s)

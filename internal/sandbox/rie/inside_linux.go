@@ -97,7 +97,8 @@ func furnish(j job) error {
 	}
 	name := filepath.Base(j.Scenario.Extension)
 	for to, from := range map[string]string{
-		"/var/extension/" + name: j.Scenario.Extension, "/var/runtime/bootstrap": j.Scenario.Function, emulator: j.Emulator,
+		"/var/extension/" + name: j.Scenario.Extension,
+		"/var/runtime/bootstrap": j.Scenario.Function, emulator: j.Emulator,
 	} {
 		if err := copyProgram(to, from); err != nil {
 			return fmt.Errorf("cannot furnish the namespace: %w", err)
@@ -141,7 +142,9 @@ func loopback() error {
 		_     [22]byte // struct ifreq has 40 bytes
 	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
 	copy(request.name[:], "lo")
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
+	_, _, errno := syscall.Syscall(
+		syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request)))
+	if errno != 0 {
 		return fmt.Errorf("cannot bring the network up: %w", errno)
 	}
 	return nil
@@ -157,8 +160,10 @@ type running struct {
 func launch(s Scenario, dynamodb string) (*running, error) {
 	e := &running{cmd: exec.Command(emulator, "--log-level", "info"), exited: make(chan struct{})}
 	e.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "AWS_REGION=eu-central-1", "AWS_LAMBDA_FUNCTION_NAME=orders", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
-		"AWS_ACCESS_KEY_ID=SANDBOXACCESSKEY0000", "AWS_SECRET_ACCESS_KEY=sandbox-secret-key-not-a-real-one-000000", "AWS_SESSION_TOKEN=sandbox-session-token",
+		"PATH=" + os.Getenv("PATH"), "AWS_REGION=eu-central-1", "AWS_LAMBDA_FUNCTION_NAME=orders",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_ACCESS_KEY_ID=SANDBOXACCESSKEY0000", "AWS_SECRET_ACCESS_KEY=sandbox-secret-key-not-a-real-one-000000",
+		"AWS_SESSION_TOKEN=sandbox-session-token",
 		"AWS_ENDPOINT_URL_DYNAMODB=" + dynamodb,
 	}
 	if s.Concurrency > 0 {
@@ -202,11 +207,13 @@ func (e *running) invoke(inv Invocation) (Answer, error) {
 			return a, nil
 		}
 		if time.Now().After(deadline) {
-			return a, fmt.Errorf("the emulator does not take an invocation within %v: %s %w", readyTimeout, errorType, err)
+			return a, fmt.Errorf("the emulator does not take an invocation within %v: %s %w", readyTimeout,
+				errorType, err)
 		}
 		select {
 		case <-e.exited:
-			return a, fmt.Errorf("the emulator has exited: %w", errors.Join(err, errors.New(e.cmd.ProcessState.String())))
+			return a, fmt.Errorf("the emulator has exited: %w",
+				errors.Join(err, errors.New(e.cmd.ProcessState.String())))
 		case <-time.After(pollEvery):
 		}
 	}

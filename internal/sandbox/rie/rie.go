@@ -1,11 +1,12 @@
 // Package rie runs a function and its extension in AWS's own Lambda emulator,
-// the Runtime Interface Emulator, for tests: what holds in a local Lambda of our
-// making must hold in AWS's.
+// the Runtime Interface Emulator, for tests: what holds in a local Lambda of
+// our making must hold in AWS's.
 //
 // The emulator is not part of this repository. It is taken from where
-// LOGTABLE_TEST_RIE says, as aws-lambda-rie from the PATH (AWS's base images have
-// it in /usr/local/bin), or built from the module proxy: its state of 2 January
-// 2026, the first with managed instances, against which these tests were written.
+// LOGTABLE_TEST_RIE says, as aws-lambda-rie from the PATH (AWS's base images
+// have it in /usr/local/bin), or built from the module proxy: its state of 2
+// January 2026, the first with managed instances, against which these tests
+// were written.
 //
 // It starts what lies in /opt/extensions and /var/task, as another user and on
 // fixed ports. Therefore it runs in namespaces of its own (mounts, processes,
@@ -14,8 +15,8 @@
 //
 // What the emulator does otherwise than Lambda, and what a test must stay clear
 // of: bursts near the subscription's maxItems and answers that are slow
-// dead-lock its telemetry; a line over 64 KiB ends the reading of the function's
-// output; a crash may lose the last batch.
+// dead-lock its telemetry; a line over 64 KiB ends the reading of the
+// function's output; a crash may lose the last batch.
 package rie
 
 import (
@@ -96,8 +97,9 @@ type Answer struct {
 
 // Run plays a scenario and ends the emulator with SIGTERM. Where the emulator
 // or the rights that it needs are missing, the test is skipped and names them.
-// Not every module proxy hands the emulator out, so that not even CI can be held
-// to have it; one that hands it out, and it cannot be built, is a failure there.
+// Not every module proxy hands the emulator out, so that not even CI can be
+// held to have it; one that hands it out, and it cannot be built, is a failure
+// there.
 func Run(t testing.TB, s Scenario) Result {
 	t.Helper()
 	emulator, err := find()
@@ -138,7 +140,8 @@ const (
 )
 
 // errNotServed means that nothing on this machine can change it.
-var errNotServed = errors.New("the module proxy does not hand it out: see `go mod download " + module + "@" + version + "`")
+var errNotServed = errors.New("the module proxy does not hand it out: see `go mod download " + module + "@" +
+	version + "`")
 
 var installed = sync.OnceValues(install)
 

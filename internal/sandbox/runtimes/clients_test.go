@@ -63,7 +63,8 @@ var (
 func startPython(t *testing.T, s sample, _ string) function {
 	python := testkit.Program(t, "python3")
 	lib := installed(t, "python", []string{"testdata/python/requirements.txt"}, func(dir string) error {
-		return run(dir, nil, python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", ".", "-r", abs("testdata/python/requirements.txt"))
+		return run(dir, nil, python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", ".", "-r",
+			abs("testdata/python/requirements.txt"))
 	})
 	return function{
 		command: []string{python, "-m", "awslambdaric", s.handler}, handler: s.handler, dir: filepath.Dir(s.file()),
@@ -84,14 +85,17 @@ func startNode(t *testing.T, s sample, _ string) function {
 	check(t, copyFile(s.file(), dir))
 	check(t, os.Symlink(filepath.Join(lib, "node_modules"), filepath.Join(dir, "node_modules")))
 	return function{
-		command: []string{node, filepath.Join(lib, "node_modules/aws-lambda-ric/index.mjs"), s.handler}, handler: s.handler, dir: dir,
+		command: []string{node, filepath.Join(lib, "node_modules/aws-lambda-ric/index.mjs"), s.handler},
+		handler: s.handler, dir: dir,
 	}
 }
 
 func startJava(t *testing.T, s sample, _ string) function {
 	java, javac, mvn := testkit.Program(t, "java"), testkit.Program(t, "javac"), testkit.Program(t, "mvn")
 	lib := installed(t, "java-libraries", []string{"testdata/java/pom.xml"}, func(dir string) error {
-		if err := run(dir, nil, mvn, "-q", "-B", "-f", abs("testdata/java/pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory="+dir); err != nil {
+		pom := abs("testdata/java/pom.xml")
+		err := run(dir, nil, mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
+		if err != nil {
 			return err
 		}
 		return unpackJNI(dir)
@@ -113,8 +117,10 @@ func startJava(t *testing.T, s sample, _ string) function {
 	return function{
 		// Opened as in Lambda's managed runtimes: the client makes a file of
 		// the log channel's descriptor by reflection.
-		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--add-opens", "java.base/java.io=ALL-UNNAMED",
-			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=" + filepath.Join(lib, jniName), "-cp", classes + string(os.PathListSeparator) + lib + "/*",
+		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--add-opens",
+			"java.base/java.io=ALL-UNNAMED",
+			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=" +
+				filepath.Join(lib, jniName), "-cp", classes + string(os.PathListSeparator) + lib + "/*",
 			"com.amazonaws.services.lambda.runtime.api.client.AWSLambda", s.handler},
 		handler: s.handler, dir: t.TempDir(), env: env,
 	}
@@ -123,7 +129,8 @@ func startJava(t *testing.T, s sample, _ string) function {
 const jniName = "libaws-lambda-jni.so"
 
 // unpackJNI takes AWS's native library out of its jar. By itself each process
-// would unpack it to one and the same file on /tmp, under the feet of the others.
+// would unpack it to one and the same file on /tmp, under the feet of the
+// others.
 func unpackJNI(dir string) error {
 	jars, err := filepath.Glob(filepath.Join(dir, "aws-lambda-java-runtime-interface-client-*.jar"))
 	if err != nil || len(jars) != 1 {
@@ -171,7 +178,8 @@ func startRust(t *testing.T, s sample, _ string) function {
 		if err := run(dir, nil, "cp", "-R", abs(root)+"/.", "."); err != nil {
 			return err
 		}
-		if err := run(dir, []string{"CARGO_TARGET_DIR=" + target, "CARGO_PROFILE_DEV_DEBUG=0"}, cargo, "build", "-q"); err != nil {
+		env := []string{"CARGO_TARGET_DIR=" + target, "CARGO_PROFILE_DEV_DEBUG=0"}
+		if err := run(dir, env, cargo, "build", "-q"); err != nil {
 			return err
 		}
 		binaries := []string{"bootstrap"}
@@ -193,19 +201,22 @@ func startRust(t *testing.T, s sample, _ string) function {
 
 func startRuby(t *testing.T, s sample, _ string) function {
 	return function{
-		command: []string{testkit.Program(t, "ruby"), abs("testdata/ruby/loop.rb")}, handler: s.handler, dir: filepath.Dir(s.file()),
+		command: []string{testkit.Program(t, "ruby"), abs("testdata/ruby/loop.rb")}, handler: s.handler,
+		dir: filepath.Dir(s.file()),
 	}
 }
 
 func startPHP(t *testing.T, s sample, _ string) function {
 	return function{
-		command: []string{testkit.Program(t, "php"), abs("testdata/php/loop.php")}, handler: filepath.Base(s.path), dir: filepath.Dir(s.file()),
+		command: []string{testkit.Program(t, "php"), abs("testdata/php/loop.php")}, handler: filepath.Base(s.path),
+		dir: filepath.Dir(s.file()),
 	}
 }
 
 func startBash(t *testing.T, s sample, _ string) function {
 	testkit.Program(t, "curl")
-	return function{command: []string{testkit.Program(t, "bash"), s.file()}, handler: "bootstrap", dir: filepath.Dir(s.file())}
+	return function{command: []string{testkit.Program(t, "bash"), s.file()}, handler: "bootstrap",
+		dir: filepath.Dir(s.file())}
 }
 
 // startRecorded has this test binary print the lines of a file. Where the

@@ -32,7 +32,8 @@ type row struct {
 }
 
 // TestLanguages runs every sample of README's table twice in the local Lambda,
-// with its language's runtime client and the real extension, and reads the rows.
+// with its language's runtime client and the real extension, and reads the
+// rows.
 func TestLanguages(t *testing.T) {
 	languages := map[string][]sample{}
 	for _, s := range samples {
@@ -41,7 +42,8 @@ func TestLanguages(t *testing.T) {
 	for language, list := range languages {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
-			// Here for all of the language, so that what is missing is told once.
+			// Here for all of the language, so that what is missing is told
+			// once.
 			list[0].client.start(t, list[0], "Text")
 			for _, s := range list {
 				testFormats(t, s)
@@ -93,7 +95,8 @@ func testSample(t *testing.T, s sample, format string, v variant) {
 	t.Cleanup(tables.Close)
 	check(t, tables.CreateLogTables(t.Context(), "logtable-info", "logtable-errors"))
 
-	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": tables.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")}
+	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": tables.URL(),
+		"LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")}
 	if s.fields != "" {
 		env["LOGTABLE_FIELDS"] = s.fields
 	}
@@ -144,7 +147,8 @@ func testSample(t *testing.T, s sample, format string, v variant) {
 	}
 	if t.Failed() {
 		for _, r := range got {
-			t.Logf("row: %s level=%q locator=%q text=%q exception=%q request=%q fields=%s issues=%q", r.Table, r.Level, r.Locator, r.Text, r.Exception, r.RequestID, r.Fields, r.Issues)
+			t.Logf("row: %s level=%q locator=%q text=%q exception=%q request=%q fields=%s issues=%q", r.Table, r.Level,
+				r.Locator, r.Text, r.Exception, r.RequestID, r.Fields, r.Issues)
 		}
 		t.Logf("The function printed:\n%s\nThe extension said:\n%s", output.String(), diagnostics.String())
 	}
@@ -155,7 +159,8 @@ func testSample(t *testing.T, s sample, format string, v variant) {
 // the report; for Lambda itself, vendors of extensions have it in their tests.
 func sayError(s sample, e *lambda.Event) bool {
 	if s.dies != "" && e.Type == "platform.runtimeDone" {
-		e.Record = bytes.Replace(e.Record, []byte(`"status":"success"`), []byte(`"status":"error","errorType":"Function.Unhandled"`), 1)
+		e.Record = bytes.Replace(e.Record, []byte(`"status":"success"`),
+			[]byte(`"status":"error","errorType":"Function.Unhandled"`), 1)
 	}
 	return true
 }
@@ -190,7 +195,8 @@ func (s sample) expected(t *testing.T, sandbox *lambda.Environment, f function) 
 			}
 		}
 		if s.dies != "" {
-			all = append(all, expectation{row{level: "ERROR", locator: s.dies, text: ".*", exception: append([]string{"Last lines:\n"}, s.tail...)}, r.RequestID})
+			all = append(all, expectation{row{level: "ERROR", locator: s.dies, text: ".*",
+				exception: append([]string{"Last lines:\n"}, s.tail...)}, r.RequestID})
 		}
 	}
 	return all
@@ -198,7 +204,8 @@ func (s sample) expected(t *testing.T, sandbox *lambda.Environment, f function) 
 
 func stored(t *testing.T, tables *table.Server, from time.Time) (rows []read.Row) {
 	t.Helper()
-	o := read.Options{InfoTable: "logtable-info", ErrorsTable: "logtable-errors", From: from.Add(-time.Minute), To: time.Now().Add(time.Minute)}
+	o := read.Options{InfoTable: "logtable-info", ErrorsTable: "logtable-errors", From: from.Add(-time.Minute),
+		To: time.Now().Add(time.Minute)}
 	for r, err := range read.New(tables.Client()).Query(t.Context(), o) {
 		check(t, err)
 		rows = append(rows, r)
@@ -206,8 +213,8 @@ func stored(t *testing.T, tables *table.Server, from time.Time) (rows []read.Row
 	return rows
 }
 
-// errorsLast sorts each invocation's rows as a sample prints them: stdout, stderr
-// and the framed channel are separate ways, which nothing orders.
+// errorsLast sorts each invocation's rows as a sample prints them: stdout,
+// stderr and the framed channel are separate ways, which nothing orders.
 func errorsLast(rows []read.Row) {
 	turn := map[string]int{}
 	for _, r := range rows {

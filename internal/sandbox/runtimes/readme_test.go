@@ -19,7 +19,8 @@ func TestREADMETable(t *testing.T) {
 
 func readmeTable() string {
 	var b strings.Builder
-	b.WriteString("| language | runtime client | logger | Text | JSON | `LOGTABLE_FIELDS` | sample |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| language | runtime client | logger | Text | JSON | `LOGTABLE_FIELDS` | sample " +
+		"|\n|---|---|---|---|---|---|---|\n")
 	for _, s := range samples {
 		fields, path := s.fields, s.path
 		if fields != "" {

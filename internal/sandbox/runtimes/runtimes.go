@@ -5,7 +5,8 @@
 // A loop prints what AWS's runtime clients print in a container image, in both
 // log formats: there, line feeds within one log entry become carriage returns,
 // so that an entry stays one line. What it leaves out is what a function that
-// logs does not need: callbacks, streamed responses, X-Ray, the Cognito context.
+// logs does not need: callbacks, streamed responses, X-Ray, the Cognito
+// context.
 package runtimes
 
 import (

@@ -194,18 +194,23 @@ func TestUncaughtErrors(t *testing.T) {
 		path, printed          string
 	}{
 		{"python3", "app.py", "def handler(event, context):\n    raise ValueError('no\\nway')\n", invocation,
-			`^\[ERROR\] ValueError: no\rway\rTraceback \(most recent call last\):\r  File "[^"]*app\.py", line 2, in handler\r[^\n]*\n$`},
-		{"python3", "app.py", "raise ValueError('no way')\n", "/init/error", `^\[ERROR\] ValueError: no way\rTraceback[^\n]*\n$`},
+			`^\[ERROR\] ValueError: no\rway\rTraceback \(most recent call last\):\r  File "[^"]*app\.py", line 2, in ` +
+				`handler\r[^\n]*\n$`},
+		{"python3", "app.py", "raise ValueError('no way')\n", "/init/error",
+			`^\[ERROR\] ValueError: no way\rTraceback[^\n]*\n$`},
 		{"node", "app.mjs", "export const handler = async () => { throw new RangeError('no way'); };", invocation,
-			`^TS\tRID\tERROR\tInvoke Error \t\{"errorType":"RangeError","errorMessage":"no way","stack":\["RangeError: no way","[^\n]*\]\}\n$`},
-		{"node", "app.mjs", "throw new RangeError('no way');", "/init/error", `^TS\tundefined\tERROR\tInit Error \t\{"errorType":"RangeError"[^\n]*\n$`},
+			`^TS\tRID\tERROR\tInvoke Error \t\{"errorType":"RangeError","errorMessage":"no ` +
+				`way","stack":\["RangeError: no way","[^\n]*\]\}\n$`},
+		{"node", "app.mjs", "throw new RangeError('no way');", "/init/error",
+			`^TS\tundefined\tERROR\tInit Error \t\{"errorType":"RangeError"[^\n]*\n$`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.language+tt.path, func(t *testing.T) {
 			argv := command(t, tt.language)
 			got, output := invoke(t, argv, `{}`, handler(t, tt.file, tt.source)...)
 			var fault struct{ ErrorType, ErrorMessage string }
-			if err := json.Unmarshal([]byte(got.body), &fault); err != nil || got.path != tt.path || fault.ErrorType == "" || fault.ErrorMessage == "" {
+			if err := json.Unmarshal([]byte(got.body), &fault); err != nil || got.path != tt.path ||
+				fault.ErrorType == "" || fault.ErrorMessage == "" {
 				t.Errorf("posted %+v, error %v; want an error to %s", got, err, tt.path)
 			}
 			if !regexp.MustCompile(tt.printed).MatchString(normal(output)) {
@@ -231,7 +236,8 @@ func TestExamples(t *testing.T) {
 	}{
 		{"go", "bootstrap", buildGo("go"), []string{"INFO", "ERROR"}, true},
 		{"python", "handler.handler", python, []string{"INFO", "ERROR"}, true},
-		{"node", "index.handler", func(t *testing.T) []string { return command(t, "node") }, []string{"INFO", "ERROR"}, true},
+		{"node", "index.handler", func(t *testing.T) []string { return command(t, "node") },
+			[]string{"INFO", "ERROR"}, true},
 		{"bash", "bootstrap", func(t *testing.T) []string {
 			testkit.Program(t, "curl")
 			return []string{testkit.Program(t, "bash"), filepath.Join(examples, "bash", "bootstrap")}
@@ -241,8 +247,10 @@ func TestExamples(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			argv := tt.command(t)
-			got, output := invoke(t, argv, `{"name":"Ada"}`, "LAMBDA_TASK_ROOT="+filepath.Join(examples, tt.name), "_HANDLER="+tt.handler)
-			if answered := got == (posted{"/invocation/" + requestID + "/response", `"hello Ada"`}); answered != tt.answers {
+			got, output := invoke(t, argv, `{"name":"Ada"}`, "LAMBDA_TASK_ROOT="+filepath.Join(examples, tt.name),
+				"_HANDLER="+tt.handler)
+			want := posted{"/invocation/" + requestID + "/response", `"hello Ada"`}
+			if answered := got == want; answered != tt.answers {
 				t.Errorf("posted %+v", got)
 			}
 			lines := loggedLines(t, output)
@@ -256,7 +264,8 @@ func TestExamples(t *testing.T) {
 				if line.Locator == "" || line.Level != tt.levels[i] || line.Text == "" {
 					t.Errorf("line %d is %+v, want a locator, level %s and a text", i, line, tt.levels[i])
 				}
-				if hasException := len(line.Exception) > 0 && string(line.Exception) != "null"; hasException != (line.Level == "ERROR" && tt.answers) {
+				if hasException := len(line.Exception) > 0 &&
+					string(line.Exception) != "null"; hasException != (line.Level == "ERROR" && tt.answers) {
 					t.Errorf("line %d has the exception %s", i, line.Exception)
 				}
 			}
@@ -309,7 +318,8 @@ func TestTimeoutExamplePrintsThenHangs(t *testing.T) {
 func buildGo(name string) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		path := filepath.Join(t.TempDir(), "bootstrap")
-		if output, err := exec.Command("go", "build", "-o", path, "../../../examples/"+name).CombinedOutput(); err != nil {
+		output, err := exec.Command("go", "build", "-o", path, "../../../examples/"+name).CombinedOutput()
+		if err != nil {
 			t.Fatalf("%v\n%s", err, output)
 		}
 		return []string{path}

@@ -20,26 +20,32 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/,]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request,\s*SignedHeaders=([a-z0-9;-]+),\s*Signature=([0-9a-f]{64})$`)
+var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 ` +
+	`Credential=([^/,]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request,\s*SignedHeaders=([a-z0-9;-]+),\s*Signature=([0-9a-f]{64})$`)
 
 // admit checks the HTTP side of a request and returns the region that it is
 // signed for.
 func admit(r *http.Request, body []byte, secret string) (region string, refused *Error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return "", &Error{Status: 403, Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token"}
+		return "", &Error{Status: 403, Code: "MissingAuthenticationToken",
+			Message: "Request is missing Authentication Token"}
 	}
 	m := authorization.FindStringSubmatch(header)
 	date := r.Header.Get("X-Amz-Date")
 	switch {
 	case m == nil:
-		return "", &Error{Code: "IncompleteSignature", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters."}
+		return "", &Error{Code: "IncompleteSignature",
+			Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters."}
 	case !strings.HasPrefix(date, m[2]):
-		return "", &Error{Code: "IncompleteSignature", Message: "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"}
+		return "", &Error{Code: "IncompleteSignature",
+			Message: "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"}
 	case m[4] != "sns":
-		return "", &Error{Status: 403, Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to correct service: 'sns'."}
+		return "", &Error{Status: 403, Code: "SignatureDoesNotMatch",
+			Message: "Credential should be scoped to correct service: 'sns'."}
 	case secret != "" && !verified(r, body, m, secret):
-		return "", &Error{Status: 403, Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."}
+		return "", &Error{Status: 403, Code: "SignatureDoesNotMatch", Message: "The request signature we calculated " +
+			"does not match the signature you provided. Check your AWS Secret Access Key and signing method."}
 	}
 	for _, name := range []string{"host", "x-amz-date"} {
 		if !strings.Contains(";"+m[5]+";", ";"+name+";") {
@@ -59,7 +65,8 @@ func verified(r *http.Request, body []byte, m []string, secret string) bool {
 	if err != nil {
 		return false
 	}
-	again := &http.Request{Method: r.Method, URL: &url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path}, Host: r.Host, Header: http.Header{}}
+	again := &http.Request{Method: r.Method, URL: &url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path},
+		Host: r.Host, Header: http.Header{}}
 	for name := range strings.SplitSeq(m[5], ";") {
 		if values := r.Header.Values(name); len(values) > 0 {
 			again.Header[http.CanonicalHeaderKey(name)] = values
@@ -69,8 +76,10 @@ func verified(r *http.Request, body []byte, m []string, secret string) bool {
 		}
 	}
 	sum := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: m[1], SecretAccessKey: secret, SessionToken: r.Header.Get("X-Amz-Security-Token")}
-	if v4.NewSigner().SignHTTP(context.Background(), credentials, again, hex.EncodeToString(sum[:]), m[4], m[3], at) != nil {
+	credentials := aws.Credentials{AccessKeyID: m[1], SecretAccessKey: secret,
+		SessionToken: r.Header.Get("X-Amz-Security-Token")}
+	signer, hash := v4.NewSigner(), hex.EncodeToString(sum[:])
+	if signer.SignHTTP(context.Background(), credentials, again, hash, m[4], m[3], at) != nil {
 		return false
 	}
 	return strings.HasSuffix(again.Header.Get("Authorization"), "Signature="+m[6])
@@ -79,7 +88,8 @@ func verified(r *http.Request, body []byte, m []string, secret string) bool {
 // run carries out an action and returns the answer's XML.
 func (s *Server) run(form url.Values, region string) (string, *Error) {
 	if form.Get("Version") != "2010-03-31" {
-		return "", &Error{Code: "NoSuchVersion", Message: "The requested version (" + form.Get("Version") + ") of service AmazonSNS does not exist"}
+		return "", &Error{Code: "NoSuchVersion",
+			Message: "The requested version (" + form.Get("Version") + ") of service AmazonSNS does not exist"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,13 +113,15 @@ func (s *Server) run(form url.Values, region string) (string, *Error) {
 		result = fmt.Sprintf("<Attributes><entry><key>SubscriptionsConfirmed</key><value>%d</value></entry><entry><key>SubscriptionsPending</key><value>%d</value></entry></Attributes>",
 			t.confirmed, t.pending)
 	default:
-		return "", &Error{Code: "InvalidAction", Message: "The action " + action + " is not valid for this web service."}
+		return "", &Error{Code: "InvalidAction",
+			Message: "The action " + action + " is not valid for this web service."}
 	}
 	if refused != nil {
 		return "", refused
 	}
 	return "<" + action + `Response xmlns="` + namespace + `"><` + action + "Result>" + result + "</" + action +
-		"Result><ResponseMetadata><RequestId>" + rand.Text() + "</RequestId></ResponseMetadata></" + action + "Response>", nil
+		"Result><ResponseMetadata><RequestId>" + rand.Text() + "</RequestId></ResponseMetadata></" +
+		action + "Response>", nil
 }
 
 func invalid(format string, args ...any) *Error {
@@ -144,7 +156,8 @@ func (s *Server) publish(form url.Values, region string) (string, *Error) {
 	parts := topicARN.FindStringSubmatch(m.TopicARN)
 	switch {
 	case parts == nil:
-		return "", invalid("TopicArn Reason: An ARN must have at least 6 elements, not %d", strings.Count(m.TopicARN, ":")+1)
+		return "", invalid("TopicArn Reason: An ARN must have at least 6 elements, not %d",
+			strings.Count(m.TopicARN, ":")+1)
 	case parts[1] != region:
 		return "", invalid("TopicArn")
 	case s.topics[m.TopicARN] == nil:
@@ -175,7 +188,8 @@ func (s *Server) deliver(m *Message, fifo bool) (string, *Error) {
 	t := s.topics[m.TopicARN]
 	if !fifo {
 		if m.Once != "" {
-			return "", invalid("MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type")
+			return "", invalid("MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter " +
+				"that is not valid for this topic type")
 		}
 		s.messages = append(s.messages, *m)
 		return "<MessageId>" + m.ID + "</MessageId>", nil
@@ -184,7 +198,8 @@ func (s *Server) deliver(m *Message, fifo bool) (string, *Error) {
 	case m.Group == "":
 		return "", invalid("The MessageGroupId parameter is required for FIFO topics")
 	case m.Once == "":
-		return "", invalid("The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+		return "", invalid("The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId " +
+			"provided explicitly")
 	case !idForm.MatchString(m.Group):
 		return "", invalid("MessageGroupId")
 	case !idForm.MatchString(m.Once):

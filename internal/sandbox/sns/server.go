@@ -4,13 +4,13 @@
 // is linked into the layer.
 //
 // It implements Publish, CreateTopic and GetTopicAttributes as far as alerts
-// need them, and refuses what SNS refuses: unsigned requests, topics that do not
-// exist or are of another region, subjects, sizes, message structure, attributes
-// and the parameters of FIFO topics. It is stricter than SNS in that a parameter
-// that it does not know is refused.
+// need them, and refuses what SNS refuses: unsigned requests, topics that do
+// not exist or are of another region, subjects, sizes, message structure,
+// attributes and the parameters of FIFO topics. It is stricter than SNS in that
+// a parameter that it does not know is refused.
 //
-// Where it is kinder: a signature must be there and well formed, but is computed
-// only if VerifySecret was called. OnRequest injects faults.
+// Where it is kinder: a signature must be there and well formed, but is
+// computed only if VerifySecret was called. OnRequest injects faults.
 package sns
 
 import (
@@ -83,12 +83,16 @@ const namespace = "http://sns.amazonaws.com/doc/2010-03-31/"
 
 // Faults that happen.
 var (
-	AccessDenied = Fault{Err: &Error{Status: 403, Code: "AuthorizationError", Message: "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: SNS:Publish on the resource because no identity-based policy allows the SNS:Publish action"}}
-	Throttled    = Fault{Err: &Error{Status: 429, Code: "Throttled", Message: "Rate exceeded"}}
-	Unavailable  = Fault{Err: &Error{Status: 503, Code: "ServiceUnavailable", Message: "The service is currently unavailable"}}
+	AccessDenied = Fault{Err: &Error{Status: 403, Code: "AuthorizationError",
+		Message: "User: arn:aws:sts::000000000000:assumed-role/function/function is not authorized to perform: " +
+			"SNS:Publish on the resource because no identity-based policy allows the SNS:Publish action"}}
+	Throttled   = Fault{Err: &Error{Status: 429, Code: "Throttled", Message: "Rate exceeded"}}
+	Unavailable = Fault{Err: &Error{Status: 503, Code: "ServiceUnavailable",
+		Message: "The service is currently unavailable"}}
 	Internal     = Fault{Err: &Error{Status: 500, Code: "InternalError", Message: "We encountered an internal error"}}
-	ExpiredToken = Fault{Err: &Error{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"}}
-	NoTopic      = Fault{Err: &Error{Status: 404, Code: "NotFound", Message: "Topic does not exist"}}
+	ExpiredToken = Fault{Err: &Error{Status: 403, Code: "ExpiredToken",
+		Message: "The security token included in the request is expired"}}
+	NoTopic = Fault{Err: &Error{Status: 404, Code: "NotFound", Message: "Topic does not exist"}}
 )
 
 // Always gives every request the same fault.
@@ -143,7 +147,8 @@ const deduplication = 5 * time.Minute
 func Listen(address string) (*Server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w", address, err)
+		return nil, fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w",
+			address, err)
 	}
 	s := &Server{listener: l, clock: time.Now, topics: map[string]*topic{}}
 	s.closing, s.close = context.WithCancel(context.Background())

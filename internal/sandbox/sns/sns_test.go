@@ -50,14 +50,17 @@ func client(s *sns.Server) *sdk.Client {
 func TestTheSDKPublishes(t *testing.T) {
 	s := start(t)
 	out, err := client(s).Publish(t.Context(), &sdk.PublishInput{
-		TopicArn: aws.String(topicARN), Subject: aws.String("s & <t>"), Message: aws.String(`{"default":"ü+ %","sms":"short","ignored":1}`), MessageStructure: aws.String("json"),
-		MessageAttributes: map[string]types.MessageAttributeValue{"level": {DataType: aws.String("String"), StringValue: aws.String("ERROR")}},
+		TopicArn: aws.String(topicARN), Subject: aws.String("s & <t>"),
+		Message: aws.String(`{"default":"ü+ %","sms":"short","ignored":1}`), MessageStructure: aws.String("json"),
+		MessageAttributes: map[string]types.MessageAttributeValue{"level": {DataType: aws.String("String"),
+			StringValue: aws.String("ERROR")}},
 	})
 	if err != nil || out.MessageId == nil {
 		t.Fatal(out, err)
 	}
 	m := s.Messages()[0]
-	if m.ByProtocol["default"] != "ü+ %" || m.ByProtocol["sms"] != "short" || len(m.ByProtocol) != 2 || m.Attributes["level"] != "ERROR" || m.Subject != "s & <t>" || m.ID != *out.MessageId {
+	if m.ByProtocol["default"] != "ü+ %" || m.ByProtocol["sms"] != "short" || len(m.ByProtocol) != 2 ||
+		m.Attributes["level"] != "ERROR" || m.Subject != "s & <t>" || m.ID != *out.MessageId {
 		t.Errorf("%+v", m)
 	}
 }
@@ -71,7 +74,8 @@ func TestRefusals(t *testing.T) {
 	attributes := func(n int) map[string]types.MessageAttributeValue {
 		all := map[string]types.MessageAttributeValue{}
 		for i := range n {
-			all[strings.Repeat("a", i+1)] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String("v")}
+			all[strings.Repeat("a", i+1)] = types.MessageAttributeValue{DataType: aws.String("String"),
+				StringValue: aws.String("v")}
 		}
 		return all
 	}
@@ -80,15 +84,19 @@ func TestRefusals(t *testing.T) {
 		in         *sdk.PublishInput
 	}{
 		{"no topic's ARN", "InvalidParameter", in(func(p *sdk.PublishInput) { p.TopicArn = aws.String("oncall") })},
-		{"a subscription", "InvalidParameter", in(func(p *sdk.PublishInput) { p.TopicArn = aws.String(topicARN + ":1") })},
-		{"another region's", "InvalidParameter", in(func(p *sdk.PublishInput) { p.TopicArn = aws.String(strings.Replace(topicARN, "central", "west", 1)) })},
+		{"a subscription", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.TopicArn = aws.String(topicARN + ":1") })},
+		{"another region's", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.TopicArn = aws.String(strings.Replace(topicARN, "central", "west", 1)) })},
 		{"no such topic", "NotFound", in(func(p *sdk.PublishInput) { p.TopicArn = aws.String(topicARN + "x") })},
-		{"a long subject", "InvalidParameter", in(func(p *sdk.PublishInput) { p.Subject = aws.String(strings.Repeat("s", 101)) })},
+		{"a long subject", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.Subject = aws.String(strings.Repeat("s", 101)) })},
 		{"a line feed in it", "InvalidParameter", in(func(p *sdk.PublishInput) { p.Subject = aws.String("a\nb") })},
 		{"no ASCII", "InvalidParameter", in(func(p *sdk.PublishInput) { p.Subject = aws.String("größer") })},
 		{"an empty one", "InvalidParameter", in(func(p *sdk.PublishInput) { p.Subject = aws.String("") })},
 		{"empty message", "InvalidParameter", in(func(p *sdk.PublishInput) { p.Message = aws.String("") })},
-		{"long message", "InvalidParameter", in(func(p *sdk.PublishInput) { p.Message = aws.String(strings.Repeat("m", 256<<10+1)) })},
+		{"long message", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.Message = aws.String(strings.Repeat("m", 256<<10+1)) })},
 		{"long with attributes", "InvalidParameter", in(func(p *sdk.PublishInput) {
 			p.Message, p.MessageAttributes = aws.String(strings.Repeat("m", 256<<10)), attributes(1)
 		})},
@@ -96,20 +104,30 @@ func TestRefusals(t *testing.T) {
 			p.Message, p.MessageStructure = aws.String(`{"sms":"x"}`), aws.String("json")
 		})},
 		{"no JSON", "InvalidParameter", in(func(p *sdk.PublishInput) { p.MessageStructure = aws.String("json") })},
-		{"another structure", "InvalidParameter", in(func(p *sdk.PublishInput) { p.MessageStructure = aws.String("xml") })},
-		{"too many attributes", "InvalidParameter", in(func(p *sdk.PublishInput) { p.MessageAttributes = attributes(11) })},
+		{"another structure", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.MessageStructure = aws.String("xml") })},
+		{"too many attributes", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.MessageAttributes = attributes(11) })},
 		{"empty attribute", "ParameterValueInvalid", in(func(p *sdk.PublishInput) {
-			p.MessageAttributes = map[string]types.MessageAttributeValue{"a": {DataType: aws.String("String"), StringValue: aws.String("")}}
+			p.MessageAttributes = map[string]types.MessageAttributeValue{"a": {DataType: aws.String("String"),
+				StringValue: aws.String("")}}
 		})},
 		{"attribute's name", "ParameterValueInvalid", in(func(p *sdk.PublishInput) {
-			p.MessageAttributes = map[string]types.MessageAttributeValue{"AWS.x": {DataType: aws.String("String"), StringValue: aws.String("v")}}
+			p.MessageAttributes = map[string]types.MessageAttributeValue{"AWS.x": {DataType: aws.String("String"),
+				StringValue: aws.String("v")}}
 		})},
 		{"attribute's type", "ParameterValueInvalid", in(func(p *sdk.PublishInput) {
-			p.MessageAttributes = map[string]types.MessageAttributeValue{"a": {DataType: aws.String("Text"), StringValue: aws.String("v")}}
+			p.MessageAttributes = map[string]types.MessageAttributeValue{"a": {DataType: aws.String("Text"),
+				StringValue: aws.String("v")}}
 		})},
-		{"FIFO without group", "InvalidParameter", in(func(p *sdk.PublishInput) { p.TopicArn, p.MessageDeduplicationId = aws.String(fifoARN), aws.String("1") })},
-		{"FIFO without ID", "InvalidParameter", in(func(p *sdk.PublishInput) { p.TopicArn, p.MessageGroupId = aws.String(fifoARN), aws.String("1") })},
-		{"ID without FIFO", "InvalidParameter", in(func(p *sdk.PublishInput) { p.MessageDeduplicationId = aws.String("1") })},
+		{"FIFO without group", "InvalidParameter",
+			in(func(p *sdk.PublishInput) {
+				p.TopicArn, p.MessageDeduplicationId = aws.String(fifoARN), aws.String("1")
+			})},
+		{"FIFO without ID", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.TopicArn, p.MessageGroupId = aws.String(fifoARN), aws.String("1") })},
+		{"ID without FIFO", "InvalidParameter",
+			in(func(p *sdk.PublishInput) { p.MessageDeduplicationId = aws.String("1") })},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t)
@@ -145,7 +163,8 @@ func TestFIFOTopicsDropDuplicatesForFiveMinutes(t *testing.T) {
 	send := func() {
 		t.Helper()
 		_, err := client(s).Publish(t.Context(), &sdk.PublishInput{
-			TopicArn: aws.String(fifoARN), Message: aws.String("m"), MessageGroupId: aws.String("g"), MessageDeduplicationId: aws.String("1"),
+			TopicArn: aws.String(fifoARN), Message: aws.String("m"), MessageGroupId: aws.String("g"),
+			MessageDeduplicationId: aws.String("1"),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -177,8 +196,9 @@ func TestFaultsAndAttributes(t *testing.T) {
 		fault     sns.Fault
 		delivered bool
 	}{
-		"denied": {sns.AccessDenied, false}, "throttled": {sns.Throttled, false}, "before": {sns.Fault{ResetBefore: true}, false},
-		"after": {sns.Fault{ResetAfter: true}, true}, "internal": {sns.Internal, false},
+		"denied": {sns.AccessDenied, false}, "throttled": {sns.Throttled, false},
+		"before": {sns.Fault{ResetBefore: true}, false},
+		"after":  {sns.Fault{ResetAfter: true}, true}, "internal": {sns.Internal, false},
 	} {
 		before := len(s.Messages())
 		s.OnRequest(sns.First(1, tc.fault))
@@ -189,7 +209,8 @@ func TestFaultsAndAttributes(t *testing.T) {
 	s.OnRequest(sns.Always(sns.Fault{Hang: true}))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { cancel() }()
-	if _, err := c.Publish(ctx, &sdk.PublishInput{TopicArn: aws.String(topicARN), Message: aws.String("m")}); err == nil {
+	in := &sdk.PublishInput{TopicArn: aws.String(topicARN), Message: aws.String("m")}
+	if _, err := c.Publish(ctx, in); err == nil {
 		t.Error("a request that hangs was answered")
 	}
 	s.OnRequest(nil)

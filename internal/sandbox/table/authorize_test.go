@@ -27,12 +27,14 @@ func TestAuthorize(t *testing.T) {
 		return allow
 	})
 	item := func(date string) map[string]types.AttributeValue {
-		return map[string]types.AttributeValue{"date": &types.AttributeValueMemberS{Value: date}, "stamp_mod": &types.AttributeValueMemberS{Value: "s"}}
+		return map[string]types.AttributeValue{"date": &types.AttributeValueMemberS{Value: date},
+			"stamp_mod": &types.AttributeValueMemberS{Value: "s"}}
 	}
 	write := func() error {
-		_, err := s.Client().BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"info": {
-			{PutRequest: &types.PutRequest{Item: item("a")}}, {DeleteRequest: &types.DeleteRequest{Key: item("b")}},
-		}}})
+		_, err := s.Client().BatchWriteItem(t.Context(),
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"info": {
+				{PutRequest: &types.PutRequest{Item: item("a")}}, {DeleteRequest: &types.DeleteRequest{Key: item("b")}},
+			}}})
 		return err
 	}
 	if err := write(); err != nil {

@@ -22,7 +22,8 @@ func consumed(asked, table string, units float64) (*capacity, error) {
 	case "INDEXES":
 		return &capacity{TableName: table, CapacityUnits: units, Table: &tableCapacity{units}}, nil
 	}
-	return nil, invalid("1 validation error detected: Value '%s' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", asked)
+	return nil, invalid("1 validation error detected: Value '%s' at 'returnConsumedCapacity' failed to satisfy "+
+		"constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", asked)
 }
 
 // writeUnits rounds up to whole KB, and an item that was not there still

@@ -48,7 +48,8 @@ const day = "2026-11-22"
 
 // key returns the key of the n-th row of a day.
 func key(date string, n int) attributes {
-	return attributes{"date": &str{Value: date}, "stamp_mod": &str{Value: fmt.Sprintf("17953000%02d.0050000+orders+2p4thtomb9", n)}}
+	return attributes{"date": &str{Value: date},
+		"stamp_mod": &str{Value: fmt.Sprintf("17953000%02d.0050000+orders+2p4thtomb9", n)}}
 }
 
 func row(date string, n int, more ...any) attributes {
@@ -77,7 +78,8 @@ func (tb *testTable) fill() error {
 		if n%5 == 4 {
 			level = "ERROR"
 		}
-		requests = append(requests, put(row(day, n, "level", &str{Value: level}, "parts", &types.AttributeValueMemberL{Value: []types.AttributeValue{&num{Value: fmt.Sprint(n)}, &str{Value: "x"}}})))
+		requests = append(requests, put(row(day, n, "level", &str{Value: level}, "parts",
+			&types.AttributeValueMemberL{Value: []types.AttributeValue{&num{Value: fmt.Sprint(n)}, &str{Value: "x"}}})))
 	}
 	requests = append(requests, put(row("2026-11-23", 0)), put(row("2026-11-23", 1)))
 	_, err := tb.batch(requests...)
@@ -253,7 +255,8 @@ var conformance = []conformanceCase{
 			return "", err
 		}
 		d, k := out.Table, out.Table.KeySchema
-		return fmt.Sprintf("%s %s %s %s %s %d items", d.TableStatus, *k[0].AttributeName, k[0].KeyType, *k[1].AttributeName, k[1].KeyType, *d.ItemCount), nil
+		return fmt.Sprintf("%s %s %s %s %s %d items", d.TableStatus, *k[0].AttributeName, k[0].KeyType,
+			*k[1].AttributeName, k[1].KeyType, *d.ItemCount), nil
 	}},
 	{name: "describe a missing table", code: notFound, run: func(tb *testTable) (string, error) {
 		_, err := tb.client.DescribeTable(tb.ctx, &dynamodb.DescribeTableInput{TableName: aws.String("missing")})
@@ -277,8 +280,9 @@ var conformance = []conformanceCase{
 	{name: "create with an unused definition", code: refused, run: func(tb *testTable) (string, error) {
 		_, err := tb.client.CreateTable(tb.ctx, &dynamodb.CreateTableInput{
 			TableName: aws.String("unused"), BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("date"), AttributeType: "S"}, {AttributeName: aws.String("x"), AttributeType: "S"}},
-			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("date"), KeyType: "HASH"}},
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("date"), AttributeType: "S"},
+				{AttributeName: aws.String("x"), AttributeType: "S"}},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("date"), KeyType: "HASH"}},
 		})
 		return "", err
 	}},
@@ -309,22 +313,26 @@ var conformance = []conformanceCase{
 	// TTL.
 	{name: "TTL enabled twice", code: refused, run: func(tb *testTable) (string, error) {
 		_, err := tb.client.UpdateTimeToLive(tb.ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &tb.name,
-			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expiry"), Enabled: aws.Bool(true)}})
+			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expiry"),
+				Enabled: aws.Bool(true)}})
 		return "", err
 	}},
 	{name: "TTL on another attribute", code: refused, run: func(tb *testTable) (string, error) {
 		_, err := tb.client.UpdateTimeToLive(tb.ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &tb.name,
-			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("until"), Enabled: aws.Bool(true)}})
+			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("until"),
+				Enabled: aws.Bool(true)}})
 		return "", err
 	}},
 	{name: "TTL of a missing table", code: notFound, run: func(tb *testTable) (string, error) {
 		_, err := tb.client.UpdateTimeToLive(tb.ctx, &dynamodb.UpdateTimeToLiveInput{TableName: aws.String("missing"),
-			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expiry"), Enabled: aws.Bool(true)}})
+			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expiry"),
+				Enabled: aws.Bool(true)}})
 		return "", err
 	}},
 
 	// Items.
-	{name: "get", want: "date=2026-11-22 expiry=N1800000001 level=INFO message=INFO: (1) text parts=[N1 x] stamp_mod=1795300001.0050000+orders+2p4thtomb9", run: func(tb *testTable) (string, error) {
+	{name: "get", want: "date=2026-11-22 expiry=N1800000001 level=INFO message=INFO: (1) text parts=[N1 x] " +
+		"stamp_mod=1795300001.0050000+orders+2p4thtomb9", run: func(tb *testTable) (string, error) {
 		out, err := tb.client.GetItem(tb.ctx, &dynamodb.GetItemInput{TableName: &tb.name, Key: key(day, 1)})
 		if err != nil {
 			return "", err
@@ -339,18 +347,23 @@ var conformance = []conformanceCase{
 		return fmt.Sprintf("nothing %t", out.Item == nil), nil
 	}},
 	{name: "get a projection", want: "message=INFO: (1) text parts=[N1]", run: func(tb *testTable) (string, error) {
-		out, err := tb.client.GetItem(tb.ctx, &dynamodb.GetItemInput{TableName: &tb.name, Key: key(day, 1), ProjectionExpression: aws.String("message, parts[0], nothing")})
+		out, err := tb.client.GetItem(tb.ctx,
+			&dynamodb.GetItemInput{TableName: &tb.name, Key: key(day, 1),
+				ProjectionExpression: aws.String("message, parts[0], nothing")})
 		if err != nil {
 			return "", err
 		}
 		return text(out.Item), nil
 	}},
 	{name: "get by half a key", code: refused, run: func(tb *testTable) (string, error) {
-		_, err := tb.client.GetItem(tb.ctx, &dynamodb.GetItemInput{TableName: &tb.name, Key: attributes{"date": &str{Value: day}}})
+		_, err := tb.client.GetItem(tb.ctx,
+			&dynamodb.GetItemInput{TableName: &tb.name, Key: attributes{"date": &str{Value: day}}})
 		return "", err
 	}},
 	{name: "get by a key of the wrong type", code: refused, run: func(tb *testTable) (string, error) {
-		_, err := tb.client.GetItem(tb.ctx, &dynamodb.GetItemInput{TableName: &tb.name, Key: attributes{"date": &num{Value: "1"}, "stamp_mod": &str{Value: "x"}}})
+		_, err := tb.client.GetItem(tb.ctx,
+			&dynamodb.GetItemInput{TableName: &tb.name,
+				Key: attributes{"date": &num{Value: "1"}, "stamp_mod": &str{Value: "x"}}})
 		return "", err
 	}},
 	{name: "put into a missing table", code: notFound, run: func(tb *testTable) (string, error) {
@@ -385,7 +398,8 @@ var conformance = []conformanceCase{
 		return tb.put(row(day, 1, "stamp_mod", &str{Value: strings.Repeat("é", 512) + "x"}))
 	}},
 	{name: "put an item of 400 KB", run: func(tb *testTable) (string, error) { return tb.put(sized(400 << 10)) }},
-	{name: "put an item of 400 KB and a byte", code: refused, run: func(tb *testTable) (string, error) { return tb.put(sized(400<<10 + 1)) }},
+	{name: "put an item of 400 KB and a byte", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.put(sized(400<<10 + 1)) }},
 	{name: "put a number that is none", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.put(row(day, 1, "expiry", &num{Value: "soon"}))
 	}},
@@ -424,8 +438,11 @@ var conformance = []conformanceCase{
 		return tb.put(row(day, 1, "set", &types.AttributeValueMemberSS{Value: []string{"a", "a"}}))
 	}},
 	{name: "put nested values", want: "{deep=[{x=N1} true]}", run: func(tb *testTable) (string, error) {
-		return tb.putAndRead("map", &types.AttributeValueMemberM{Value: attributes{"deep": &types.AttributeValueMemberL{Value: []types.AttributeValue{
-			&types.AttributeValueMemberM{Value: attributes{"x": &num{Value: "1"}}}, &types.AttributeValueMemberBOOL{Value: true}}}}})
+		deep := &types.AttributeValueMemberL{Value: []types.AttributeValue{
+			&types.AttributeValueMemberM{Value: attributes{"x": &num{Value: "1"}}},
+			&types.AttributeValueMemberBOOL{Value: true},
+		}}
+		return tb.putAndRead("map", &types.AttributeValueMemberM{Value: attributes{"deep": deep}})
 	}},
 	{name: "put nested 40 deep", code: refused, run: func(tb *testTable) (string, error) {
 		var v types.AttributeValue = &str{Value: "x"}
@@ -435,19 +452,23 @@ var conformance = []conformanceCase{
 		return tb.put(row(day, 1, "list", v))
 	}},
 	{name: "put returns the old item", want: "INFO: (1) text", run: func(tb *testTable) (string, error) {
-		out, err := tb.client.PutItem(tb.ctx, &dynamodb.PutItemInput{TableName: &tb.name, Item: row(day, 1, "message", &str{Value: "new"}), ReturnValues: types.ReturnValueAllOld})
+		out, err := tb.client.PutItem(tb.ctx,
+			&dynamodb.PutItemInput{TableName: &tb.name, Item: row(day, 1, "message", &str{Value: "new"}),
+				ReturnValues: types.ReturnValueAllOld})
 		if err != nil {
 			return "", err
 		}
 		return valueText(out.Attributes["message"]), nil
 	}},
 	{name: "put cannot return the new item", code: refused, run: func(tb *testTable) (string, error) {
-		_, err := tb.client.PutItem(tb.ctx, &dynamodb.PutItemInput{TableName: &tb.name, Item: row(day, 1), ReturnValues: types.ReturnValueAllNew})
+		_, err := tb.client.PutItem(tb.ctx,
+			&dynamodb.PutItemInput{TableName: &tb.name, Item: row(day, 1), ReturnValues: types.ReturnValueAllNew})
 		return "", err
 	}},
-	{name: "put on a condition that fails", code: condition, want: "INFO: (1) text", run: func(tb *testTable) (string, error) {
-		return tb.conditionalPut("attribute_not_exists(stamp_mod)", nil)
-	}},
+	{name: "put on a condition that fails", code: condition, want: "INFO: (1) text",
+		run: func(tb *testTable) (string, error) {
+			return tb.conditionalPut("attribute_not_exists(stamp_mod)", nil)
+		}},
 	{name: "put on a condition that holds", run: func(tb *testTable) (string, error) {
 		return tb.conditionalPut("attribute_exists(stamp_mod) AND expiry < :n", attributes{":n": &num{Value: "1.9e9"}})
 	}},
@@ -456,47 +477,56 @@ var conformance = []conformanceCase{
 			ConditionExpression: aws.String("attribute_not_exists(message)")})
 		return "", err
 	}},
-	{name: "delete returns the old item, once", want: "INFO: (1) text, then 0", run: func(tb *testTable) (string, error) {
-		in := &dynamodb.DeleteItemInput{TableName: &tb.name, Key: key(day, 1), ReturnValues: types.ReturnValueAllOld}
-		first, err := tb.client.DeleteItem(tb.ctx, in)
-		if err != nil {
-			return "", err
-		}
-		second, err := tb.client.DeleteItem(tb.ctx, in)
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("%s, then %d", valueText(first.Attributes["message"]), len(second.Attributes)), nil
-	}},
+	{name: "delete returns the old item, once", want: "INFO: (1) text, then 0",
+		run: func(tb *testTable) (string, error) {
+			in := &dynamodb.DeleteItemInput{TableName: &tb.name, Key: key(day, 1),
+				ReturnValues: types.ReturnValueAllOld}
+			first, err := tb.client.DeleteItem(tb.ctx, in)
+			if err != nil {
+				return "", err
+			}
+			second, err := tb.client.DeleteItem(tb.ctx, in)
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("%s, then %d", valueText(first.Attributes["message"]), len(second.Attributes)), nil
+		}},
 
 	// Updates.
 	{name: "set and remove", want: "message=new", run: func(tb *testTable) (string, error) {
-		return tb.update("SET message = :m REMOVE parts", types.ReturnValueUpdatedNew, attributes{":m": &str{Value: "new"}})
+		return tb.update("SET message = :m REMOVE parts", types.ReturnValueUpdatedNew,
+			attributes{":m": &str{Value: "new"}})
 	}},
 	{name: "set sums and defaults", want: "expiry=N1800000011.5 hits=N1", run: func(tb *testTable) (string, error) {
-		return tb.update("SET expiry = expiry + :n, hits = if_not_exists(hits, :one)", types.ReturnValueUpdatedNew, attributes{":n": &num{Value: "10.5"}, ":one": &num{Value: "1"}})
+		return tb.update("SET expiry = expiry + :n, hits = if_not_exists(hits, :one)", types.ReturnValueUpdatedNew,
+			attributes{":n": &num{Value: "10.5"}, ":one": &num{Value: "1"}})
 	}},
 	{name: "append to a list", want: "parts=[N1 x N1 x]", run: func(tb *testTable) (string, error) {
 		return tb.update("SET parts = list_append(parts, parts)", types.ReturnValueUpdatedNew, nil)
 	}},
 	{name: "set and remove list elements", want: "parts=[y]", run: func(tb *testTable) (string, error) {
-		if _, err := tb.update("SET parts[1] = :y", types.ReturnValueNone, attributes{":y": &str{Value: "y"}}); err != nil {
+		y := attributes{":y": &str{Value: "y"}}
+		if _, err := tb.update("SET parts[1] = :y", types.ReturnValueNone, y); err != nil {
 			return "", err
 		}
 		if _, err := tb.update("REMOVE parts[0]", types.ReturnValueNone, nil); err != nil {
 			return "", err
 		}
-		out, err := tb.client.GetItem(tb.ctx, &dynamodb.GetItemInput{TableName: &tb.name, Key: key(day, 1), ProjectionExpression: aws.String("parts")})
+		out, err := tb.client.GetItem(tb.ctx,
+			&dynamodb.GetItemInput{TableName: &tb.name, Key: key(day, 1), ProjectionExpression: aws.String("parts")})
 		if err != nil {
 			return "", err
 		}
 		return text(out.Item), nil
 	}},
-	{name: "add to a number and a set", want: "expiry=N1800000000 tags=[a b]", run: func(tb *testTable) (string, error) {
-		return tb.update("ADD expiry :n, tags :t", types.ReturnValueUpdatedNew, attributes{":n": &num{Value: "-1"}, ":t": &types.AttributeValueMemberSS{Value: []string{"a", "b"}}})
-	}},
+	{name: "add to a number and a set", want: "expiry=N1800000000 tags=[a b]",
+		run: func(tb *testTable) (string, error) {
+			return tb.update("ADD expiry :n, tags :t", types.ReturnValueUpdatedNew,
+				attributes{":n": &num{Value: "-1"}, ":t": &types.AttributeValueMemberSS{Value: []string{"a", "b"}}})
+		}},
 	{name: "old values", want: "message=INFO: (1) text", run: func(tb *testTable) (string, error) {
-		return tb.update("SET message = :m, hits = :m", types.ReturnValueUpdatedOld, attributes{":m": &str{Value: "new"}})
+		return tb.update("SET message = :m, hits = :m", types.ReturnValueUpdatedOld,
+			attributes{":m": &str{Value: "new"}})
 	}},
 	{name: "update a key attribute", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.update("SET stamp_mod = :m", types.ReturnValueNone, attributes{":m": &str{Value: "new"}})
@@ -521,12 +551,15 @@ var conformance = []conformanceCase{
 	}},
 	{name: "update makes an item", want: "1", run: func(tb *testTable) (string, error) {
 		_, err := tb.client.UpdateItem(tb.ctx, &dynamodb.UpdateItemInput{TableName: &tb.name, Key: key("2026-12-01", 1),
-			UpdateExpression: aws.String("SET message = :m"), ExpressionAttributeValues: attributes{":m": &str{Value: "new"}}})
+			UpdateExpression:          aws.String("SET message = :m"),
+			ExpressionAttributeValues: attributes{":m": &str{Value: "new"}}})
 		if err != nil {
 			return "", err
 		}
-		out, err := tb.client.Query(tb.ctx, &dynamodb.QueryInput{TableName: &tb.name, KeyConditionExpression: aws.String("#d = :d"),
-			ExpressionAttributeNames: map[string]string{"#d": "date"}, ExpressionAttributeValues: attributes{":d": &str{Value: "2026-12-01"}}})
+		out, err := tb.client.Query(tb.ctx,
+			&dynamodb.QueryInput{TableName: &tb.name, KeyConditionExpression: aws.String("#d = :d"),
+				ExpressionAttributeNames:  map[string]string{"#d": "date"},
+				ExpressionAttributeValues: attributes{":d": &str{Value: "2026-12-01"}}})
 		if err != nil {
 			return "", err
 		}
@@ -534,26 +567,31 @@ var conformance = []conformanceCase{
 	}},
 
 	// Batches.
-	{name: "batch of 25", want: "left 0, units 25", run: func(tb *testTable) (string, error) { return tb.batch(rows(20, 45)...) }},
+	{name: "batch of 25", want: "left 0, units 25",
+		run: func(tb *testTable) (string, error) { return tb.batch(rows(20, 45)...) }},
 	{name: "batch of 26", code: refused, run: func(tb *testTable) (string, error) { return tb.batch(rows(20, 46)...) }},
 	{name: "batch of 13 and 13 over two tables", code: refused, run: func(tb *testTable) (string, error) {
-		_, err := tb.client.BatchWriteItem(tb.ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
-			tb.name: rows(20, 33), tb.name + "-errors": rows(20, 33)}})
+		_, err := tb.client.BatchWriteItem(tb.ctx,
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+				tb.name: rows(20, 33), tb.name + "-errors": rows(20, 33)}})
 		return "", err
 	}},
 	{name: "batch over two tables", want: "0", run: func(tb *testTable) (string, error) {
-		out, err := tb.client.BatchWriteItem(tb.ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
-			tb.name: rows(20, 32), tb.name + "-errors": rows(20, 33)}})
+		out, err := tb.client.BatchWriteItem(tb.ctx,
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+				tb.name: rows(20, 32), tb.name + "-errors": rows(20, 33)}})
 		if err != nil {
 			return "", err
 		}
 		return fmt.Sprint(len(out.UnprocessedItems)), nil
 	}},
 	{name: "empty batch", code: refused, run: func(tb *testTable) (string, error) {
-		_, err := tb.client.BatchWriteItem(tb.ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{}})
+		_, err := tb.client.BatchWriteItem(tb.ctx,
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{}})
 		return "", err
 	}},
-	{name: "batch with an empty list", code: refused, run: func(tb *testTable) (string, error) { return tb.batch([]types.WriteRequest{}...) }},
+	{name: "batch with an empty list", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.batch([]types.WriteRequest{}...) }},
 	{name: "batch with a key twice", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.batch(put(row(day, 20)), put(row(day, 20, "message", &str{Value: "other"})))
 	}},
@@ -563,12 +601,13 @@ var conformance = []conformanceCase{
 	{name: "batch with an item too large", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.batch(put(row(day, 20)), put(sized(400<<10+1)))
 	}},
-	{name: "a refused batch stores nothing", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10", run: func(tb *testTable) (string, error) {
-		if _, err := tb.batch(put(row(day, 20)), put(sized(400<<10+1))); err == nil {
-			return "the batch was taken", nil
-		}
-		return tb.query("#d = :d", nil)
-	}},
+	{name: "a refused batch stores nothing", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10",
+		run: func(tb *testTable) (string, error) {
+			if _, err := tb.batch(put(row(day, 20)), put(sized(400<<10+1))); err == nil {
+				return "the batch was taken", nil
+			}
+			return tb.query("#d = :d", nil)
+		}},
 	{name: "batch with a missing key", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.batch(put(row(day, 20)), put(attributes{"date": &str{Value: day}}))
 	}},
@@ -579,32 +618,37 @@ var conformance = []conformanceCase{
 		return tb.batch(put(row(day, 20, "stamp_mod", &str{Value: strings.Repeat("x", 1025)})))
 	}},
 	{name: "batch into a missing table", code: notFound, run: func(tb *testTable) (string, error) {
-		_, err := tb.client.BatchWriteItem(tb.ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
-			tb.name: rows(20, 21), "missing": rows(20, 21)}})
+		_, err := tb.client.BatchWriteItem(tb.ctx,
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+				tb.name: rows(20, 21), "missing": rows(20, 21)}})
 		return "", err
 	}},
 	{name: "batch with neither put nor delete", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.batch(types.WriteRequest{})
 	}},
-	{name: "batch deletes, absent rows too", want: "00,02,03,04,05,06,07,08,09 count 9 of 9", run: func(tb *testTable) (string, error) {
-		if _, err := tb.batch(del(key(day, 1)), del(key(day, 77))); err != nil {
-			return "", err
-		}
-		return tb.query("#d = :d", nil)
-	}},
+	{name: "batch deletes, absent rows too", want: "00,02,03,04,05,06,07,08,09 count 9 of 9",
+		run: func(tb *testTable) (string, error) {
+			if _, err := tb.batch(del(key(day, 1)), del(key(day, 77))); err != nil {
+				return "", err
+			}
+			return tb.query("#d = :d", nil)
+		}},
 	{name: "batch units round up by item", want: "left 0, units 6", run: func(tb *testTable) (string, error) {
 		return tb.batch(put(sized(1024)), put(row(day, 21)), put(atNumber(sized(3*1024+1), 22)))
 	}},
 
 	// Queries.
-	{name: "query a day", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", nil)
-	}},
+	{name: "query a day", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10",
+		run: func(tb *testTable) (string, error) {
+			return tb.query("#d = :d", nil)
+		}},
 	{name: "query an empty day", want: " count 0 of 0", run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d", nil, ":d", "2020-01-01")
 	}},
 	{name: "query backwards", want: "09,08,07 count 3 of 3 last 07", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(3) })
+		return tb.query("#d = :d", func(in *dynamodb.QueryInput) {
+			in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(3)
+		})
 	}},
 	{name: "query between", want: "02,03,04 count 3 of 3", run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d AND stamp_mod BETWEEN :a AND :b", nil, ":a", "1795300002", ":b", "1795300005")
@@ -628,7 +672,8 @@ var conformance = []conformanceCase{
 		return tb.query("#d = :d AND stamp_mod < :a", nil, ":a", stamp(2))
 	}},
 	{name: "query up to", want: "02,01,00 count 3 of 3", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d AND stamp_mod <= :a", func(in *dynamodb.QueryInput) { in.ScanIndexForward = aws.Bool(false) }, ":a", stamp(2))
+		return tb.query("#d = :d AND stamp_mod <= :a",
+			func(in *dynamodb.QueryInput) { in.ScanIndexForward = aws.Bool(false) }, ":a", stamp(2))
 	}},
 	{name: "query one", want: "02 count 1 of 1", run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d AND stamp_mod = :a", nil, ":a", stamp(2))
@@ -636,17 +681,21 @@ var conformance = []conformanceCase{
 	{name: "query with a filter", want: "04,09 count 2 of 10", run: func(tb *testTable) (string, error) {
 		return tb.filtered("#l = :e", levelName, attributes{":e": &str{Value: "ERROR"}})
 	}},
-	{name: "a limit counts what the filter drops", want: "04 count 1 of 6 last 05", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) {
-			in.FilterExpression, in.Limit = aws.String("#l = :e"), aws.Int32(6)
-			in.ExpressionAttributeNames["#l"] = "level"
-		}, ":e", "ERROR")
-	}},
-	{name: "a limit that is all there is", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10 last 09", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.Limit = aws.Int32(10) })
-	}},
+	{name: "a limit counts what the filter drops", want: "04 count 1 of 6 last 05",
+		run: func(tb *testTable) (string, error) {
+			return tb.query("#d = :d", func(in *dynamodb.QueryInput) {
+				in.FilterExpression, in.Limit = aws.String("#l = :e"), aws.Int32(6)
+				in.ExpressionAttributeNames["#l"] = "level"
+			}, ":e", "ERROR")
+		}},
+	{name: "a limit that is all there is", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10 last 09",
+		run: func(tb *testTable) (string, error) {
+			return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.Limit = aws.Int32(10) })
+		}},
 	{name: "query on from a key", want: "06,07 count 2 of 2 last 07", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.Limit, in.ExclusiveStartKey = aws.Int32(2), key(day, 5) })
+		return tb.query("#d = :d", func(in *dynamodb.QueryInput) {
+			in.Limit, in.ExclusiveStartKey = aws.Int32(2), key(day, 5)
+		})
 	}},
 	{name: "query back from a key", want: "04,03 count 2 of 2 last 03", run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d", func(in *dynamodb.QueryInput) {
@@ -657,16 +706,19 @@ var conformance = []conformanceCase{
 		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.ExclusiveStartKey = key("2026-11-23", 1) })
 	}},
 	{name: "query on from half a key", code: refused, run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.ExclusiveStartKey = attributes{"date": &str{Value: day}} })
+		return tb.query("#d = :d",
+			func(in *dynamodb.QueryInput) { in.ExclusiveStartKey = attributes{"date": &str{Value: day}} })
 	}},
 	{name: "count", want: " count 1 of 10", run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d", func(in *dynamodb.QueryInput) {
 			in.Select, in.FilterExpression = types.SelectCount, aws.String("contains(message, :e)")
 		}, ":e", "(4")
 	}},
-	{name: "query a projection", want: "1 attributes,1 attributes count 2 of 2", run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.ProjectionExpression = aws.String("message") }, ":d", "2026-11-23")
-	}},
+	{name: "query a projection", want: "1 attributes,1 attributes count 2 of 2",
+		run: func(tb *testTable) (string, error) {
+			return tb.query("#d = :d",
+				func(in *dynamodb.QueryInput) { in.ProjectionExpression = aws.String("message") }, ":d", "2026-11-23")
+		}},
 	{name: "query without a condition", code: refused, run: func(tb *testTable) (string, error) {
 		_, err := tb.client.Query(tb.ctx, &dynamodb.QueryInput{TableName: &tb.name})
 		return "", err
@@ -687,8 +739,10 @@ var conformance = []conformanceCase{
 	{name: "query by the sort key only", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.query("stamp_mod = :d", func(in *dynamodb.QueryInput) { in.ExpressionAttributeNames = nil })
 	}},
-	{name: "query a range of partition keys", code: refused, run: func(tb *testTable) (string, error) { return tb.query("#d > :d", nil) }},
-	{name: "query with OR", code: refused, run: func(tb *testTable) (string, error) { return tb.query("#d = :d OR #d = :d", nil) }},
+	{name: "query a range of partition keys", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.query("#d > :d", nil) }},
+	{name: "query with OR", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.query("#d = :d OR #d = :d", nil) }},
 	{name: "query with two conditions on the sort key", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d AND stamp_mod > :a AND stamp_mod < :b", nil, ":a", stamp(1), ":b", stamp(3))
 	}},
@@ -699,18 +753,23 @@ var conformance = []conformanceCase{
 		return tb.query("#d = :d AND stamp_mod BETWEEN :a AND :b", nil, ":a", "2", ":b", "1")
 	}},
 	{name: "query by a number", code: refused, run: func(tb *testTable) (string, error) {
-		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.ExpressionAttributeValues[":d"] = &num{Value: "1"} })
+		return tb.query("#d = :d",
+			func(in *dynamodb.QueryInput) { in.ExpressionAttributeValues[":d"] = &num{Value: "1"} })
 	}},
-	{name: "query with an unknown name", code: refused, run: func(tb *testTable) (string, error) { return tb.query("#d = :d AND #x = :d", nil) }},
-	{name: "query with an unknown value", code: refused, run: func(tb *testTable) (string, error) { return tb.query("#d = :x", nil) }},
+	{name: "query with an unknown name", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.query("#d = :d AND #x = :d", nil) }},
+	{name: "query with an unknown value", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.query("#d = :x", nil) }},
 	{name: "query with an unused value", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d", nil, ":x", "x")
 	}},
 	{name: "query with an unused name", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.query("#d = :d", func(in *dynamodb.QueryInput) { in.ExpressionAttributeNames["#x"] = "x" })
 	}},
-	{name: "query with a syntax error", code: refused, run: func(tb *testTable) (string, error) { return tb.query("#d = = :d", nil) }},
-	{name: "query with an empty condition", code: refused, run: func(tb *testTable) (string, error) { return tb.query("", nil) }},
+	{name: "query with a syntax error", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.query("#d = = :d", nil) }},
+	{name: "query with an empty condition", code: refused,
+		run: func(tb *testTable) (string, error) { return tb.query("", nil) }},
 	{name: "filter on a key attribute", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.filtered("stamp_mod > :a", nil, attributes{":a": &str{Value: "1"}})
 	}},
@@ -720,37 +779,50 @@ var conformance = []conformanceCase{
 
 	// Filters; each looks at the ten rows of the day.
 	{name: "filter not expired", want: "06,07,08,09 count 4 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("attribute_not_exists(expiry) OR expiry > :n", nil, attributes{":n": &num{Value: "1800000005"}})
+		return tb.filtered("attribute_not_exists(expiry) OR expiry > :n", nil,
+			attributes{":n": &num{Value: "1800000005"}})
 	}},
 	{name: "filter across types", want: " count 0 of 10", run: func(tb *testTable) (string, error) {
 		return tb.filtered("expiry > :n", nil, attributes{":n": &str{Value: "0"}})
 	}},
-	{name: "filter not equal across types", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("expiry <> :n", nil, attributes{":n": &str{Value: "0"}})
-	}},
-	{name: "filter not equal to an absent attribute", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("nothing <> :n", nil, attributes{":n": &str{Value: "0"}})
-	}},
-	{name: "filter NOT before AND before OR", want: "00,01,02,03,04,05,06,07,08 count 9 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("NOT #l = :e OR #l = :e AND expiry < :n", levelName, attributes{":e": &str{Value: "ERROR"}, ":n": &num{Value: "1800000005"}})
-	}},
+	{name: "filter not equal across types", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10",
+		run: func(tb *testTable) (string, error) {
+			return tb.filtered("expiry <> :n", nil, attributes{":n": &str{Value: "0"}})
+		}},
+	{name: "filter not equal to an absent attribute", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10",
+		run: func(tb *testTable) (string, error) {
+			return tb.filtered("nothing <> :n", nil, attributes{":n": &str{Value: "0"}})
+		}},
+	{name: "filter NOT before AND before OR", want: "00,01,02,03,04,05,06,07,08 count 9 of 10",
+		run: func(tb *testTable) (string, error) {
+			return tb.filtered("NOT #l = :e OR #l = :e AND expiry < :n", levelName,
+				attributes{":e": &str{Value: "ERROR"}, ":n": &num{Value: "1800000005"}})
+		}},
 	{name: "filter with brackets", want: "04 count 1 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("(NOT #l = :i OR #l = :e) AND expiry < :n", levelName, attributes{":i": &str{Value: "INFO"}, ":e": &str{Value: "ERROR"}, ":n": &num{Value: "1800000005"}})
+		return tb.filtered("(NOT #l = :i OR #l = :e) AND expiry < :n", levelName,
+			attributes{":i": &str{Value: "INFO"}, ":e": &str{Value: "ERROR"}, ":n": &num{Value: "1800000005"}})
 	}},
 	{name: "filter IN", want: "01,02 count 2 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("expiry IN (:a, :b)", nil, attributes{":a": &num{Value: "1800000001"}, ":b": &num{Value: "1800000002.0"}})
+		return tb.filtered("expiry IN (:a, :b)", nil,
+			attributes{":a": &num{Value: "1800000001"}, ":b": &num{Value: "1800000002.0"}})
 	}},
 	{name: "filter BETWEEN numbers", want: "01,02 count 2 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("expiry BETWEEN :a AND :b", nil, attributes{":a": &num{Value: "1.800000001E9"}, ":b": &num{Value: "1800000002"}})
+		return tb.filtered("expiry BETWEEN :a AND :b", nil,
+			attributes{":a": &num{Value: "1.800000001E9"}, ":b": &num{Value: "1800000002"}})
 	}},
-	{name: "filter by size", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("size(message) = :n AND size(parts) = :two", nil, attributes{":n": &num{Value: "14"}, ":two": &num{Value: "2"}})
-	}},
-	{name: "filter by type", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("attribute_type(parts, :t) AND begins_with(message, :p)", nil, attributes{":t": &str{Value: "L"}, ":p": &str{Value: "INFO:"}})
-	}},
+	{name: "filter by size", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10",
+		run: func(tb *testTable) (string, error) {
+			return tb.filtered("size(message) = :n AND size(parts) = :two", nil,
+				attributes{":n": &num{Value: "14"}, ":two": &num{Value: "2"}})
+		}},
+	{name: "filter by type", want: "00,01,02,03,04,05,06,07,08,09 count 10 of 10",
+		run: func(tb *testTable) (string, error) {
+			return tb.filtered("attribute_type(parts, :t) AND begins_with(message, :p)", nil,
+				attributes{":t": &str{Value: "L"}, ":p": &str{Value: "INFO:"}})
+		}},
 	{name: "filter by a list element", want: "03 count 1 of 10", run: func(tb *testTable) (string, error) {
-		return tb.filtered("parts[0] = :n AND contains(parts, :x)", nil, attributes{":n": &num{Value: "3"}, ":x": &str{Value: "x"}})
+		return tb.filtered("parts[0] = :n AND contains(parts, :x)", nil,
+			attributes{":n": &num{Value: "3"}, ":x": &str{Value: "x"}})
 	}},
 	{name: "filter with brackets twice", code: refused, run: func(tb *testTable) (string, error) {
 		return tb.filtered("((expiry > :n))", nil, attributes{":n": &num{Value: "3"}})
@@ -766,9 +838,10 @@ var conformance = []conformanceCase{
 	}},
 
 	// Scans.
-	{name: "scan", want: "00,01,02,03,04,05,06,07,08,09,00,01 count 12 of 12", run: func(tb *testTable) (string, error) {
-		return tb.scan(func(in *dynamodb.ScanInput) {})
-	}},
+	{name: "scan", want: "00,01,02,03,04,05,06,07,08,09,00,01 count 12 of 12",
+		run: func(tb *testTable) (string, error) {
+			return tb.scan(func(in *dynamodb.ScanInput) {})
+		}},
 	{name: "scan with a filter on a key", want: "00,01 count 2 of 12", run: func(tb *testTable) (string, error) {
 		return tb.scan(func(in *dynamodb.ScanInput) {
 			in.FilterExpression = aws.String("#d = :d")
@@ -782,15 +855,18 @@ var conformance = []conformanceCase{
 	}},
 
 	// Pages of 1 MB: five rows of 300 KB are read in at least two.
-	{name: "pages of 1 MB", want: "5 rows in more than one page", run: func(tb *testTable) (string, error) { return tb.readPages() }},
+	{name: "pages of 1 MB", want: "5 rows in more than one page",
+		run: func(tb *testTable) (string, error) { return tb.readPages() }},
 }
 
 // reservedNames are words of which a log table's reader or writer may well
 // think; each is refused bare, as AWS documents.
-var reservedNames = []string{"date", "level", "LOCATOR", "log", "module", "time", "timestamp", "ttl", "source", "type", "name", "count", "data", "text", "value", "function", "request", "shard"}
+var reservedNames = []string{"date", "level", "LOCATOR", "log", "module", "time", "timestamp", "ttl", "source", "type",
+	"name", "count", "data", "text", "value", "function", "request", "shard"}
 
 // freeNames are not reserved.
-var freeNames = []string{"message", "expiry", "stamp_mod", "request_id", "fields_", "issues", "truncated", "exception_at", "severity"}
+var freeNames = []string{"message", "expiry", "stamp_mod", "request_id", "fields_", "issues", "truncated",
+	"exception_at", "severity"}
 
 func stamp(n int) string { return key(day, n)["stamp_mod"].(*str).Value }
 
@@ -852,8 +928,10 @@ func (tb *testTable) readPages() (string, error) {
 			return "", err
 		}
 	}
-	pages := dynamodb.NewQueryPaginator(tb.client, &dynamodb.QueryInput{TableName: &tb.name, KeyConditionExpression: aws.String("#d = :d"),
-		ExpressionAttributeNames: map[string]string{"#d": "date"}, ExpressionAttributeValues: attributes{":d": &str{Value: date}}})
+	pages := dynamodb.NewQueryPaginator(tb.client,
+		&dynamodb.QueryInput{TableName: &tb.name, KeyConditionExpression: aws.String("#d = :d"),
+			ExpressionAttributeNames:  map[string]string{"#d": "date"},
+			ExpressionAttributeValues: attributes{":d": &str{Value: date}}})
 	number, rows := 0, 0
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(tb.ctx)

@@ -5,9 +5,9 @@
 //
 // It implements what a log table's writers and readers call and what somebody
 // looks at one with (CreateTable, DescribeTable, ListTables, UpdateTimeToLive,
-// PutItem, GetItem, UpdateItem, DeleteItem, BatchWriteItem, Query and Scan, with
-// expressions) and refuses what DynamoDB refuses, with DynamoDB's codes and
-// texts: limits, sizes, types, duplicate keys, reserved words, unsigned
+// PutItem, GetItem, UpdateItem, DeleteItem, BatchWriteItem, Query and Scan,
+// with expressions) and refuses what DynamoDB refuses, with DynamoDB's codes
+// and texts: limits, sizes, types, duplicate keys, reserved words, unsigned
 // requests. Parameters that it does not implement (the legacy conditions,
 // secondary indexes, streams, segments) are refused by ValidationException,
 // never ignored. Its conformance test runs the same requests against AWS's

@@ -38,7 +38,8 @@ func (e *endpoint) URL() string {
 func (e *endpoint) listen() error {
 	l, err := net.Listen("tcp", e.address)
 	if err != nil {
-		return fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w", e.address, err)
+		return fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w",
+			e.address, err)
 	}
 	e.netMu.Lock()
 	e.listener = l

@@ -30,7 +30,8 @@ func (p *placeholders) unused(expressions bool, missing string) error {
 			return invalid("ExpressionAttributeNames can only be specified when using expressions")
 		}
 		if p.values != nil {
-			return invalid("ExpressionAttributeValues can only be specified when using expressions: %s is null", missing)
+			return invalid("ExpressionAttributeValues can only be specified when using expressions: %s is null",
+				missing)
 		}
 		return nil
 	}
@@ -48,7 +49,8 @@ func (p *placeholders) unused(expressions bool, missing string) error {
 		}
 		left := slices.DeleteFunc(c.given, func(name string) bool { return c.used[name] })
 		if len(left) > 0 {
-			return invalid("Value provided in %s unused in expressions: keys: {%s}", c.parameter, strings.Join(left, ", "))
+			return invalid("Value provided in %s unused in expressions: keys: {%s}", c.parameter,
+				strings.Join(left, ", "))
 		}
 	}
 	return nil

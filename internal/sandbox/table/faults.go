@@ -47,7 +47,8 @@ func Throttle(share float64, seed uint64) FaultFunc {
 func ServerError(status int, share float64, seed uint64) FaultFunc {
 	refusal := &Error{Status: status, Code: codeInternalServer, Message: "Internal server error"}
 	if status == http.StatusServiceUnavailable {
-		refusal = &Error{Status: status, Code: codeUnavailable, Message: "The service is currently unavailable or busy."}
+		refusal = &Error{Status: status, Code: codeUnavailable,
+			Message: "The service is currently unavailable or busy."}
 	}
 	return Share(share, seed, Always(Fault{Err: refusal}))
 }
@@ -85,7 +86,8 @@ func AccessDenied() FaultFunc {
 
 // ExpiredToken refuses every request as when the credentials have run out.
 func ExpiredToken() FaultFunc {
-	return Always(Fault{Err: &Error{Code: codeExpiredToken, Message: "The security token included in the request is expired"}})
+	return Always(Fault{Err: &Error{Code: codeExpiredToken,
+		Message: "The security token included in the request is expired"}})
 }
 
 // SignatureExpired refuses every request as one that was signed long before it
@@ -215,12 +217,15 @@ func newDraw(share float64, seed uint64) func() bool {
 // ProvisionedThroughputExceededException.
 func throttled(code string) *Error {
 	refusal := &Error{
-		Code:    code,
-		Message: "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly. If exceptions persist, check if you have a hot key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+		Code: code,
+		Message: "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling " +
+			"your table or index so please try again shortly. If exceptions persist, check if you have a hot key: " +
+			"https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
 		reasons: []reason{{"TableWriteKeyRangeThroughputExceeded", arnPrefix + "*"}},
 	}
 	if code == codeProvisioned {
-		refusal.Message = "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
+		refusal.Message = "The level of configured provisioned throughput for the table was exceeded. Consider " +
+			"increasing your provisioning level with the UpdateTable API."
 	}
 	return refusal
 }

@@ -16,7 +16,8 @@ func (t *tableData) splitKeyCondition(c *condition) (hash Value, sort *condition
 			return Value{}, nil, err
 		}
 		if seen[name] {
-			return Value{}, nil, invalid("Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key")
+			return Value{}, nil, invalid("Invalid KeyConditionExpression: KeyConditionExpressions must only contain " +
+				"one condition per key")
 		}
 		seen[name] = true
 		switch {
@@ -78,7 +79,8 @@ func keyPart(c *condition) (name string, err error) {
 		return "", invalid("Invalid KeyConditionExpression: KeyConditionExpressions cannot contain nested operations")
 	}
 	if len(key.path) > 1 {
-		return "", invalid("Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested attributes")
+		return "", invalid("Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested " +
+			"attributes")
 	}
 	for _, o := range c.operands[1:] {
 		if o.literal == nil {
@@ -89,12 +91,14 @@ func keyPart(c *condition) (name string, err error) {
 }
 
 func (t *tableData) checkConditionTypes(hash Value, sort *condition) error {
-	mismatch := invalid("One or more parameter values were invalid: Condition parameter type does not match schema type")
+	mismatch := invalid("One or more parameter values were invalid: " +
+		"Condition parameter type does not match schema type")
 	if hash.Type != t.hash.typ {
 		return mismatch
 	}
 	if hash.Text == "" {
-		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: %s", t.hash.name)
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot "+
+			"contain an empty string value. Key: %s", t.hash.name)
 	}
 	if sort == nil {
 		return nil
@@ -104,7 +108,8 @@ func (t *tableData) checkConditionTypes(hash Value, sort *condition) error {
 			return mismatch
 		}
 		if o.literal.Text == "" {
-			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: %s", t.sort.name)
+			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute "+
+				"cannot contain an empty string value. Key: %s", t.sort.name)
 		}
 	}
 	return nil

@@ -62,9 +62,11 @@ func (n number) checked() (number, error) {
 	case len(n.digits) > maxDigits:
 		return number{}, errValue("Attempting to store more than 38 significant digits in a Number")
 	case n.exp-1 > maxExponent:
-		return number{}, errValue("Number overflow. Attempting to store a number with magnitude larger than supported range")
+		return number{}, errValue("Number overflow. Attempting to store a number with magnitude larger than " +
+			"supported range")
 	case n.exp-1 < minExponent:
-		return number{}, errValue("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+		return number{}, errValue("Number underflow. Attempting to store a number with magnitude smaller than " +
+			"supported range")
 	}
 	return n, nil
 }

@@ -11,7 +11,8 @@ func TestParseNumber(t *testing.T) {
 		{"0", "0"}, {"-0", "0"}, {"0.000", "0"}, {"007", "7"}, {"+1", "1"}, {".5", "0.5"}, {"5.", "5"},
 		{"1795300002", "1795300002"}, {"1.50", "1.5"}, {"-12.340e1", "-123.4"}, {"1e3", "1000"}, {"12E-4", "0.0012"},
 		{"1E125", "1" + strings.Repeat("0", 125)}, {"1E-130", "0." + strings.Repeat("0", 129) + "1"},
-		{strings.Repeat("9", 38), strings.Repeat("9", 38)}, {strings.Repeat("9", 38) + "000", strings.Repeat("9", 38) + "000"},
+		{strings.Repeat("9", 38), strings.Repeat("9", 38)},
+		{strings.Repeat("9", 38) + "000", strings.Repeat("9", 38) + "000"},
 	}
 	for _, test := range tests {
 		n, err := parseNumber(test.in)
@@ -22,7 +23,9 @@ func TestParseNumber(t *testing.T) {
 			t.Errorf("%s: read back as %v, %v", n, again, err)
 		}
 	}
-	for _, in := range []string{"", "-", ".", "e5", "1e", "1.2.3", "0x10", " 1", "NaN", "1E126", "1E-131", strings.Repeat("9", 39)} {
+	for _, in := range []string{
+		"", "-", ".", "e5", "1e", "1.2.3", "0x10", " 1", "NaN", "1E126", "1E-131", strings.Repeat("9", 39),
+	} {
 		var refused errValue
 		if n, err := parseNumber(in); !errors.As(err, &refused) {
 			t.Errorf("%q: %s, %v; want it refused", in, n, err)
@@ -45,7 +48,8 @@ func TestAddNumbers(t *testing.T) {
 	tests := []struct {
 		a, b, sum, difference string
 	}{
-		{"1", "2", "3", "-1"}, {"0.1", "0.2", "0.3", "-0.1"}, {"0", "-5", "-5", "5"}, {"1000", "0.001", "1000.001", "999.999"}, {"7", "7", "14", "0"},
+		{"1", "2", "3", "-1"}, {"0.1", "0.2", "0.3", "-0.1"}, {"0", "-5", "-5", "5"},
+		{"1000", "0.001", "1000.001", "999.999"}, {"7", "7", "14", "0"},
 	}
 	for _, test := range tests {
 		if sum, err := addNumbers(test.a, test.b, false); sum != test.sum || err != nil {

@@ -82,10 +82,12 @@ func (s *Server) batchWriteItem(c *call, r *batchWriteItem) (any, error) {
 // checkShape refuses what is wrong whatever the tables are.
 func (r *batchWriteItem) checkShape() error {
 	if r.RequestItems == nil {
-		return invalid("1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: Member must not be null")
+		return invalid("1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: " +
+			"Member must not be null")
 	}
 	if len(r.RequestItems) == 0 {
-		return invalid("1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return invalid("1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: " +
+			"Member must have length greater than or equal to 1")
 	}
 	total := 0
 	for name, requests := range r.RequestItems {
@@ -93,7 +95,9 @@ func (r *batchWriteItem) checkShape() error {
 			return invalid("The batch write request list for a table cannot be null or empty: %s", name)
 		}
 		if len(requests) > maxBatchWrite {
-			return invalid("1 validation error detected: Value at 'requestItems.%s.member' failed to satisfy constraint: Member must have length less than or equal to 25, Member must have length greater than or equal to 1", name)
+			return invalid("1 validation error detected: Value at 'requestItems.%s.member' failed to satisfy "+
+				"constraint: Member must have length less than or equal to 25, Member must have length greater than "+
+				"or equal to 1", name)
 		}
 		total += len(requests)
 		for _, w := range requests {

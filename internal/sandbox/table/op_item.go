@@ -35,7 +35,8 @@ func (t *tableData) checkPut(it Item) error {
 			return invalid("One or more parameter values were invalid: Missing the key %s in the item", attribute.name)
 		}
 		if v.Type != attribute.typ {
-			return invalid("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s", attribute.name, attribute.typ, v.Type)
+			return invalid("One or more parameter values were invalid: "+
+				"Type mismatch for key %s expected: %s actual: %s", attribute.name, attribute.typ, v.Type)
 		}
 	}
 	return t.checkKeyValues(it)
@@ -61,13 +62,16 @@ func (t *tableData) checkKeyValues(key Item) error {
 		v := key[attribute.name]
 		kind := map[string]string{typeString: "string", typeBinary: "binary"}[v.Type]
 		if v.Text == "" {
-			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", kind, attribute.name)
+			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute "+
+				"cannot contain an empty %s value. Key: %s", kind, attribute.name)
 		}
 		if i == 0 && len(v.Text) > maxPartitionKey {
-			return invalid("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes")
+			return invalid("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size " +
+				"limit of2048 bytes")
 		}
 		if i == 1 && len(v.Text) > maxSortKey {
-			return invalid("One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+			return invalid("One or more parameter values were invalid: Aggregated size of all range keys has " +
+				"exceeded the size limit of 1024 bytes")
 		}
 	}
 	return nil
@@ -151,7 +155,8 @@ type putItem struct {
 
 func (s *Server) putItem(c *call, r *putItem) (any, error) {
 	if r.Item == nil {
-		return nil, invalid("1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'item' failed to satisfy constraint: Member " +
+			"must not be null")
 	}
 	if err := r.checkReturn("NONE", "ALL_OLD"); err != nil {
 		return nil, err
@@ -261,7 +266,8 @@ func (s *Server) updateItem(_ *call, r *updateItem) (any, error) {
 	}
 	for _, a := range actions {
 		if t.isKey(a.path.top()) {
-			return nil, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", a.path.top())
+			return nil, invalid("One or more parameter values were invalid: Cannot update attribute %s. This "+
+				"attribute is part of the key", a.path.top())
 		}
 	}
 	return s.update(t, r, condition, actions)

@@ -34,7 +34,8 @@ type readAnswer struct {
 
 func (r *readParameters) check() error {
 	if r.Limit != nil && *r.Limit < 1 {
-		return invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", *r.Limit)
+		return invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must "+
+			"have value greater than or equal to 1", *r.Limit)
 	}
 	switch r.Select {
 	case "", "ALL_ATTRIBUTES", "COUNT":
@@ -43,12 +44,15 @@ func (r *readParameters) check() error {
 		}
 	case "SPECIFIC_ATTRIBUTES":
 		if r.ProjectionExpression == nil {
-			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get " +
+				"SPECIFIC_ATTRIBUTES")
 		}
 	case "ALL_PROJECTED_ATTRIBUTES":
 		return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 	default:
-		return invalid("1 validation error detected: Value '%s' at 'select' failed to satisfy constraint: Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]", r.Select)
+		return invalid("1 validation error detected: Value '%s' at 'select' failed to satisfy constraint: Member "+
+			"must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]",
+			r.Select)
 	}
 	return nil
 }
@@ -123,7 +127,8 @@ func (s *Server) query(_ *call, r *query) (any, error) {
 		return nil, err
 	}
 	if r.KeyConditionExpression == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the " +
+			"request.")
 	}
 	given := newPlaceholders(r.ExpressionAttributeNames, r.ExpressionAttributeValues)
 	keyCondition, err := parseCondition("KeyConditionExpression", r.KeyConditionExpression, given)
@@ -143,7 +148,8 @@ func (s *Server) query(_ *call, r *query) (any, error) {
 	}
 	for _, name := range p.filter.tops() {
 		if p.table.isKey(name) {
-			return nil, invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
+			return nil, invalid("Filter Expression can only contain non-primary key attributes: Primary key "+
+				"attribute: %s", name)
 		}
 	}
 	return r.read(p, hash, sortKey)

@@ -64,11 +64,13 @@ func checkTableName(name string) (string, error) {
 	}
 	switch {
 	case name == "":
-		return "", invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
+		return "", invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: " +
+			"Member must not be null")
 	case len(name) < 3 || len(name) > 255:
 		return "", invalid("TableName must be at least 3 characters long and at most 255 characters long")
 	case !tableNamePattern.MatchString(name):
-		return "", invalid("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", name)
+		return "", invalid("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: "+
+			"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", name)
 	}
 	return name, nil
 }
@@ -133,11 +135,14 @@ func (r *createTable) checkThroughput() error {
 	r.BillingMode = cmp.Or(r.BillingMode, "PROVISIONED")
 	switch {
 	case r.BillingMode != "PROVISIONED" && r.BillingMode != "PAY_PER_REQUEST":
-		return invalid("1 validation error detected: Value '%s' at 'billingMode' failed to satisfy constraint: Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]", r.BillingMode)
+		return invalid("1 validation error detected: Value '%s' at 'billingMode' failed to satisfy constraint: "+
+			"Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]", r.BillingMode)
 	case r.onDemand() && r.ProvisionedThroughput != nil:
-		return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+		return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits " +
+			"can be specified when BillingMode is PAY_PER_REQUEST")
 	case !r.onDemand() && r.ProvisionedThroughput == nil:
-		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must " +
+			"both be specified when BillingMode is PROVISIONED")
 	}
 	return nil
 }
@@ -147,21 +152,27 @@ func (r *createTable) keys() ([]keyAttribute, error) {
 	types := map[string]string{}
 	for _, d := range r.AttributeDefinitions {
 		if !ordered(d.AttributeType) {
-			return nil, invalid("1 validation error detected: Value '%s' at 'attributeDefinitions.1.member.attributeType' failed to satisfy constraint: Member must satisfy enum value set: [B, N, S]", d.AttributeType)
+			return nil, invalid("1 validation error detected: Value '%s' at "+
+				"'attributeDefinitions.1.member.attributeType' failed to satisfy constraint: Member must satisfy "+
+				"enum value set: [B, N, S]", d.AttributeType)
 		}
 		types[d.AttributeName] = d.AttributeType
 	}
 	if len(r.KeySchema) < 1 || len(r.KeySchema) > 2 {
-		return nil, invalid("1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member must have length between 1 and 2")
+		return nil, invalid("1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member " +
+			"must have length between 1 and 2")
 	}
 	var keys []keyAttribute
 	for i, k := range r.KeySchema {
 		if k.KeyType != [...]string{"HASH", "RANGE"}[i] {
-			return nil, invalid("Invalid KeySchema: The %s KeySchemaElement is not a %s key type", [...]string{"first", "second"}[i], [...]string{"HASH", "RANGE"}[i])
+			return nil, invalid("Invalid KeySchema: The %s KeySchemaElement is not a %s key type",
+				[...]string{"first", "second"}[i], [...]string{"HASH", "RANGE"}[i])
 		}
 		typ, ok := types[k.AttributeName]
 		if !ok {
-			return nil, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]", k.AttributeName, strings.Join(slices.Sorted(maps.Keys(types)), ", "))
+			return nil, invalid("One or more parameter values were invalid: Some index key attributes are not "+
+				"defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]", k.AttributeName,
+				strings.Join(slices.Sorted(maps.Keys(types)), ", "))
 		}
 		keys = append(keys, keyAttribute{k.AttributeName, typ})
 	}
@@ -169,7 +180,8 @@ func (r *createTable) keys() ([]keyAttribute, error) {
 		return nil, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	}
 	if len(types) != len(keys) {
-		return nil, invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+		return nil, invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not " +
+			"exactly match number of attributes defined in AttributeDefinitions")
 	}
 	return keys, nil
 }
@@ -227,7 +239,8 @@ func (s *Server) listTables(_ *call, r *listTables) (any, error) {
 		limit = *r.Limit
 	}
 	if limit < 1 || limit > 100 {
-		return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and 100", limit)
+		return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member "+
+			"must have value between 1 and 100", limit)
 	}
 	names := slices.Sorted(maps.Keys(s.tables))
 	names = slices.DeleteFunc(names, func(name string) bool {
@@ -253,7 +266,8 @@ type updateTimeToLive struct {
 func (s *Server) updateTimeToLive(_ *call, r *updateTimeToLive) (any, error) {
 	want := r.TimeToLiveSpecification
 	if want == nil || want.AttributeName == "" {
-		return nil, invalid("1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy " +
+			"constraint: Member must not be null")
 	}
 	t, err := s.described(r.TableName)
 	if err != nil {
@@ -264,7 +278,8 @@ func (s *Server) updateTimeToLive(_ *call, r *updateTimeToLive) (any, error) {
 	case want.Enabled && t.ttl.Enabled && want.AttributeName == t.ttl.AttributeName:
 		return nil, invalid("TimeToLive is already enabled")
 	case t.ttl.Enabled && want.AttributeName != t.ttl.AttributeName:
-		return nil, invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s", t.ttl.AttributeName)
+		return nil, invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s",
+			t.ttl.AttributeName)
 	case !want.Enabled && !t.ttl.Enabled:
 		return nil, invalid("TimeToLive is already disabled")
 	case !t.ttlChanged.IsZero() && now.Sub(t.ttlChanged) < uncontrolledTTL:

@@ -10,7 +10,8 @@ import (
 // targetPrefix begins the X-Amz-Target of every operation.
 const targetPrefix = "DynamoDB_20120810."
 
-var credentialScope = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=[^/,]+/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request,\s*SignedHeaders=[^,]+,\s*Signature=[0-9a-f]{64}$`)
+var credentialScope = regexp.MustCompile(`^AWS4-HMAC-SHA256 ` +
+	`Credential=[^/,]+/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request,\s*SignedHeaders=[^,]+,\s*Signature=[0-9a-f]{64}$`)
 
 // admit checks the HTTP side of a request and returns its operation. The
 // signature's value is not computed: any key pair is good here.
@@ -20,11 +21,14 @@ func admit(r *http.Request) (op string, refused *Error) {
 	case authorization == "":
 		return op, &Error{Code: codeNoToken, Message: "Missing Authentication Token"}
 	case !credentialScope.MatchString(authorization):
-		return op, &Error{Code: codeIncomplete, Message: "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters."}
+		return op, &Error{Code: codeIncomplete,
+			Message: "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters."}
 	case credentialScope.FindStringSubmatch(authorization)[1] != "dynamodb":
-		return op, &Error{Code: codeBadSignature, Message: "Credential should be scoped to correct service: 'dynamodb'. "}
+		return op, &Error{Code: codeBadSignature,
+			Message: "Credential should be scoped to correct service: 'dynamodb'. "}
 	case r.Header.Get("X-Amz-Date") == "":
-		return op, &Error{Code: codeIncomplete, Message: "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."}
+		return op, &Error{Code: codeIncomplete,
+			Message: "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."}
 	}
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !known || operations[op] == nil || media != "application/x-amz-json-1.0" {

@@ -159,7 +159,8 @@ func (p *parser) comparison(left operand, op string) *condition {
 		p.checkOrdered(op, left, right)
 	}
 	if left.isPath() && right.isPath() && left.path.String() == right.path.String() {
-		p.fail("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", op, left.path)
+		p.fail("The first operand must be distinct from the remaining operands for this operator or function; "+
+			"operator: %s, first operand: %s", op, left.path)
 	}
 	return c
 }
@@ -216,7 +217,8 @@ func (p *parser) function() *condition {
 	}
 	p.expect(")")
 	if len(c.operands) != wanted {
-		p.fail("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", name, len(c.operands))
+		p.fail("Incorrect number of operands for operator or function; "+
+			"operator or function: %s, number of operands: %d", name, len(c.operands))
 	}
 	p.checkFunction(c)
 	return c
@@ -242,7 +244,8 @@ func (p *parser) checkFunction(c *condition) {
 }
 
 func (p *parser) failOperand(operator string, o operand) {
-	p.fail("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, o.literal.Type)
+	p.fail("Incorrect operand type for operator or function; operator or function: %s, operand type: %s",
+		operator, o.literal.Type)
 }
 
 func (p *parser) checkOrdered(operator string, operands ...operand) {
@@ -260,10 +263,14 @@ func (p *parser) checkBounds(c *condition) {
 		return
 	}
 	if low.Type != high.Type {
-		p.fail("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}", low.Type, low.Text, high.Type, high.Text)
+		p.fail("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: "+
+			"AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}", low.Type, low.Text,
+			high.Type, high.Text)
 	}
 	if compareValues(*low, *high) > 0 {
-		p.fail("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}", low.Type, low.Text, high.Type, high.Text)
+		p.fail("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound "+
+			"operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}", low.Type,
+			low.Text, high.Type, high.Text)
 	}
 }
 

@@ -62,7 +62,8 @@ func (p *parser) checkOverlap(paths []path) {
 		for _, b := range paths[i+1:] {
 			n := min(len(a), len(b))
 			if slices.Equal(a[:n], b[:n]) {
-				p.fail("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", a, b)
+				p.fail("Two document paths overlap with each other; must remove or rewrite one of these paths; path "+
+					"one: %s, path two: %s", a, b)
 			}
 		}
 	}

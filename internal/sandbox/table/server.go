@@ -69,7 +69,8 @@ func Start(t TB) *Server {
 func Listen(address string) (*Server, error) {
 	taken, reserved, err := reservePort(address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w", address, err)
+		return nil, fmt.Errorf("cannot listen at %s (choose another address, or port 0 for any free one): %w",
+			address, err)
 	}
 	s := &Server{
 		endpoint: endpoint{address: taken, reserved: reserved, conns: map[net.Conn]struct{}{}},

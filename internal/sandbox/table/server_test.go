@@ -36,7 +36,8 @@ func write(s *table.Server, requests ...types.WriteRequest) (left int, err error
 }
 
 func writeContext(ctx context.Context, s *table.Server, requests ...types.WriteRequest) (left int, err error) {
-	out, err := s.Client().BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"info": requests}})
+	out, err := s.Client().BatchWriteItem(ctx,
+		&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"info": requests}})
 	if err != nil {
 		return 0, err
 	}
@@ -45,7 +46,8 @@ func writeContext(ctx context.Context, s *table.Server, requests ...types.WriteR
 
 func TestRequestsOutsideTheProtocol(t *testing.T) {
 	const (
-		signed  = "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=0123456789012345678901234567890123456789012345678901234567890123"
+		signed = "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/dynamodb/aws4_request, " +
+			"SignedHeaders=host;x-amz-date, Signature=0123456789012345678901234567890123456789012345678901234567890123"
 		json10  = "application/x-amz-json-1.0"
 		listing = "DynamoDB_20120810.ListTables"
 	)
@@ -59,18 +61,24 @@ func TestRequestsOutsideTheProtocol(t *testing.T) {
 		{"as the SDK sends it", signed, listing, json10, "{}", 200, ""},
 		{"unsigned", "", listing, json10, "{}", 400, "MissingAuthenticationTokenException"},
 		{"signed otherwise", "Bearer x", listing, json10, "{}", 400, "IncompleteSignatureException"},
-		{"signed for another service", strings.Replace(signed, "dynamodb", "s3", 1), listing, json10, "{}", 400, "InvalidSignatureException"},
-		{"an operation that does not exist", signed, "DynamoDB_20120810.DropTable", json10, "{}", 400, "UnknownOperationException"},
-		{"an operation that is not implemented", signed, "DynamoDB_20120810.TransactWriteItems", json10, "{}", 400, "UnknownOperationException"},
+		{"signed for another service", strings.Replace(signed, "dynamodb", "s3", 1), listing, json10, "{}", 400,
+			"InvalidSignatureException"},
+		{"an operation that does not exist", signed, "DynamoDB_20120810.DropTable", json10, "{}", 400,
+			"UnknownOperationException"},
+		{"an operation that is not implemented", signed, "DynamoDB_20120810.TransactWriteItems", json10, "{}", 400,
+			"UnknownOperationException"},
 		{"no operation", signed, "", json10, "{}", 400, "UnknownOperationException"},
 		{"another media type", signed, listing, "text/plain", "{}", 400, "UnknownOperationException"},
 		{"no JSON", signed, listing, json10, "{", 400, "SerializationException"},
 		{"an empty body", signed, listing, json10, "", 400, "SerializationException"},
 		{"another type of parameter", signed, listing, json10, `{"Limit":"x"}`, 400, "SerializationException"},
 		{"an unknown parameter", signed, listing, json10, `{"KeyConditions":{}}`, 400, "ValidationException"},
-		{"a value of two types", signed, "DynamoDB_20120810.PutItem", json10, `{"TableName":"info","Item":{"a":{"S":"x","N":"1"}}}`, 400, "ValidationException"},
-		{"a value of no type", signed, "DynamoDB_20120810.PutItem", json10, `{"TableName":"info","Item":{"a":{}}}`, 400, "ValidationException"},
-		{"a string that is a number", signed, "DynamoDB_20120810.PutItem", json10, `{"TableName":"info","Item":{"a":{"S":1}}}`, 400, "SerializationException"},
+		{"a value of two types", signed, "DynamoDB_20120810.PutItem", json10,
+			`{"TableName":"info","Item":{"a":{"S":"x","N":"1"}}}`, 400, "ValidationException"},
+		{"a value of no type", signed, "DynamoDB_20120810.PutItem", json10, `{"TableName":"info","Item":{"a":{}}}`, 400,
+			"ValidationException"},
+		{"a string that is a number", signed, "DynamoDB_20120810.PutItem", json10,
+			`{"TableName":"info","Item":{"a":{"S":1}}}`, 400, "SerializationException"},
 		{"a request over 16 MB", signed, "DynamoDB_20120810.PutItem", json10, strings.Repeat(" ", 16<<20+1), 413, ""},
 	}
 	s := start(t)
@@ -82,7 +90,8 @@ func TestRequestsOutsideTheProtocol(t *testing.T) {
 			}
 			r.Header.Set("X-Amz-Date", "20261122T000000Z")
 			r.Header.Set("Content-Type", test.kind)
-			for name, value := range map[string]string{"Authorization": test.authorization, "X-Amz-Target": test.target} {
+			headers := map[string]string{"Authorization": test.authorization, "X-Amz-Target": test.target}
+			for name, value := range headers {
 				if value != "" {
 					r.Header.Set(name, value)
 				}
@@ -134,7 +143,10 @@ func TestItemsAndStats(t *testing.T) {
 	for _, it := range s.Items("info") {
 		got = append(got, it.Str("date")+" "+it.Str("stamp_mod")[:10]+" "+it.Num("expiry"))
 	}
-	if diff := cmp.Diff([]string{"2026-11-22 1795300001 1800000001", "2026-11-22 1795300002 1800000002", "2026-11-22 1795300020 "}, got); diff != "" {
+	items := []string{
+		"2026-11-22 1795300001 1800000001", "2026-11-22 1795300002 1800000002", "2026-11-22 1795300020 ",
+	}
+	if diff := cmp.Diff(items, got); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	last := s.Records()[3]
@@ -145,8 +157,9 @@ func TestItemsAndStats(t *testing.T) {
 
 func TestTimeToLive(t *testing.T) {
 	s := start(t)
-	disable := &dynamodb.UpdateTimeToLiveInput{TableName: aws.String("info"), TimeToLiveSpecification: &types.TimeToLiveSpecification{
-		AttributeName: aws.String("expiry"), Enabled: aws.Bool(false)}}
+	disable := &dynamodb.UpdateTimeToLiveInput{TableName: aws.String("info"),
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: aws.String("expiry"), Enabled: aws.Bool(false)}}
 	if _, err := s.Client().UpdateTimeToLive(t.Context(), disable); codeOf(err) != refused {
 		t.Errorf("TTL changed twice at once: error %v; want code %s", err, refused)
 	}
@@ -169,7 +182,8 @@ func TestWriteLimit(t *testing.T) {
 		t.Errorf("no unit left: error %v; want ThrottlingException", err)
 	}
 	var throttled *types.ThrottlingException
-	if !errors.As(err, &throttled) || len(throttled.ThrottlingReasons) != 1 || *throttled.ThrottlingReasons[0].Reason != "TableWriteKeyRangeThroughputExceeded" {
+	if !errors.As(err, &throttled) || len(throttled.ThrottlingReasons) != 1 ||
+		*throttled.ThrottlingReasons[0].Reason != "TableWriteKeyRangeThroughputExceeded" {
 		t.Errorf("error %#v; want the reason", err)
 	}
 	if left, err := write(s, put(row("2026-11-23", 1))); left != 0 || err != nil {
@@ -206,7 +220,9 @@ func TestFaults(t *testing.T) {
 		{name: "poison", fault: table.Poison("(7) text"), code: "ValidationException"},
 		{name: "other poison", fault: table.Poison("(70) text"), stored: 10},
 		{name: "of another operation", fault: table.Only(table.AccessDenied(), "PutItem"), stored: 10},
-		{name: "the first there is", fault: table.Any(table.Poison("nothing"), table.ExpiredToken(), table.AccessDenied()), code: "ExpiredTokenException"},
+		{name: "the first there is",
+			fault: table.Any(table.Poison("nothing"), table.ExpiredToken(), table.AccessDenied()),
+			code:  "ExpiredTokenException"},
 		{name: "latency", fault: table.Latency(time.Millisecond), stored: 10},
 	}
 	for _, test := range tests {
@@ -358,7 +374,8 @@ func TestCloseFreesThePort(t *testing.T) {
 func TestManyRowsUnderFaults(t *testing.T) {
 	const total, batch = 20_000, 25
 	s := start(t)
-	s.OnRequest(table.Only(table.Any(table.Throttle(0.05, 1), table.ResetAfter(0.02, 2), table.ResetBefore(0.02, 3), table.Unprocessed(0.02, 4)), "BatchWriteItem"))
+	s.OnRequest(table.Only(table.Any(table.Throttle(0.05, 1), table.ResetAfter(0.02, 2), table.ResetBefore(0.02, 3),
+		table.Unprocessed(0.02, 4)), "BatchWriteItem"))
 	batches := make(chan int)
 	var workers sync.WaitGroup
 	for range 8 {
@@ -376,8 +393,10 @@ func TestManyRowsUnderFaults(t *testing.T) {
 	close(batches)
 	workers.Wait()
 
-	pages := dynamodb.NewQueryPaginator(s.Client(), &dynamodb.QueryInput{TableName: aws.String("info"), KeyConditionExpression: aws.String("#d = :d"),
-		ExpressionAttributeNames: map[string]string{"#d": "date"}, ExpressionAttributeValues: attributes{":d": &str{Value: day}}})
+	pages := dynamodb.NewQueryPaginator(s.Client(),
+		&dynamodb.QueryInput{TableName: aws.String("info"), KeyConditionExpression: aws.String("#d = :d"),
+			ExpressionAttributeNames:  map[string]string{"#d": "date"},
+			ExpressionAttributeValues: attributes{":d": &str{Value: day}}})
 	next, number := 0, 0
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -397,7 +416,8 @@ func TestManyRowsUnderFaults(t *testing.T) {
 	}
 	stats := s.Stats()
 	if stats.Overwritten == 0 || stats.Overwritten != stats.OverwrittenEqual {
-		t.Errorf("%d overwritten, %d of them equal; want some (lost answers), all equal", stats.Overwritten, stats.OverwrittenEqual)
+		t.Errorf("%d overwritten, %d of them equal; want some (lost answers), all equal", stats.Overwritten,
+			stats.OverwrittenEqual)
 	}
 	if stats.ItemsWritten-stats.Overwritten != total {
 		t.Errorf("%d written of which %d overwrote; want %d keys", stats.ItemsWritten, stats.Overwritten, total)
@@ -414,7 +434,8 @@ func writeAll(t *testing.T, client *dynamodb.Client, first, count int) {
 			"message": &str{Value: fmt.Sprintf("INFO: (%d) a line of text", n)}}))
 	}
 	for range 100 {
-		out, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"info": requests}})
+		out, err := client.BatchWriteItem(t.Context(),
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"info": requests}})
 		if err != nil {
 			continue
 		}

@@ -53,7 +53,8 @@ func (e errEncoding) Error() string { return string(e) }
 
 var (
 	errNoType    = errValue("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-	errManyTypes = errValue("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	errManyTypes = errValue("Supplied AttributeValue has more than one datatypes set, must contain exactly one of " +
+		"the supported datatypes")
 )
 
 // UnmarshalJSONFrom decodes {"S":"…"} and its kin. Numbers are brought to the
@@ -100,7 +101,8 @@ func (v *Value) decodeContent(dec *jsontext.Decoder) error {
 			return err
 		}
 		if !v.Bool {
-			return errValue("One or more parameter values were invalid: Null attribute value types must have the value of true")
+			return errValue("One or more parameter values were invalid: Null attribute value types must have the " +
+				"value of true")
 		}
 		return nil
 	case typeList:
@@ -165,7 +167,8 @@ func (v *Value) decodeSet(dec *jsontext.Decoder) error {
 		return errValue("One or more parameter values were invalid: An " + kinds[member] + " set  may not be empty")
 	}
 	if duplicates {
-		return errValue("One or more parameter values were invalid: Input collection [" + strings.Join(v.members(), ", ") + "] contains duplicates.")
+		return errValue("One or more parameter values were invalid: Input collection [" +
+			strings.Join(v.members(), ", ") + "] contains duplicates.")
 	}
 	_, err := dec.ReadToken()
 	return err

@@ -12,7 +12,8 @@ import (
 
 func main() {
 	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2020-01-01/extension"
-	req, err := http.NewRequest(http.MethodPost, base+"/register", strings.NewReader(`{"events":["INVOKE","SHUTDOWN"]}`))
+	req, err := http.NewRequest(http.MethodPost, base+"/register",
+		strings.NewReader(`{"events":["INVOKE","SHUTDOWN"]}`))
 	if err != nil {
 		os.Exit(1)
 	}
