@@ -142,7 +142,7 @@ func fieldsOf(d *ast.TypeSpec) (n int) {
 	return n
 }
 
-// distribution says whether functions on the whole are too long.
+// distribution returns what is wrong with the functions' lengths on the whole.
 func (s sizes) distribution() (findings []string) {
 	if len(s) == 0 {
 		return nil

@@ -65,8 +65,8 @@ func Start(t testing.TB) (endpoint string) {
 
 // Client starts DynamoDB Local if need be and returns an SDK client with an
 // access key of its own, so that no other test's tables are in its way. It
-// retries what is no refusal: DynamoDB Local now and then closes a connection
-// in the middle of a large answer.
+// retries what is not a refusal: DynamoDB Local now and then closes a
+// connection in the middle of a large answer.
 func Client(t testing.TB) *dynamodb.Client {
 	t.Helper()
 	key := rand.Text()

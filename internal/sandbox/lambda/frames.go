@@ -20,7 +20,7 @@ const (
 )
 
 // frames hands on the messages of the complete frames of data and returns the
-// rest. What is no frame is handed on as it is, for a test to stumble over.
+// rest. What is not a frame is handed on as it is, for a test to stumble over.
 func (s *stream) frames(data []byte) []byte {
 	data, half := s.cutHalfMarker(data)
 	for len(data) >= frameHeader {

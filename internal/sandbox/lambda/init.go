@@ -103,7 +103,8 @@ func (in *instance) startExtension(path string, args ...string) error {
 	var err error
 	in.update(func() {
 		// Started under the lock: the process may register before this returns.
-		x.proc, err = startProcess(append([]string{path}, args...), "/", in.extensionEnv(), cfg.MaxRecord, false, onLine)
+		x.proc, err = startProcess(append([]string{path}, args...), "/", in.extensionEnv(), cfg.MaxRecord,
+			false, onLine)
 		if err == nil {
 			in.extensions[x.name] = x
 		}

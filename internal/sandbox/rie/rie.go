@@ -133,7 +133,7 @@ func find() (string, error) {
 	return installed()
 }
 
-// The emulator's tags are no versions to Go, hence the pseudo-version.
+// The emulator's tags are not versions to Go, hence the pseudo-version.
 const (
 	module  = "github.com/aws/aws-lambda-runtime-interface-emulator"
 	version = "v0.0.0-20260102185807-4fa215715260"

@@ -269,7 +269,7 @@ func matches(pattern, s string) bool {
 	return regexp.MustCompile(`(?s)\A(?:` + pattern + `)\z`).MatchString(s)
 }
 
-// inOrder says whether the parts are all in s, one behind the other.
+// inOrder reports whether the parts are all in s, one behind the other.
 func inOrder(s string, parts []string) bool {
 	for _, part := range parts {
 		_, after, ok := strings.Cut(s, part)

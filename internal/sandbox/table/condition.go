@@ -13,7 +13,7 @@ type condition struct {
 	operands []operand
 }
 
-// holds says whether the item meets the condition; a nil condition always is.
+// holds reports whether the item meets the condition, as it does a nil one.
 // A comparison with an absent attribute, or across types, does not hold,
 // except <>.
 func (c *condition) holds(it Item) bool {

@@ -22,7 +22,7 @@ func newPlaceholders(names map[string]string, values map[string]Value) *placehol
 }
 
 // unused returns the ValidationException for placeholders that no expression
-// mentions. expressions says whether the request has any, and missing names
+// mentions. expressions reports whether the request has any, and missing names
 // the absent parameter that could have used values.
 func (p *placeholders) unused(expressions bool, missing string) error {
 	if !expressions {

@@ -19,7 +19,7 @@ type token struct {
 	pos  int
 }
 
-// is says whether the token is this symbol or, whatever its case, this
+// is reports whether the token is this symbol or, whatever its case, this
 // keyword.
 func (t token) is(text string) bool {
 	switch t.kind {

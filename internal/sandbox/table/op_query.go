@@ -96,7 +96,7 @@ func (p *page) add(e *entry) bool {
 	return !full && p.size < maxPage
 }
 
-// finish completes the answer; more says whether the page ended before the
+// finish completes the answer; more reports whether the page ended before the
 // items did.
 func (p *page) finish(more bool) (any, error) {
 	if more {

@@ -219,8 +219,8 @@ func (v Value) members() []string {
 	return texts
 }
 
-// equal says whether both values are of one type and hold the same; the order
-// of a set's members does not count.
+// equal reports whether both values are of one type and hold the same; the
+// order of a set's members does not count.
 func (v Value) equal(w Value) bool {
 	if v.Type != w.Type {
 		return false
@@ -245,8 +245,8 @@ func compareValues(v, w Value) int {
 	return cmp.Compare(v.Text, w.Text)
 }
 
-// ordered says whether values of the type have an order, that is whether they
-// may be keys and stand beside <, > and BETWEEN.
+// ordered reports whether values of the type have an order, that is whether
+// they may be keys and stand beside <, > and BETWEEN.
 func ordered(typ string) bool {
 	return typ == typeString || typ == typeNumber || typ == typeBinary
 }
@@ -281,7 +281,7 @@ func (v Value) size() int {
 	return 1
 }
 
-// tooDeep says whether lists and maps are nested below depth more levels.
+// tooDeep reports whether lists and maps are nested below depth more levels.
 func (v Value) tooDeep(depth int) bool {
 	if v.Type != typeList && v.Type != typeMap {
 		return false
@@ -342,7 +342,7 @@ func (it Item) Num(name string) string {
 	return ""
 }
 
-// Has says whether the item has the attribute, whatever its type.
+// Has reports whether the item has the attribute, whatever its type.
 func (it Item) Has(name string) bool {
 	_, ok := it[name]
 	return ok
