@@ -1,8 +1,8 @@
 // Command check says which lines are too wide and which functions, files and
-// structs are too large, in the tree that it is started in. `make check` calls
-// it; README has the same limits for contributors.
+// structs are too large, in the tree that it is started in. `make check` and
+// .ci/test call it.
 //
-// Its test holds which package may import which.
+// Its tests hold which package may import which, and why.
 package main
 
 import (
