@@ -139,25 +139,24 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 }
 
-// handle handles one event and reports whether it was the last.
+// handle handles an INVOKE or a SHUTDOWN, and reports whether it was the
+// latter.
 func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
 	now := a.cfg.Now()
-	switch ev.Type {
-	case extapi.Invoke:
+	if ev.Type == extapi.Invoke {
 		deadline := ev.Deadline
 		if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
 			deadline = now.Add(unknownDeadline)
 		}
 		a.guarded("invoke", func() { a.invoke(ctx, ev.RequestID, deadline.Add(-margin)) })
-	case extapi.Shutdown:
-		end := a.shutdownEnd(now, ev.Deadline)
-		shutdown := func() { a.shutdown(ctx, end, ev.ShutdownReason) }
-		if !a.runNow(ctx, end.Add(shutdownMargin/2), shutdown) {
-			a.reportStuck()
-		}
-		return true
+		return false
 	}
-	return false
+	end := a.shutdownEnd(now, ev.Deadline)
+	shutdown := func() { a.shutdown(ctx, end, ev.ShutdownReason) }
+	if !a.runNow(ctx, end.Add(shutdownMargin/2), shutdown) {
+		a.reportStuck()
+	}
+	return true
 }
 
 // guarded runs f; a panic in it puts the agent into no-op mode.

@@ -534,7 +534,7 @@ func TestHTTP500FromNextWritesAndEnds(t *testing.T) {
 	})
 }
 
-func TestAPanicLeavesASilentGuest(t *testing.T) {
+func TestAPanicLeadsToNoOpMode(t *testing.T) {
 	play(t, nil, func(c *cloud, stopped <-chan error) {
 		c.panics = true
 		c.invoke("a")

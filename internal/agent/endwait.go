@@ -14,15 +14,15 @@ const firstSign = 2 * time.Second
 // waiting for our next by then, and its 2 s are running.
 const troubleHold = 300 * time.Millisecond
 
-// trust is what is believed of the platform: will it tell of the end of an
+// trust is what is believed of the platform: will it report the end of an
 // invocation?
 type trust uint8
 
 const (
-	// unproven: nothing has been told of any invocation yet. The end is waited
-	// for, but without a sign for firstSign only.
+	// unproven: nothing has been reported of any invocation yet. The end is
+	// waited for, but without a sign for firstSign only.
 	unproven trust = iota + 1
-	// proven: starts or ends are told. The end is waited for.
+	// proven: starts or ends are reported. The end is waited for.
 	proven
 	// doubted: an end did not come, or Lambda dropped telemetry. Nothing is
 	// waited for until an end is seen.
@@ -30,8 +30,8 @@ const (
 	// signless: firstSign passed without a sign. Nothing is waited for until
 	// one is seen.
 	signless
-	// notExpected: nothing will ever be told (no telemetry), or nothing need
-	// be waited for (managed instances).
+	// notExpected: nothing will ever be reported (no telemetry), or nothing
+	// need be waited for (managed instances).
 	notExpected
 )
 
@@ -73,7 +73,7 @@ type endFacts struct {
 	endSeen time.Time // zero while it was not
 	arrived time.Time // since when it has been there, read or not
 	reset   bool      // a reset follows it
-	reading bool      // the body that told of it may hold more, a death for one
+	reading bool      // the body with it may hold more, a death for one
 	unread  time.Time // since when an end seems to wait to be read; zero for none
 }
 
@@ -160,9 +160,6 @@ func latest(a, b time.Time) time.Time {
 // what was decided (anything but keepWaiting), until when it may be held, and
 // since when it is being held.
 func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decision, until, since time.Time) {
-	t := time.NewTimer(0)
-	defer t.Stop()
-	<-t.C
 	for {
 		changed := a.updateFacts(id, &f)
 		f.noop = a.noop.Load() || ctx.Err() != nil
@@ -173,13 +170,13 @@ func (a *Agent) awaitEnd(ctx context.Context, id string, f endFacts) (what decis
 		if what != keepWaiting {
 			return what, until, f.arrived
 		}
-		t.Reset(until.Sub(a.cfg.Now()))
+		t := time.NewTimer(until.Sub(a.cfg.Now()))
 		select {
 		case <-changed:
-			t.Stop()
 		case <-t.C:
 		case <-ctx.Done():
 		}
+		t.Stop()
 	}
 }
 
@@ -190,7 +187,7 @@ func (a *Agent) updateFacts(id string, f *endFacts) (changed <-chan struct{}) {
 	changed = a.changed.Changed()
 	a.mu.Unlock()
 	// In this order: a body that no longer waits has been read, and what it
-	// told is known.
+	// reported is known.
 	f.unread = time.Time{}
 	if a.cfg.Receiver != nil {
 		if since, waits := a.cfg.Receiver.DoneWaiting(); waits {

@@ -77,53 +77,49 @@ func (p *platformRecord) figures() string {
 // readPlatformRecord reads a record leniently: some platforms and emulators
 // send a string where others send an object, which then tells us nothing.
 func readPlatformRecord(record []byte) (p platformRecord) {
-	fields := map[string]*string{
+	readScalars(record, map[string]*string{
 		"requestId": &p.requestID, "status": &p.status, "errorType": &p.errorType,
 		"initializationType": &p.initializationType,
 		"droppedRecords":     &p.droppedRecords, "droppedBytes": &p.droppedBytes, "reason": &p.reason,
-	}
-	metrics := map[string]*string{
-		"durationMs": &p.duration, "billedDurationMs": &p.billed, "initDurationMs": &p.init,
-		"memorySizeMB": &p.memory, "maxMemoryUsedMB": &p.used,
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(record),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	readScalars(dec, func(name string) (*string, map[string]*string) {
-		if name == "metrics" {
-			return nil, metrics
-		}
-		return fields[name], nil
+		"metrics.durationMs": &p.duration, "metrics.billedDurationMs": &p.billed, "metrics.initDurationMs": &p.init,
+		"metrics.memorySizeMB": &p.memory, "metrics.maxMemoryUsedMB": &p.used,
 	})
 	return p
 }
 
-// readScalars reads the strings and numbers of the object that comes next, into
-// where field says, one level of objects included. It stops at the first error.
-func readScalars(dec *jsontext.Decoder, field func(name string) (*string, map[string]*string)) bool {
+// readScalars reads strings and numbers of an object into where to says, by
+// their names and, for those of an object within it, its name and a dot in
+// front. It stops at the first error.
+func readScalars(object []byte, to map[string]*string) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(object),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	readInner(dec, "", to)
+}
+
+func readInner(dec *jsontext.Decoder, prefix string, to map[string]*string) (ok bool) {
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return false
 	}
 	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
+		tok, err := dec.ReadToken()
 		if err != nil {
 			return false
 		}
-		to, inner := field(name.String())
+		name := prefix + tok.String()
+		field := to[name]
 		switch kind := dec.PeekKind(); {
-		case inner != nil && kind == '{':
-			if !readScalars(dec, func(name string) (*string, map[string]*string) { return inner[name], nil }) {
-				return false
+		case kind == '{' && prefix == "":
+			ok = readInner(dec, name+".", to)
+		case field != nil && (kind == '"' || kind == '0'):
+			if tok, err = dec.ReadToken(); err == nil {
+				*field = tok.String()
 			}
-		case to != nil && (kind == '"' || kind == '0'):
-			value, err := dec.ReadToken()
-			if err != nil {
-				return false
-			}
-			*to = value.String()
+			ok = err == nil
 		default:
-			if dec.SkipValue() != nil {
-				return false
-			}
+			ok = dec.SkipValue() == nil
+		}
+		if !ok {
+			return false
 		}
 	}
 	tok, err := dec.ReadToken()

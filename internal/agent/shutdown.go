@@ -101,7 +101,7 @@ func (a *Agent) flushLast(ctx context.Context) error {
 // waitForQuiet waits until no telemetry has arrived for a while, writing as
 // it comes.
 func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
-	for {
+	for ctx.Err() == nil {
 		a.mu.Lock()
 		changed := a.changed.Changed()
 		a.mu.Unlock()
@@ -116,13 +116,11 @@ func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 		t := time.NewTimer(max(left, time.Millisecond))
 		select {
 		case <-changed:
-			t.Stop()
 			a.cfg.Store.Start()
 		case <-t.C:
 		case <-ctx.Done():
-			t.Stop()
-			return
 		}
+		t.Stop()
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// tailLines is how many of the last lines a death is told with, and
+	// tailLines is how many of the last lines the row of a death has, and
 	// tailBytes how much of each.
 	tailLines = 10
 	tailBytes = 512

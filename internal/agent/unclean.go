@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -68,9 +67,7 @@ func (a *Agent) removeMark() {
 // not known. It is called before Run.
 func (a *Agent) Unclean(mark []byte) {
 	var request, owner string
-	readScalars(jsontext.NewDecoder(bytes.NewBuffer(mark)), func(name string) (*string, map[string]*string) {
-		return map[string]*string{"request": &request, "for": &owner}[name], nil
-	})
+	readScalars(mark, map[string]*string{"request": &request, "for": &owner})
 	if owner != a.cfg.Mark.Owner && len(mark) > 0 {
 		return // another function's, on a developer's machine
 	}
