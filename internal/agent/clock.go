@@ -64,7 +64,7 @@ func (a *Agent) tick() {
 	if a.noop.Load() {
 		return
 	}
-	a.storeDeaths(overdue)
+	a.storeDeaths(overdueDeaths)
 	if a.cfg.Concurrent {
 		a.cfg.Store.CheckSpill() // there is no INVOKE that would do it
 	}

@@ -68,23 +68,23 @@ func (a *Agent) noteDeathAtShutdown(reason string) {
 	}
 }
 
-// deathsUpTo says which deaths become rows.
-type deathsUpTo uint8
+// whichDeaths says which deaths become rows.
+type whichDeaths uint8
 
 const (
-	complete deathsUpTo = iota + 1 // those of which all is known
-	overdue                        // and those that have waited for their report for long
-	all                            // of them
+	completeDeaths whichDeaths = iota + 1 // of which all is known
+	overdueDeaths                         // and those that have waited for their report for long
+	allDeaths
 )
 
 // takeDeaths takes the deaths that become rows now.
-func (v *invocations) takeDeaths(which deathsUpTo) (now []death) {
+func (v *invocations) takeDeaths(which whichDeaths) (now []death) {
 	var waiting []death
 	for _, d := range v.deaths {
-		if which == overdue {
+		if which == overdueDeaths {
 			d.ticks++
 		}
-		if d.awaitsReport && which != all && d.ticks < 2 {
+		if d.awaitsReport && which != allDeaths && d.ticks < 2 {
 			waiting = append(waiting, d)
 		} else {
 			now = append(now, d)
@@ -95,7 +95,7 @@ func (v *invocations) takeDeaths(which deathsUpTo) (now []death) {
 }
 
 // storeDeaths makes rows of deaths, and returns how many.
-func (a *Agent) storeDeaths(which deathsUpTo) int {
+func (a *Agent) storeDeaths(which whichDeaths) int {
 	a.mu.Lock()
 	deaths := a.invocations.takeDeaths(which)
 	a.mu.Unlock()

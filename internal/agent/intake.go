@@ -48,7 +48,7 @@ func (a *Agent) Intake(body []byte) {
 			"Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
 	}
 	a.intake.ahead.settle()
-	a.intake.writeNow = a.storeDeaths(complete) > 0 || a.intake.writeNow
+	a.intake.writeNow = a.storeDeaths(completeDeaths) > 0 || a.intake.writeNow
 	a.sendAhead()
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
 		// It would have to be done at the invocation's end, which is billed.

@@ -74,7 +74,7 @@ func (a *Agent) writeLeftOver(id string) {
 		return
 	}
 	a.intake.ahead.flush() // lines before deaths
-	a.storeDeaths(all)
+	a.storeDeaths(allDeaths)
 	a.cfg.Store.CheckSpill()
 	a.cfg.Store.Start()
 	a.startAlerts()

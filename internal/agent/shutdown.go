@@ -87,7 +87,7 @@ func (a *Agent) writeLast(ctx context.Context, now, end time.Time, reason string
 	}
 	a.intake.ahead.flush()
 	a.noteDeathAtShutdown(reason)
-	a.storeDeaths(all)
+	a.storeDeaths(allDeaths)
 	_ = a.flushLast(ctx)
 }
 
