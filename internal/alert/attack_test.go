@@ -83,7 +83,6 @@ func (d *desk) Acquire(ctx context.Context, _ string) (alert.Answer, error) {
 	return d.call(ctx, "acquire")
 }
 func (d *desk) Places(ctx context.Context, n int) (alert.Answer, error) { return d.place(ctx, n) }
-func (d *desk) Slot(ctx context.Context) (alert.Answer, error)          { return d.place(ctx, 1) }
 func (d *desk) Sent(ctx context.Context, _ string, _ alert.Held) error {
 	_, err := d.call(ctx, "sent")
 	return err

@@ -27,8 +27,8 @@ type Request struct {
 	Message string
 }
 
-// Requests finds the requests in a line's further members, valid JSON of an object:
-// the member alert, which is an object or a list of such,
+// Requests finds the requests in a line's further members, a JSON object that
+// is valid: the member alert, which is an object or a list of such,
 //
 //	{"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"}
 //

@@ -226,8 +226,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// attributes are the names that expressions use with # in front; some are
-// reserved words of DynamoDB.
+// attributes are the names that expressions use with # in front, because some
+// are reserved words of DynamoDB. None begins another.
 var attributes = []string{"sent", "lease", "holder", "held", "first", "last", "expiry", "opened", "slots"}
 
 // An update is one conditional UpdateItem.
@@ -288,20 +288,11 @@ func (u *update) do(ctx context.Context) (it item, passed bool, err error) {
 func (u *update) names() map[string]string {
 	names := map[string]string{}
 	for _, name := range attributes {
-		if mentions(u.expression, "#"+name) || mentions(u.condition, "#"+name) {
+		if strings.Contains(u.expression+" "+u.condition, "#"+name) {
 			names["#"+name] = name
 		}
 	}
 	return names
-}
-
-func mentions(expression, name string) bool {
-	for i := 0; i+len(name) <= len(expression); i++ {
-		if expression[i:i+len(name)] == name && (i+len(name) == len(expression) || expression[i+len(name)] < 'a') {
-			return true
-		}
-	}
-	return false
 }
 
 // explain turns an error into words without anybody's data.

@@ -52,7 +52,6 @@ type Channel struct {
 	DualStack   bool
 	// Refresh is called when SNS says that the credentials have expired.
 	Refresh func()
-	Now     func() time.Time // time.Now except in tests
 
 	signer *v4.Signer
 }
@@ -140,12 +139,8 @@ func (c *Channel) sign(ctx context.Context, req *http.Request, body, region stri
 	if c.signer == nil {
 		c.signer = v4.NewSigner()
 	}
-	now := time.Now
-	if c.Now != nil {
-		now = c.Now
-	}
 	sum := sha256.Sum256([]byte(body))
-	if err := c.signer.SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "sns", region, now()); err != nil {
+	if err := c.signer.SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "sns", region, time.Now()); err != nil {
 		return errors.New("cannot sign the request")
 	}
 	return nil
