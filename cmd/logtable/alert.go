@@ -134,7 +134,7 @@ func (f *alertFlags) try(ctx context.Context, sh *shell, topic alert.Topic) (hea
 		}
 	}
 	if topic.FIFO {
-		in.MessageGroupId, in.MessageDeduplicationId = &m.Group, &m.Once
+		in.MessageGroupId, in.MessageDeduplicationId = &m.Group, &m.DeduplicationID
 	}
 	out, err := client.Publish(ctx, in)
 	if err != nil {

@@ -43,7 +43,7 @@ func (s *Sender) place(p *pending) bool {
 	if places.Places < wanted {
 		s.gate.hold(p.key, Held{}, time.Time{}, places.Until)
 		s.mu.Lock()
-		p.keep(places.Places)
+		p.trim(places.Places)
 		s.mu.Unlock()
 	}
 	return true

@@ -69,9 +69,9 @@ type Message struct {
 
 	Level, Module, Locator string // for filters
 
-	// Group and Once are for channels that keep order and drop duplicates:
-	// messages with the same Once are the same message.
-	Group, Once string
+	// Group and DeduplicationID are for channels that keep order and drop
+	// duplicates: messages with the same ID are the same message.
+	Group, DeduplicationID string
 }
 
 // A Channel carries messages to people. Its methods are called from one

@@ -159,7 +159,8 @@ func (g *gate) patient(busySince *time.Time) bool {
 	return now.Sub(*busySince) < patience
 }
 
-// later is the answer of a busy lock: ask again, and not all at the same time.
-func (g *gate) later() Answer {
+// askLater is the answer of a busy lock: ask again, and not all at the same
+// time.
+func (g *gate) askLater() Answer {
 	return Answer{Verdict: Leased, Until: g.now().Add(time.Second + rand.N(4*time.Second))}
 }

@@ -103,7 +103,7 @@ func (g *gate) acquire(key string, busySince *time.Time) (answer Answer) {
 		return answer
 	case busy:
 		if g.patient(busySince) {
-			return g.later()
+			return g.askLater()
 		}
 	}
 	return Answer{Verdict: Granted, Window: g.ownWindow()}
@@ -138,7 +138,7 @@ func (g *gate) places(n int, busySince *time.Time) (answer Answer) {
 		return answer
 	case busy:
 		if g.patient(busySince) {
-			return g.later()
+			return g.askLater()
 		}
 	}
 	return g.ownPlaces(n, g.max)

@@ -316,6 +316,6 @@ func Sample(topic Topic, at time.Time, zone *time.Location) Message {
 		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,
 	}
 	m := s.render(a, delivery{topic: topic}, heldBack{}, maxText)
-	m.Once = once("test", at.String())
+	m.DeduplicationID = deduplicationID("test", at.String())
 	return m
 }

@@ -84,9 +84,9 @@ func (p *pending) plan(configured []Topic) {
 	p.deliveries = append(first, p.deliveries...)
 }
 
-// take gives the alert the key of its group, and bounds it: what is longer than
-// any message shows goes, and its memory with it.
-func (p *pending) take() {
+// prepare gives the alert the key of its group, and bounds it: what is longer
+// than any message shows goes, and its memory with it.
+func (p *pending) prepare() {
 	p.key = p.group()
 	p.Level, p.Module = bounded(p.Level, maxLevel), bounded(p.Module, maxModule)
 	p.Locator, p.RequestID = bounded(p.Locator, maxLocator), bounded(p.RequestID, maxRequest)
@@ -116,12 +116,17 @@ func bounded(s string, most int) string {
 // group is the hash of what alerts of one kind have in common: 128 bits, which
 // forged locators cannot make collide.
 func (a *Alert) group() string {
+	return hex.EncodeToString(hash([]string{a.Module, a.Locator, a.Level})[:16])
+}
+
+// hash is the SHA-256 of texts, each with its end.
+func hash(parts []string) []byte {
 	h := sha256.New()
-	for _, part := range []string{a.Module, a.Locator, a.Level} {
+	for _, part := range parts {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return h.Sum(nil)
 }
 
 // left is how many deliveries are not made.
@@ -137,9 +142,9 @@ func (p *pending) left() (n int) {
 // begun reports whether some delivery has been made.
 func (p *pending) begun() bool { return p.left() < len(p.deliveries) }
 
-// keep holds the deliveries back that have not been made and found no place
+// trim holds the deliveries back that have not been made and found no place
 // among the n there are.
-func (p *pending) keep(n int) {
+func (p *pending) trim(n int) {
 	p.deliveries = slices.DeleteFunc(p.deliveries, func(d delivery) bool {
 		if d.done {
 			return false

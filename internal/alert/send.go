@@ -2,7 +2,6 @@ package alert
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -151,11 +150,11 @@ func (s *Sender) publish(p *pending, d *delivery, probe bool, held heldBack) err
 func (s *Sender) compose(p *pending, d *delivery, held heldBack) Message {
 	if p.isNotice() {
 		m := s.cfg.Source.notice(p.Alert, *d, s.cfg.Max, s.cfg.Window, p.noticeUntil)
-		m.Once = s.once("full", p.granted, "")
+		m.DeduplicationID = s.deduplicationID("full", p.granted, "")
 		return m
 	}
 	m := s.cfg.Source.message(p.Alert, *d, held, s.cfg.Channel.Fits)
-	m.Once = s.once(p.key, p.granted, d.message)
+	m.DeduplicationID = s.deduplicationID(p.key, p.granted, d.message)
 	return m
 }
 
@@ -185,17 +184,10 @@ func (s *Sender) failed(p *pending, d *delivery) {
 	}
 }
 
-// once is the same for the same message of one window, and of one function:
-// several may share a topic.
-func (s *Sender) once(parts ...string) string {
-	return once(append(parts, s.cfg.Source.Function, s.cfg.Source.Region)...)
+// deduplicationID is the same for the same message of one window, and of one
+// function: several may share a topic.
+func (s *Sender) deduplicationID(parts ...string) string {
+	return deduplicationID(append(parts, s.cfg.Source.Function, s.cfg.Source.Region)...)
 }
 
-func once(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		h.Write([]byte(part))
-		h.Write([]byte{0})
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
+func deduplicationID(parts ...string) string { return hex.EncodeToString(hash(parts)) }

@@ -88,7 +88,7 @@ func (s *Sender) Expect(a *Alert) (kept func(date, stampMod string)) {
 	if len(p.deliveries) == 0 {
 		return nil
 	}
-	p.take()
+	p.prepare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.queue.find(p.key); other != nil {

@@ -271,7 +271,7 @@ func TestWhatALineAsksFor(t *testing.T) {
 		p.flush()
 		// The configured topic gets what the line asks for, and nothing twice.
 		p.want("ERROR orders 1: come", "ERROR orders 1: come", "ERROR orders 1: go", "ERROR orders 3: only me")
-		if p.messages[1].Topic != other || p.messages[1].Once == p.messages[2].Once ||
+		if p.messages[1].Topic != other || p.messages[1].DeduplicationID == p.messages[2].DeduplicationID ||
 			!strings.Contains(p.text(), "\nasks\n") {
 			t.Errorf("%+v", p.messages)
 		}
@@ -437,7 +437,7 @@ func TestEachDecidesAloneWhereTheLockFails(t *testing.T) {
 			p.happen(severe("1", "x"))
 			p.happen(severe("2", "x"))
 			p.flush()
-			once = append(once, []string{p.messages[0].Once, p.messages[1].Once})
+			once = append(once, []string{p.messages[0].DeduplicationID, p.messages[1].DeduplicationID})
 		})
 	}
 	if !slices.Equal(once[0], once[1]) || once[0][0] == once[0][1] {

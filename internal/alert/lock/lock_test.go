@@ -330,7 +330,7 @@ func TestTheTableIsDown(t *testing.T) {
 	if n := f.sent(); n != 3 {
 		t.Errorf("%d messages of three environments on their own", n)
 	}
-	if f.messages[0].Once != f.messages[2].Once {
+	if f.messages[0].DeduplicationID != f.messages[2].DeduplicationID {
 		t.Error("a FIFO topic could not deduplicate them")
 	}
 	if len(f.issues) != 3 || !strings.Contains(f.issues[0], "dynamodb:UpdateItem") {

@@ -140,7 +140,8 @@ func (c *Channel) sign(ctx context.Context, req *http.Request, body, region stri
 		c.signer = v4.NewSigner()
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := c.signer.SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "sns", region, time.Now()); err != nil {
+	err = c.signer.SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "sns", region, time.Now())
+	if err != nil {
 		return errors.New("cannot sign the request")
 	}
 	return nil
@@ -160,7 +161,7 @@ func form(m alert.Message) string {
 	}
 	if m.Topic.FIFO {
 		v.Set("MessageGroupId", m.Group)
-		v.Set("MessageDeduplicationId", m.Once)
+		v.Set("MessageDeduplicationId", m.DeduplicationID)
 	}
 	return v.Encode()
 }

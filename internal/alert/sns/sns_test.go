@@ -51,7 +51,7 @@ func message(t *testing.T) alert.Message {
 	return alert.Message{
 		Topic: topic(t, arn), Subject: "ERROR orders 12: db time-out",
 		Text: "Größe \"x\"\n+&=%", Short: "short", Data: `{"a":"b"}`,
-		Level: "ERROR", Module: "orders", Locator: "12", Group: "orders", Once: "1",
+		Level: "ERROR", Module: "orders", Locator: "12", Group: "orders", DeduplicationID: "1",
 	}
 }
 
