@@ -1,12 +1,13 @@
 package agent
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // A platformRecord is what we need of a platform event's record. Figures are
@@ -77,7 +78,7 @@ func (p *platformRecord) figures() string {
 // readPlatformRecord reads a record leniently: some platforms and emulators
 // send a string where others send an object, which then tells us nothing.
 func readPlatformRecord(record []byte) (p platformRecord) {
-	readScalars(record, map[string]*string{
+	readScalars(record, "", map[string]*string{
 		"requestId": &p.requestID, "status": &p.status, "errorType": &p.errorType,
 		"initializationType": &p.initializationType,
 		"droppedRecords":     &p.droppedRecords, "droppedBytes": &p.droppedBytes, "reason": &p.reason,
@@ -87,41 +88,26 @@ func readPlatformRecord(record []byte) (p platformRecord) {
 	return p
 }
 
-// readScalars reads strings and numbers of an object into where to says, by
-// their names and, for those of an object within it, its name and a dot in
-// front. It stops at the first error.
-func readScalars(object []byte, to map[string]*string) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(object),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	readInner(dec, "", to)
+// readScalars reads strings and numbers of a valid object into where to says, by
+// their names with the prefix in front. Those of an object within it have its
+// name and a dot for a prefix.
+func readScalars(object jsonscan.Object, prefix string, to map[string]*string) {
+	for quoted, value := range object.Members {
+		name := prefix + unquoted(quoted)
+		field := to[name]
+		switch kind := jsontext.Value(value).Kind(); {
+		case kind == '{' && prefix == "":
+			readScalars(value, name+".", to)
+		case field != nil && kind == '"':
+			*field = unquoted(value)
+		case field != nil && kind == '0':
+			*field = string(value)
+		}
+	}
 }
 
-func readInner(dec *jsontext.Decoder, prefix string, to map[string]*string) (ok bool) {
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
-		return false
-	}
-	for dec.PeekKind() == '"' {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			return false
-		}
-		name := prefix + tok.String()
-		field := to[name]
-		switch kind := dec.PeekKind(); {
-		case kind == '{' && prefix == "":
-			ok = readInner(dec, name+".", to)
-		case field != nil && (kind == '"' || kind == '0'):
-			if tok, err = dec.ReadToken(); err == nil {
-				*field = tok.String()
-			}
-			ok = err == nil
-		default:
-			ok = dec.SkipValue() == nil
-		}
-		if !ok {
-			return false
-		}
-	}
-	tok, err := dec.ReadToken()
-	return err == nil && tok.Kind() == '}'
+// unquoted is the text of a JSON string. What is no UTF-8 in it is replaced.
+func unquoted(value []byte) string {
+	text, _ := jsontext.AppendUnquote(nil, value)
+	return string(text)
 }

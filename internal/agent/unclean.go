@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/logtable/logtable/internal/jsonscan"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -67,7 +68,9 @@ func (a *Agent) removeMark() {
 // not known. It is called before Run.
 func (a *Agent) Unclean(mark []byte) {
 	var request, owner string
-	readScalars(mark, map[string]*string{"request": &request, "for": &owner})
+	if jsonscan.Value(mark) == len(mark) {
+		readScalars(mark, "", map[string]*string{"request": &request, "for": &owner})
+	}
 	if owner != a.cfg.Mark.Owner && len(mark) > 0 {
 		return // another function's, on a developer's machine
 	}
