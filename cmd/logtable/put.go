@@ -108,8 +108,8 @@ func (p *putter) row(r *row.Record) error {
 		p.count(&p.there)
 		return nil
 	}
-	// What is there has the key of the pack's first line: it is that line alone,
-	// or another pack that begins with it.
+	// What is there has the key of the pack's first line: it is that line
+	// alone, or another pack that begins with it.
 	lines, err := row.Unpack(packed.Value)
 	if err != nil {
 		return err // ParseRecord has looked at it
