@@ -17,16 +17,22 @@ func TestAlertTest(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		"published":     {[]string{"--topic", base + "oncall"}, sns.Fault{}, 0, "2 subscriptions get it", ""},
-		"FIFO":          {[]string{"--topic", base + "oncall.fifo"}, sns.Fault{}, 0, "1 subscriptions get it, unless their filter says otherwise; 1 wait", ""},
-		"unconfirmed":   {[]string{"--topic", base + "new"}, sns.Fault{}, 3, "NOBODY gets it yet: 1 subscriptions wait for their confirmation", ""},
-		"unheard":       {[]string{"--topic", base + "empty"}, sns.Fault{}, 3, "NOBODY gets it: the topic has no subscriptions", ""},
-		"no such topic": {[]string{"--topic", base + "x", "--topic", base + "oncall"}, sns.Fault{}, 1, "oncall: published", "x: there is no such topic in account 123456789012, region eu-central-1"},
-		"denied":        {[]string{"--topic", base + "oncall"}, sns.AccessDenied, 1, "", `"Action":"sns:Publish","Resource":"` + base + "oncall"},
-		"encrypted":     {[]string{"--topic", base + "oncall"}, sns.Fault{Err: &sns.Error{Code: "KMSAccessDenied", Message: "no"}}, 1, "", "kms:GenerateDataKey*"},
-		"expired":       {[]string{"--topic", base + "oncall"}, sns.ExpiredToken, 1, "", "log in again"},
-		"no topic":      {nil, sns.Fault{}, 2, "", "say --topic"},
-		"no ARN":        {[]string{"--topic", "oncall"}, sns.Fault{}, 2, "", "is not an ARN"},
+		"published": {[]string{"--topic", base + "oncall"}, sns.Fault{}, 0, "2 subscriptions get it", ""},
+		"FIFO": {[]string{"--topic", base + "oncall.fifo"}, sns.Fault{}, 0,
+			"1 subscriptions get it, unless their filter says otherwise; 1 wait", ""},
+		"unconfirmed": {[]string{"--topic", base + "new"}, sns.Fault{}, 3,
+			"NOBODY gets it yet: 1 subscriptions wait for their confirmation", ""},
+		"unheard": {[]string{"--topic", base + "empty"}, sns.Fault{}, 3,
+			"NOBODY gets it: the topic has no subscriptions", ""},
+		"no such topic": {[]string{"--topic", base + "x", "--topic", base + "oncall"}, sns.Fault{}, 1,
+			"oncall: published", "x: there is no such topic in account 123456789012, region eu-central-1"},
+		"denied": {[]string{"--topic", base + "oncall"}, sns.AccessDenied, 1, "",
+			`"Action":"sns:Publish","Resource":"` + base + "oncall"},
+		"encrypted": {[]string{"--topic", base + "oncall"},
+			sns.Fault{Err: &sns.Error{Code: "KMSAccessDenied", Message: "no"}}, 1, "", "kms:GenerateDataKey*"},
+		"expired":  {[]string{"--topic", base + "oncall"}, sns.ExpiredToken, 1, "", "log in again"},
+		"no topic": {nil, sns.Fault{}, 2, "", "say --topic"},
+		"no ARN":   {[]string{"--topic", "oncall"}, sns.Fault{}, 2, "", "is not an ARN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := sns.Listen("127.0.0.1:0")
@@ -43,10 +49,13 @@ func TestAlertTest(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			args := append([]string{"alert", "test", "--endpoint-url", s.URL()}, tc.args...)
 			code := run(t.Context(), args, func(string) string { return "" }, nil, &stdout, &stderr)
-			if code != tc.code || !strings.Contains(stdout.String(), tc.stdout) || !strings.Contains(stderr.String(), tc.stderr) {
+			if code != tc.code || !strings.Contains(stdout.String(), tc.stdout) ||
+				!strings.Contains(stderr.String(), tc.stderr) {
 				t.Errorf("exit code %d\n%s%s", code, &stdout, &stderr)
 			}
-			if sent := s.Messages(); tc.code%3 == 0 && (len(sent) != 1 || sent[0].Subject != "INFO logtable test: this is a test: alerts reach you" || sent[0].Attributes["level"] != "INFO") {
+			if sent := s.Messages(); tc.code%3 == 0 && (len(sent) != 1 ||
+				sent[0].Subject != "INFO logtable test: this is a test: alerts reach you" ||
+				sent[0].Attributes["level"] != "INFO") {
 				t.Errorf("%+v", sent)
 			}
 		})
@@ -56,7 +65,9 @@ func TestAlertTest(t *testing.T) {
 func TestAlertTestTakesTheLayersSetting(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{"LOGTABLE_ALERT_TOPIC_ARNS": "nonsense"}
-	if code := run(t.Context(), []string{"alert", "test"}, func(name string) string { return env[name] }, nil, &stdout, &stderr); code != 2 || !strings.Contains(stderr.String(), "nonsense") {
+	getenv := func(name string) string { return env[name] }
+	code := run(t.Context(), []string{"alert", "test"}, getenv, nil, &stdout, &stderr)
+	if code != 2 || !strings.Contains(stderr.String(), "nonsense") {
 		t.Errorf("%d %s", code, &stderr)
 	}
 }

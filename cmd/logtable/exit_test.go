@@ -48,7 +48,8 @@ func toolCommand(t *testing.T, env map[string]string, args ...string) (cmd *exec
 	}
 	cmd, stderr = exec.CommandContext(t.Context(), path, args...), new(bytes.Buffer)
 	nowhere := filepath.Join(t.TempDir(), "none")
-	cmd.Env = []string{"HOME=" + nowhere, "TMPDIR=" + t.TempDir(), "AWS_MAX_ATTEMPTS=1", "AWS_EC2_METADATA_DISABLED=true",
+	cmd.Env = []string{"HOME=" + nowhere, "TMPDIR=" + t.TempDir(), "AWS_MAX_ATTEMPTS=1",
+		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=" + nowhere, "AWS_SHARED_CREDENTIALS_FILE=" + nowhere}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -104,8 +105,10 @@ func TestExitCodes(t *testing.T) {
 		{"and as JSON", query("--exit-code", "-o", "jsonl"), "", 3},
 		{"records that are not taken", []string{"replay", "--dry-run", "-"}, lastResortLines(), 3},
 		{"nothing to replay", []string{"replay", "--dry-run", "-"}, "a log\n", 0},
-		{"an alert that somebody gets", []string{"alert", "test", "--topic", topic + "oncall", "--endpoint-url", topics.URL()}, "", 0},
-		{"an alert that nobody gets", []string{"alert", "test", "--topic", topic + "empty", "--endpoint-url", topics.URL()}, "", 3},
+		{"an alert that somebody gets",
+			[]string{"alert", "test", "--topic", topic + "oncall", "--endpoint-url", topics.URL()}, "", 0},
+		{"an alert that nobody gets",
+			[]string{"alert", "test", "--topic", topic + "empty", "--endpoint-url", topics.URL()}, "", 3},
 		{"no such topic", []string{"alert", "test", "--topic", topic + "x", "--endpoint-url", topics.URL()}, "", 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -153,7 +156,8 @@ func TestExitCodeOfAnInterruption(t *testing.T) {
 					t.Fatal(err)
 				}
 				if args[1] == "--dry-run" {
-					// More than a pipe holds: when all is written, some has been read.
+					// More than a pipe holds: when all is written, some has
+					// been read.
 					if _, err := stdin.Write(bytes.Repeat([]byte("a line\n"), 50_000)); err != nil {
 						t.Fatal(err)
 					}
@@ -163,7 +167,8 @@ func TestExitCodeOfAnInterruption(t *testing.T) {
 				if err := cmd.Process.Signal(signal); err != nil {
 					t.Fatal(err)
 				}
-				if got := exitCode(t, cmd.Wait()); got != 130 || !strings.Contains(stderr.String(), "logtable: interrupted\n") {
+				if got := exitCode(t, cmd.Wait()); got != 130 ||
+					!strings.Contains(stderr.String(), "logtable: interrupted\n") {
 					t.Errorf("exit code %d, want 130: %s", got, stderr)
 				}
 			})
@@ -171,7 +176,8 @@ func TestExitCodeOfAnInterruption(t *testing.T) {
 	}
 }
 
-// Whoever reads the output may leave: that is not a failure, and needs no message.
+// Whoever reads the output may leave: that is not a failure, and needs no
+// message.
 func TestExitCodeOfABrokenPipe(t *testing.T) {
 	server, env := tables(t)
 	for _, args := range [][]string{{"-o", "jsonl"}, {"-o", "text"}, {"--exit-code"}} {
@@ -180,7 +186,8 @@ func TestExitCodeOfABrokenPipe(t *testing.T) {
 			t.Fatal(err)
 		}
 		read.Close()
-		cmd, stderr := toolCommand(t, env, append([]string{"query", "2026-11-22", "--endpoint-url", server.URL()}, args...)...)
+		query := []string{"query", "2026-11-22", "--endpoint-url", server.URL()}
+		cmd, stderr := toolCommand(t, env, append(query, args...)...)
 		cmd.Stdout = write
 		if got := exitCode(t, cmd.Run()); got != 141 || stderr.Len() > 0 {
 			t.Errorf("%v: exit code %d, want 141: %s", args, got, stderr)

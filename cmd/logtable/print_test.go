@@ -125,7 +125,10 @@ func TestPrintTextColoursErrorsMost(t *testing.T) {
 	if _, err := printText(&out, seq(nil, sample...), textStyle{color: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\x1b[1;97;41mERROR\x1b[0m", "\x1b[1;97;41mALARM\x1b[0m", "\x1b[33mWARN\x1b[0m", "\x1b[31mKeyError: 'card'\x1b[0m"} {
+	for _, want := range []string{
+		"\x1b[1;97;41mERROR\x1b[0m", "\x1b[1;97;41mALARM\x1b[0m",
+		"\x1b[33mWARN\x1b[0m", "\x1b[31mKeyError: 'card'\x1b[0m",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("output lacks %q:\n%q", want, out.String())
 		}
@@ -135,10 +138,12 @@ func TestPrintTextColoursErrorsMost(t *testing.T) {
 func TestPrintStopsAtAnErrorAfterTheRowsBefore(t *testing.T) {
 	broken := errors.New("broken")
 	var text, lines bytes.Buffer
-	if n, err := printText(&text, seq(broken, sample[:2]...), textStyle{}); n != 2 || err != broken || strings.Count(text.String(), "\n") < 4 {
+	n, err := printText(&text, seq(broken, sample[:2]...), textStyle{})
+	if n != 2 || err != broken || strings.Count(text.String(), "\n") < 4 {
 		t.Errorf("text: %d rows, error %v, output:\n%s", n, err, text.String())
 	}
-	if n, err := printJSON(&lines, seq(broken, sample[:2]...), time.UTC); n != 2 || err != broken || strings.Count(lines.String(), "\n") != 2 {
+	n, err = printJSON(&lines, seq(broken, sample[:2]...), time.UTC)
+	if n != 2 || err != broken || strings.Count(lines.String(), "\n") != 2 {
 		t.Errorf("jsonl: %d rows, error %v, output:\n%s", n, err, lines.String())
 	}
 }
@@ -148,7 +153,8 @@ func TestPrintStopsAtAnErrorAfterTheRowsBefore(t *testing.T) {
 func TestPrintTextOfManyRows(t *testing.T) {
 	rows := make([]read.Row, lookAhead+2)
 	for i := range rows {
-		rows[i] = read.Row{Key: key("2026-11-22T10:00:00Z", "m"), Level: "INFO", Locator: "1", Text: fmt.Sprint("text ", i)}
+		text := fmt.Sprint("text ", i)
+		rows[i] = read.Row{Key: key("2026-11-22T10:00:00Z", "m"), Level: "INFO", Locator: "1", Text: text}
 	}
 	rows[lookAhead].Module = "wider"
 	var out bytes.Buffer

@@ -16,11 +16,14 @@ func TestLevelsOfAnotherScale(t *testing.T) {
 	name := "info"
 	for _, level := range []string{"WARNING", "NOTICE", "CRITICAL", "LOW"} {
 		item := map[string]types.AttributeValue{}
-		for attribute, value := range map[string]string{"date": "2026-11-22", "stamp_mod": "1795345300.0050000+" + level + "+2p4thtomb9",
-			"message": level + ": (3) says " + level, "level": level, "locator": "3"} {
+		for attribute, value := range map[string]string{
+			"date": "2026-11-22", "stamp_mod": "1795345300.0050000+" + level + "+2p4thtomb9",
+			"message": level + ": (3) says " + level, "level": level, "locator": "3",
+		} {
 			item[attribute] = &types.AttributeValueMemberS{Value: value}
 		}
-		if _, err := server.Client().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &name, Item: item}); err != nil {
+		put := &dynamodb.PutItemInput{TableName: &name, Item: item}
+		if _, err := server.Client().PutItem(t.Context(), put); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,7 +43,8 @@ func TestLevelsOfAnotherScale(t *testing.T) {
 		{"", "", "--level low", "says LOW"},
 	} {
 		env["LOGTABLE_LEVELS"] = tc.levels
-		args := append([]string{"query", "2026-11-22", "--newest", "--endpoint-url", server.URL(), "-o", "jsonl"}, strings.Fields(tc.args)...)
+		args := append([]string{"query", "2026-11-22", "--newest", "--endpoint-url", server.URL(), "-o", "jsonl"},
+			strings.Fields(tc.args)...)
 		if tc.flag != "" {
 			args = append(args, "--levels", tc.flag)
 		}
@@ -54,10 +58,12 @@ func TestLevelsOfAnotherScale(t *testing.T) {
 			texts = append(texts, row.Text)
 		}
 		if got.code != exitOK || strings.Join(texts, ",") != tc.want {
-			t.Errorf("%s with the scale %q%q: %q, want %q (%s)", tc.args, tc.levels, tc.flag, texts, tc.want, got.stderr)
+			t.Errorf("%s with the scale %q%q: %q, want %q (%s)",
+				tc.args, tc.levels, tc.flag, texts, tc.want, got.stderr)
 		}
 	}
-	if got := logtable(t, env, "query", "--levels", "A"); got.code != exitUsage || !strings.Contains(got.stderr, "--levels A cannot be read") {
+	got := logtable(t, env, "query", "--levels", "A")
+	if got.code != exitUsage || !strings.Contains(got.stderr, "--levels A cannot be read") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -17,7 +17,9 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
-const lastResortLine = `{"logtable_record":{"table":"%s","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.005%04d+orders+2p4thtomb9"},"message":{"S":"%s: (1) line %d"},"level":{"S":"%s"},"locator":{"S":"1"}%s}}}`
+const lastResortLine = `{"logtable_record":{"table":"%s","item":{"date":{"S":"2026-11-22"},` +
+	`"stamp_mod":{"S":"1795300002.005%04d+orders+2p4thtomb9"},"message":{"S":"%s: (1) line %d"},` +
+	`"level":{"S":"%s"},"locator":{"S":"1"}%s}}}`
 
 const infoExpiry = `,"expiry":{"N":"1900000000"}`
 
@@ -40,7 +42,8 @@ func signedLog(t *testing.T, printed []string, packed bool, entries ...store.Ent
 	t.Helper()
 	key := signing.New()
 	var log bytes.Buffer
-	s := store.New(store.Config{InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Packed: packed})
+	s := store.New(store.Config{InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour, Zone: time.UTC,
+		MaxBytes: 1 << 20, Packed: packed})
 	s.SignWith(key)
 	for _, e := range entries {
 		s.Add(e)
@@ -53,7 +56,8 @@ func signedLog(t *testing.T, printed []string, packed bool, entries ...store.Ent
 	}
 	var events []any
 	for _, m := range messages {
-		events = append(events, map[string]any{"logStreamName": "2026/11/22/[$LATEST]abc", "timestamp": 1795300002005, "message": m})
+		events = append(events, map[string]any{"logStreamName": "2026/11/22/[$LATEST]abc", "timestamp": 1795300002005,
+			"message": m})
 	}
 	out, err := json.MarshalIndent(map[string]any{"events": events}, "", "    ")
 	if err != nil {
@@ -64,7 +68,8 @@ func signedLog(t *testing.T, printed []string, packed bool, entries ...store.Ent
 
 func entries(n int) (all []store.Entry) {
 	for i := range n {
-		e := store.Entry{Time: time.UnixMilli(1795300002005 + int64(i)), Level: "INFO", Locator: "1", Module: "orders", Message: fmt.Sprint("INFO: (1) line ", i), ExceptionAt: -1}
+		e := store.Entry{Time: time.UnixMilli(1795300002005 + int64(i)), Level: "INFO", Locator: "1", Module: "orders",
+			Message: fmt.Sprint("INFO: (1) line ", i), ExceptionAt: -1}
 		if i%5 == 4 {
 			e.Error, e.Level, e.Message = true, "ERROR", fmt.Sprint("ERROR: (1) line ", i)
 		}
@@ -85,7 +90,9 @@ func replayTables(t *testing.T) (*table.Server, func(log string, args ...string)
 	return server, func(log string, args ...string) result {
 		t.Helper()
 		var stdout, stderr bytes.Buffer
-		args = append([]string{"replay", "-", "--info-table", "info", "--errors-table", "errors", "--endpoint-url", server.URL()}, args...)
+		args = append([]string{
+			"replay", "-", "--info-table", "info", "--errors-table", "errors", "--endpoint-url", server.URL(),
+		}, args...)
 		code := run(t.Context(), args, func(string) string { return "" }, strings.NewReader(log), &stdout, &stderr)
 		return result{code, stdout.String(), stderr.String()}
 	}
@@ -94,12 +101,15 @@ func replayTables(t *testing.T) (*table.Server, func(log string, args ...string)
 func TestReplayWritesUnderTheSameKeys(t *testing.T) {
 	server, replay := replayTables(t)
 	log := signedLog(t, nil, false, entries(60)...)
-	for _, want := range []string{"60 rows written\n", "0 rows written, 60 were there already\n"} { // twice does no harm
+	// Twice does no harm.
+	for _, want := range []string{"60 rows written\n", "0 rows written, 60 were there already\n"} {
 		if got := replay(log); got != (result{exitOK, want, ""}) {
 			t.Fatalf("%+v", got)
 		}
 	}
-	if info, errors := server.Items("info"), server.Items("errors"); len(info) != 48 || len(errors) != 12 || errors[0].Str("message") != "ERROR: (1) line 4" || !info[0].Has("expiry") {
+	info, errors := server.Items("info"), server.Items("errors")
+	if len(info) != 48 || len(errors) != 12 ||
+		errors[0].Str("message") != "ERROR: (1) line 4" || !info[0].Has("expiry") {
 		t.Errorf("%d informational rows, errors %v", len(info), errors)
 	}
 	if stats := server.Stats(); stats.Overwritten != 0 {
@@ -110,13 +120,15 @@ func TestReplayWritesUnderTheSameKeys(t *testing.T) {
 func TestReplayOfAnOlderLayersLines(t *testing.T) {
 	server, replay := replayTables(t)
 	got := replay(lastResortLines())
-	if got.code != exitSeen || got.stdout != "0 rows written\n" || !strings.Contains(got.stderr, "not taken: 61, ") || !strings.Contains(got.stderr, "--unsigned") {
+	if got.code != exitSeen || got.stdout != "0 rows written\n" || !strings.Contains(got.stderr, "not taken: 61, ") ||
+		!strings.Contains(got.stderr, "--unsigned") {
 		t.Errorf("%+v", got)
 	}
 	if n := len(server.Items("info")) + len(server.Items("errors")); n != 0 {
 		t.Errorf("%d rows are written", n)
 	}
-	if got := replay(lastResortLines(), "--unsigned"); got != (result{exitOK, "61 rows written; 61 of 61 without proof that they are Logtable's\n", ""}) {
+	want := result{exitOK, "61 rows written; 61 of 61 without proof that they are Logtable's\n", ""}
+	if got := replay(lastResortLines(), "--unsigned"); got != want {
 		t.Errorf("%+v", got)
 	}
 }
@@ -132,17 +144,21 @@ func TestAHostileLogChangesNoRow(t *testing.T) {
 	var printed []string
 	for _, row := range append(server.Items("info"), server.Items("errors")...) {
 		for _, kind := range []string{"info", "errors"} {
-			record := fmt.Sprintf(`{"logtable_record":{"table":%q,"item":{"date":{"S":%q},"stamp_mod":{"S":%q},"level":{"S":"INFO"},"message":{"S":"INFO: (1) all is well"}%s}}}`,
+			record := fmt.Sprintf(`{"logtable_record":{"table":%q,"item":{"date":{"S":%q},"stamp_mod":{"S":%q},`+
+				`"level":{"S":"INFO"},"message":{"S":"INFO: (1) all is well"}%s}}}`,
 				kind, row.Str("date"), row.Str("stamp_mod"), map[string]string{"info": infoExpiry, "errors": ""}[kind])
 			quoted, _ := json.Marshal(record)
 			printed = append(printed, record, strings.TrimSuffix(record, "}")+`,"n":1,"mac":"AAAAAAAAAAAAAAAAAAAAAA"}`,
-				`{"level":"INFO","locator":"3","text":`+string(quoted)+`}`, `{"message":`+string(quoted)+`}`, "said "+record)
+				`{"level":"INFO","locator":"3","text":`+string(quoted)+`}`, `{"message":`+string(quoted)+`}`,
+				"said "+record)
 		}
 	}
 	forger := signing.New()
-	printed = append(printed, `{"logtable":"started","key_sha256":"`+forger.Commitment()+`"}`, `{"logtable":"x","key":"`+forger.Secret()+`","lines":9}`)
+	printed = append(printed, `{"logtable":"started","key_sha256":"`+forger.Commitment()+`"}`,
+		`{"logtable":"x","key":"`+forger.Secret()+`","lines":9}`)
 	log := signedLog(t, printed, false, mine[0])
-	if got := replay(log); got.code != exitSeen || got.stdout != "1 rows written\n" { // the genuine one, of another environment
+	// The genuine one, of another environment.
+	if got := replay(log); got.code != exitSeen || got.stdout != "1 rows written\n" {
 		t.Errorf("%+v", got)
 	}
 	if got := replay(log, "--unsigned"); got.code != exitSeen || !strings.Contains(got.stdout, "without proof") {
@@ -184,7 +200,8 @@ func TestReplayOfAPackWhosePlaceIsTaken(t *testing.T) {
 	if got := replay(log.first, "--unsigned"); got.code != exitOK || !strings.HasPrefix(got.stdout, "1 rows written") {
 		t.Fatalf("%+v", got)
 	}
-	if got := replay(log.pack, "--unsigned"); got.code != exitOK || !strings.HasPrefix(got.stdout, "31 rows written, 1 were there already") {
+	got := replay(log.pack, "--unsigned")
+	if got.code != exitOK || !strings.HasPrefix(got.stdout, "31 rows written, 1 were there already") {
 		t.Errorf("%+v", got)
 	}
 	if n := len(server.Items("info")); n != 32 {
@@ -202,7 +219,8 @@ func TestReplayOfAPackWhosePlaceIsTaken(t *testing.T) {
 	}
 }
 
-// packedLines are a pack as a last-resort line, and the first of its lines alone.
+// packedLines are a pack as a last-resort line, and the first of its lines
+// alone.
 type packedLines struct{ pack, first string }
 
 func packedLog(t *testing.T, lines []store.Entry) packedLines {
@@ -212,7 +230,8 @@ func packedLog(t *testing.T, lines []store.Entry) packedLines {
 		t.Fatal(err)
 	}
 	server.OnRequest(table.Throttle(1, 1))
-	s := store.New(store.Config{Client: server.Client(), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour, Zone: time.UTC,
+	s := store.New(store.Config{Client: server.Client(), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour,
+		Zone:     time.UTC,
 		MaxBytes: 1 << 20, Packed: true, Report: silent{}})
 	for _, e := range lines {
 		s.Add(e)
@@ -249,11 +268,15 @@ func TestReplayRefuses(t *testing.T) {
 	}{
 		{"no tables named", lastResortLines(), "--info-table", nil, exitUsage},
 		{"no such file", "", "cannot read the log", []string{"replay", "/nowhere", "--dry-run"}, exitError},
-		{"a line that is cut off", `{"logtable_record":{"table":"info","da`, "the first in message 1 of the log: cut off", []string{"replay", file, "--dry-run"}, exitSeen},
-		{"a record in a line", `x {"logtable_record":{"table":"info","da`, "inside another line", []string{"replay", file, "--dry-run"}, exitSeen},
-		{"a stranger's key", fmt.Sprintf(strings.Replace(lastResortLine, "+orders+", "+or/ders+", 1), "info", 1, "INFO", 1, "INFO", infoExpiry),
+		{"a line that is cut off", `{"logtable_record":{"table":"info","da`,
+			"the first in message 1 of the log: cut off", []string{"replay", file, "--dry-run"}, exitSeen},
+		{"a record in a line", `x {"logtable_record":{"table":"info","da`, "inside another line",
+			[]string{"replay", file, "--dry-run"}, exitSeen},
+		{"a stranger's key", fmt.Sprintf(strings.Replace(lastResortLine, "+orders+", "+or/ders+", 1), "info", 1, "INFO",
+			1, "INFO", infoExpiry),
 			"stamp_mod is none of ours", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
-		{"a stranger's table", fmt.Sprintf(lastResortLine, "users", 1, "INFO", 1, "INFO", ""), "neither info nor errors", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
+		{"a stranger's table", fmt.Sprintf(lastResortLine, "users", 1, "INFO", 1, "INFO", ""),
+			"neither info nor errors", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
 		{"a newer layer's attribute", fmt.Sprintf(lastResortLine, "errors", 1, "INFO", 1, "INFO", `,"trace":{"S":"1"}`),
 			"written by a newer Logtable", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
 	} {
@@ -294,7 +317,8 @@ func TestReplayExplainsFailures(t *testing.T) {
 			server, replay := replayTables(t)
 			server.OnRequest(tc.fault)
 			got := replay(log)
-			if got.code != tc.code || !strings.Contains(got.stderr, tc.want) || len(got.stderr) > 2000 || tc.code == exitOK && len(server.Items("info")) != 16 {
+			if got.code != tc.code || !strings.Contains(got.stderr, tc.want) || len(got.stderr) > 2000 ||
+				tc.code == exitOK && len(server.Items("info")) != 16 {
 				t.Errorf("%+v", got)
 			}
 		})

@@ -16,7 +16,8 @@ import (
 
 // isolate keeps the machine's own AWS settings away from a test.
 func isolate(t *testing.T) {
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION",
+		"AWS_ENDPOINT_URL",
 		"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
 		t.Setenv(name, "")
@@ -54,14 +55,17 @@ func tables(t *testing.T) (server *table.Server, env map[string]string) {
 		for name, value := range attributes {
 			it[name] = &types.AttributeValueMemberS{Value: value}
 		}
-		if _, err := server.Client().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &tableName, Item: it}); err != nil {
+		if _, err := server.Client().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &tableName,
+			Item: it}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put("info", map[string]string{"stamp_mod": "1795345200.0050000+orders+2p4thtomb9", "message": "INFO: (1) received",
-		"level": "INFO", "locator": "1", "request_id": "7f3a9c12-1111", "fields": `{"order":12345678901234567890, "to":"a b"}`})
-	put("errors", map[string]string{"stamp_mod": "1795345201.0050000+orders+2p4thtomb9", "message": "ERROR: (2) refused",
-		"level": "ERROR", "locator": "2", "color": "red"})
+		"level": "INFO", "locator": "1", "request_id": "7f3a9c12-1111",
+		"fields": `{"order":12345678901234567890, "to":"a b"}`})
+	put("errors", map[string]string{"stamp_mod": "1795345201.0050000+orders+2p4thtomb9",
+		"message": "ERROR: (2) refused",
+		"level":   "ERROR", "locator": "2", "color": "red"})
 	return server, map[string]string{"LOGTABLE_INFO_TABLE": "info", "LOGTABLE_ERRORS_TABLE": "errors"}
 }
 
@@ -92,7 +96,8 @@ func TestQueryPrintsJSONLines(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[1]), &row); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"time": "2026-11-22T12:00:01.005+01:00", "table": "errors", "date": "2026-11-22",
+	for name, want := range map[string]string{"time": "2026-11-22T12:00:01.005+01:00", "table": "errors",
+		"date":      "2026-11-22",
 		"stamp_mod": "1795345201.0050000+orders+2p4thtomb9", "module": "orders", "environment_id": "2p4thtomb9",
 		"level": "ERROR", "locator": "2", "text": "refused", "message": "ERROR: (2) refused"} {
 		if row[name] != want {
@@ -127,7 +132,8 @@ func TestQueryFlagsReachTheTables(t *testing.T) {
 		{"--errors-table info --errors", "received"},
 		{"--module nobody", ""},
 	} {
-		args := append([]string{"query", "2026-11-22", "--endpoint-url", server.URL(), "-o", "jsonl"}, strings.Fields(tt.args)...)
+		args := append([]string{"query", "2026-11-22", "--endpoint-url", server.URL(), "-o", "jsonl"},
+			strings.Fields(tt.args)...)
 		got := logtable(t, env, args...)
 		var texts []string
 		for line := range strings.Lines(got.stdout) {
@@ -169,11 +175,15 @@ func TestQueryExplainsErrors(t *testing.T) {
 		args  []string
 		want  []string
 	}{
-		{"missing table", nil, []string{"--endpoint-url", url, "--info-table", "nope"}, []string{"table nope", "no such table", "--info-table"}},
-		{"access denied", table.AccessDenied(), []string{"--endpoint-url", url}, []string{"access denied", "dynamodb:Query"}},
-		{"expired token", table.ExpiredToken(), []string{"--endpoint-url", url}, []string{"have expired", "log in again"}},
+		{"missing table", nil, []string{"--endpoint-url", url, "--info-table", "nope"},
+			[]string{"table nope", "no such table", "--info-table"}},
+		{"access denied", table.AccessDenied(), []string{"--endpoint-url", url},
+			[]string{"access denied", "dynamodb:Query"}},
+		{"expired token", table.ExpiredToken(), []string{"--endpoint-url", url},
+			[]string{"have expired", "log in again"}},
 		{"no region", nil, nil, []string{"no AWS region", "--region"}},
-		{"no credentials", nil, []string{"--region", "eu-west-1"}, []string{"in eu-west-1", "no AWS credentials", "--profile"}},
+		{"no credentials", nil, []string{"--region", "eu-west-1"},
+			[]string{"in eu-west-1", "no AWS credentials", "--profile"}},
 		{"no profile", nil, []string{"--profile", "nope"}, []string{"profile", "nope"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -196,7 +206,8 @@ func TestNothingAnswers(t *testing.T) {
 	url := server.URL()
 	server.Close()
 	got := logtable(t, env, "query", "--endpoint-url", url)
-	if got.code != exitError || !strings.Contains(got.stderr, "nothing answers there") || strings.Count(got.stderr, "\n") != 1 {
+	if got.code != exitError || !strings.Contains(got.stderr, "nothing answers there") ||
+		strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -221,7 +232,8 @@ func TestUsageErrors(t *testing.T) {
 		"query --endpoint-url bogus": "is no URL",
 	} {
 		got := logtable(t, nil, strings.Fields(args)...)
-		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "--help") {
+		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) ||
+			!strings.Contains(got.stderr, "--help") {
 			t.Errorf("logtable %s: %+v, want code 2, %q and where to find help", args, got, want)
 		}
 	}
@@ -231,7 +243,8 @@ func TestHelpIsForANewcomer(t *testing.T) {
 	isolate(t)
 	for _, args := range [][]string{nil, {"help"}, {"--help"}} {
 		got := logtable(t, nil, args...)
-		if got.code != exitOK || got.stderr != "" || !strings.Contains(got.stdout, "DynamoDB") || !strings.Contains(got.stdout, "logtable query yesterday") {
+		if got.code != exitOK || got.stderr != "" || !strings.Contains(got.stdout, "DynamoDB") ||
+			!strings.Contains(got.stdout, "logtable query yesterday") {
 			t.Errorf("logtable %v: %+v", args, got)
 		}
 	}
@@ -248,9 +261,11 @@ func TestVersion(t *testing.T) {
 
 func TestCompletionKnowsTheWords(t *testing.T) {
 	isolate(t)
-	for _, tt := range [][]string{{"text", "jsonl", "query", "-o", ""}, {"auto", "never", "query", "--color", ""}, {"today", "yesterday", "query", ""}} {
+	for _, tt := range [][]string{{"text", "jsonl", "query", "-o", ""}, {"auto", "never", "query", "--color", ""},
+		{"today", "yesterday", "query", ""}} {
 		got := logtable(t, nil, append([]string{"__complete"}, tt[2:]...)...)
-		if got.code != exitOK || !strings.Contains(got.stdout, tt[0]+"\n") || !strings.Contains(got.stdout, tt[1]+"\n") {
+		if got.code != exitOK || !strings.Contains(got.stdout, tt[0]+"\n") ||
+			!strings.Contains(got.stdout, tt[1]+"\n") {
 			t.Errorf("completion of %v: %+v, want %v", tt[2:], got, tt[:2])
 		}
 	}

@@ -20,7 +20,8 @@ func TestSpan(t *testing.T) {
 		{spanFlags{from: "2h"}, "2026-11-22T08:20:30Z", "2026-11-23T00:00:00Z"},
 		{spanFlags{from: "1d12h", to: "90m"}, "2026-11-20T22:20:30Z", "2026-11-22T08:50:30Z"},
 		{spanFlags{from: "2026-11-01"}, "2026-11-01T00:00:00Z", "2026-11-23T00:00:00Z"},
-		{spanFlags{from: "2026-11-01 06:00", to: "2026-11-01T07:00:01+01:00"}, "2026-11-01T06:00:00Z", "2026-11-01T06:00:01Z"},
+		{spanFlags{from: "2026-11-01 06:00", to: "2026-11-01T07:00:01+01:00"}, "2026-11-01T06:00:00Z",
+			"2026-11-01T06:00:01Z"},
 		{spanFlags{since: "15m"}, "2026-11-22T10:05:30Z", "2026-11-22T10:21:30Z"},
 		{spanFlags{since: "3d"}, "2026-11-19T10:20:30Z", "2026-11-22T10:21:30Z"},
 	}
@@ -50,7 +51,8 @@ func TestADayIsAsLongAsItIs(t *testing.T) {
 func TestSpanRefuses(t *testing.T) {
 	for _, flags := range []spanFlags{
 		{day: "22.11.2026"}, {day: "2026-02-30"}, {from: "noon"}, {to: "25:00"}, {from: "-2h"}, {from: "0s"},
-		{since: "yesterday"}, {since: "-1h"}, {since: "0d"}, {since: "99999999d"}, {since: "1h", day: "today"}, {since: "1h", from: "2h"},
+		{since: "yesterday"}, {since: "-1h"}, {since: "0d"}, {since: "99999999d"}, {since: "1h", day: "today"},
+		{since: "1h", from: "2h"},
 		{from: "14:00", to: "13:00"}, {from: "1h", to: "1h"}, {day: "yesterday", from: "2026-12-24T00:00:00Z"},
 	} {
 		s, err := flags.resolve(at("2026-11-22T10:20:30Z"), time.UTC)
@@ -63,7 +65,8 @@ func TestSpanRefuses(t *testing.T) {
 func TestParseZone(t *testing.T) {
 	winter := at("2026-11-22T10:00:00Z")
 	for s, want := range map[string]string{
-		"": "10:00", "UTC": "10:00", "Europe/Berlin": "11:00", "+02:00": "12:00", "-0330": "06:30", "+05": "15:00", "UTC+2": "12:00", "-9": "01:00", ":UTC": "10:00",
+		"": "10:00", "UTC": "10:00", "Europe/Berlin": "11:00", "+02:00": "12:00", "-0330": "06:30", "+05": "15:00",
+		"UTC+2": "12:00", "-9": "01:00", ":UTC": "10:00",
 	} {
 		zone, err := parseZone(s)
 		if err != nil {
@@ -105,7 +108,8 @@ func TestDaysWithoutAMidnight(t *testing.T) {
 		got, err := spanFlags{day: tc.day}.resolve(time.Date(2026, 12, 1, 12, 0, 0, 0, zone), zone)
 		const layout = "2006-01-02 15:04"
 		if err != nil || got.from.UTC().Format(layout) != tc.from || got.to.UTC().Format(layout) != tc.to {
-			t.Errorf("%s in %s is %s to %s (%v), want %s to %s", tc.day, tc.zone, got.from.UTC().Format(layout), got.to.UTC().Format(layout), err, tc.from, tc.to)
+			t.Errorf("%s in %s is %s to %s (%v), want %s to %s", tc.day, tc.zone, got.from.UTC().Format(layout),
+				got.to.UTC().Format(layout), err, tc.from, tc.to)
 		}
 	}
 }
@@ -113,8 +117,10 @@ func TestDaysWithoutAMidnight(t *testing.T) {
 // A day of any zone begins with the first instant that has its date, and the
 // days of a year touch.
 func TestDaysTouchInEveryZone(t *testing.T) {
-	for _, name := range []string{"Africa/Cairo", "America/Asuncion", "America/Havana", "America/Santiago", "America/Scoresbysund", "America/Sao_Paulo",
-		"Antarctica/Troll", "Asia/Beirut", "Asia/Gaza", "Asia/Kathmandu", "Asia/Tehran", "Atlantic/Azores", "Australia/Lord_Howe", "Europe/Berlin", "Pacific/Apia"} {
+	for _, name := range []string{"Africa/Cairo", "America/Asuncion", "America/Havana", "America/Santiago",
+		"America/Scoresbysund", "America/Sao_Paulo",
+		"Antarctica/Troll", "Asia/Beirut", "Asia/Gaza", "Asia/Kathmandu", "Asia/Tehran", "Atlantic/Azores",
+		"Australia/Lord_Howe", "Europe/Berlin", "Pacific/Apia"} {
 		zone, err := time.LoadLocation(name)
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +139,8 @@ func TestDaysTouchInEveryZone(t *testing.T) {
 					t.Fatalf("%s in %s begins on %s", date.Format(time.DateOnly), name, begin)
 				}
 				if got := begin.Add(-time.Second).Format(time.DateOnly); got >= date.Format(time.DateOnly) {
-					t.Fatalf("%s in %s begins at %s, but a second before it is %s", date.Format(time.DateOnly), name, begin, got)
+					t.Fatalf("%s in %s begins at %s, but a second before it is %s", date.Format(time.DateOnly), name,
+						begin, got)
 				}
 			}
 		}

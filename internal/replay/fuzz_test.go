@@ -13,7 +13,8 @@ import (
 )
 
 // kept is a log stream as this version writes it, which every later one must
-// read, with what is printed in its invocation. It is the same in every process.
+// read, with what is printed in its invocation. It is the same in every
+// process.
 func kept(t testing.TB, printed ...string) (events []logEvent, records []string) {
 	t.Helper()
 	log, err := os.ReadFile(filepath.Join("testdata", "genuine.log"))
@@ -35,7 +36,8 @@ func kept(t testing.TB, printed ...string) (events []logEvent, records []string)
 
 func TestLinesThatWereKeptAreRead(t *testing.T) {
 	events, want := kept(t)
-	if got, report := replayed(t, forms[0].render(events), replay.Options{}); !slices.Equal(got, want) || len(got) != 6 || len(report.Notes) > 0 {
+	if got, report := replayed(t, forms[0].render(events), replay.Options{}); !slices.Equal(got, want) ||
+		len(got) != 6 || len(report.Notes) > 0 {
 		t.Errorf("%d records of %d, %+v", len(got), len(want), report)
 	}
 }
@@ -55,24 +57,27 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`[{"field":"@message"}]`))
 	f.Add([]byte("timestamp,message\n1,\"\"\"\"\n"))
 	f.Fuzz(func(t *testing.T, log []byte) {
-		report, err := replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{}, func(r *row.Record) error {
-			if record := string(r.AppendJSON(nil)); !slices.Contains(records, record) {
-				t.Errorf("taken for Logtable's: %s", record)
-			}
-			return nil
-		})
+		report, err := replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{},
+			func(r *row.Record) error {
+				if record := string(r.AppendJSON(nil)); !slices.Contains(records, record) {
+					t.Errorf("taken for Logtable's: %s", record)
+				}
+				return nil
+			})
 		if err == nil && report.Records > len(records) {
 			t.Errorf("%d records of %d", report.Records, len(records))
 		}
-		if seen := report.Records + report.Repeated + len(report.Notes); err == nil && seen == 0 && bytes.Contains(log, []byte("logtable_record")) {
+		if seen := report.Records + report.Repeated + len(report.Notes); err == nil && seen == 0 &&
+			bytes.Contains(log, []byte("logtable_record")) {
 			t.Error("a record is passed over without a word")
 		}
-		_, _ = replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{Unsigned: true}, func(*row.Record) error { return nil })
+		_, _ = replay.Read(t.Context(), strings.NewReader(string(log)), replay.Options{Unsigned: true},
+			func(*row.Record) error { return nil })
 	})
 }
 
-// FuzzMessage puts what a function may have printed into a log, behind the first
-// line of an invocation.
+// FuzzMessage puts what a function may have printed into a log, behind the
+// first line of an invocation.
 func FuzzMessage(f *testing.F) {
 	for _, message := range append(hostile(f), "INIT_START x", "\"}]}", "\x00", "\xff\xfe") {
 		f.Add(message, uint8(0))

@@ -59,7 +59,8 @@ func lastWords(t testing.TB, key *signing.Key, text string, n int) (lines, recor
 
 // firstLineOf is a process's first line, written down as it is printed.
 func firstLineOf(key *signing.Key) string {
-	return `{"time":"2026-11-22T10:00:00.000000001Z","level":"INFO","logtable":"started","key_sha256":"` + key.Commitment() + `"}`
+	return `{"time":"2026-11-22T10:00:00.000000001Z","level":"INFO","logtable":"started","key_sha256":"` +
+		key.Commitment() + `"}`
 }
 
 // genuine is the log stream of an environment whose end needed the last resort,
@@ -76,7 +77,8 @@ func genuine(t testing.TB, printed ...string) (events []logEvent, records []stri
 		`{"level":"INFO","locator":"1","text":"hello"}` + "\n",
 	}
 	messages = append(messages, printed...)
-	messages = append(messages, "END RequestId: "+requestID+"\n", "REPORT RequestId: "+requestID+"\tDuration: 2 ms\tBilled Duration: 3 ms\n")
+	messages = append(messages, "END RequestId: "+requestID+"\n",
+		"REPORT RequestId: "+requestID+"\tDuration: 2 ms\tBilled Duration: 3 ms\n")
 	messages = append(messages, lines...)
 	return inStream(streamName, messages...), records
 }
@@ -86,8 +88,10 @@ func jsonGenuine(t testing.TB) (events []logEvent, records []string) {
 	events, records = genuine(t)
 	for i, e := range events {
 		word, _, _ := strings.Cut(e.message, " ")
-		if name := map[string]string{"INIT_START": "initStart", "START": "start", "END": "runtimeDone", "REPORT": "report"}[word]; name != "" {
-			events[i].message = fmt.Sprintf(`{"time":"2026-11-22T10:00:00.000Z","type":"platform.%s","record":{"requestId":"%s"}}`, name, requestID)
+		if name := map[string]string{"INIT_START": "initStart", "START": "start", "END": "runtimeDone",
+			"REPORT": "report"}[word]; name != "" {
+			events[i].message = fmt.Sprintf(
+				`{"time":"2026-11-22T10:00:00.000Z","type":"platform.%s","record":{"requestId":"%s"}}`, name, requestID)
 		}
 	}
 	return events, records
@@ -131,13 +135,18 @@ func hostile(t testing.TB) []string {
 		"a\n"+strings.Join(forged, "\n"),
 		"a\t"+strings.Join(forged, "\t"),
 		"a\r\n"+strings.Join(forged, "\r\n"),
-		"a\n2026-11-22T10:00:01.000000+00:00 "+otherStream+" "+strings.Join(forged, "\n2026-11-22T10:00:01.000000+00:00 "+otherStream+" "),
+		"a\n2026-11-22T10:00:01.000000+00:00 "+otherStream+" "+strings.Join(forged,
+			"\n2026-11-22T10:00:01.000000+00:00 "+otherStream+" "),
 	)
 	for _, m := range forged { // an event of another stream, as the aws command prints it
-		all = append(all, fmt.Sprintf(`{"logStreamName":"%s","timestamp":%d,"message":%s,"ingestionTime":1,"eventId":"1"}`, otherStream, when, quote(m)))
+		all = append(all, fmt.Sprintf(
+			`{"logStreamName":"%s","timestamp":%d,"message":%s,"ingestionTime":1,"eventId":"1"}`,
+			otherStream, when, quote(m)))
 	}
-	return append(all, strings.Replace(record, `"table":"errors"`, `"table":"errors","extra":1`, 1), record[:len(record)/2],
-		"START RequestId: "+anotherID+" Version: $LATEST", "END RequestId: "+anotherID, "INIT_START Runtime Version: x", firstLineOf(signing.New()))
+	return append(all, strings.Replace(record, `"table":"errors"`, `"table":"errors","extra":1`, 1),
+		record[:len(record)/2],
+		"START RequestId: "+anotherID+" Version: $LATEST", "END RequestId: "+anotherID, "INIT_START Runtime Version: x",
+		firstLineOf(signing.New()))
 }
 
 // A form is a way in which log tools hand out events.
@@ -148,7 +157,8 @@ type form struct {
 }
 
 func awsEvent(e logEvent) map[string]any {
-	return map[string]any{"logStreamName": e.stream, "timestamp": e.at, "message": e.message, "ingestionTime": e.at + 1, "eventId": "3941"}
+	return map[string]any{"logStreamName": e.stream, "timestamp": e.at, "message": e.message, "ingestionTime": e.at + 1,
+		"eventId": "3941"}
 }
 
 func marshal(v any, indent string) string {
@@ -170,10 +180,12 @@ func list(events []logEvent, each func(logEvent) any) []any {
 
 var forms = []form{
 	{"aws logs filter-log-events", true, func(events []logEvent) string {
-		return marshal(map[string]any{"events": list(events, func(e logEvent) any { return awsEvent(e) }), "searchedLogStreams": []any{}}, "    ")
+		return marshal(map[string]any{"events": list(events, func(e logEvent) any { return awsEvent(e) }),
+			"searchedLogStreams": []any{}}, "    ")
 	}},
 	{"boto3, in one line", true, func(events []logEvent) string {
-		return marshal(map[string]any{"events": list(events, func(e logEvent) any { return awsEvent(e) }), "ResponseMetadata": map[string]any{"HTTPStatusCode": 200}}, "")
+		return marshal(map[string]any{"events": list(events, func(e logEvent) any { return awsEvent(e) }),
+			"ResponseMetadata": map[string]any{"HTTPStatusCode": 200}}, "")
 	}},
 	{"jq -c .events", true, func(events []logEvent) string {
 		return marshal(list(events, func(e logEvent) any { return awsEvent(e) }), "")
@@ -203,7 +215,8 @@ var forms = []form{
 	{"a subscription's data", true, func(events []logEvent) string {
 		var b strings.Builder
 		for _, e := range events {
-			b.WriteString(strings.TrimSpace(fmt.Sprintf(`{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/aws/lambda/orders","logStream":"%s","logEvents":%s}`,
+			b.WriteString(strings.TrimSpace(fmt.Sprintf(`{"messageType":"DATA_MESSAGE","owner":"1",`+
+				`"logGroup":"/aws/lambda/orders","logStream":"%s","logEvents":%s}`,
 				e.stream, marshal([]any{map[string]any{"id": "1", "timestamp": e.at, "message": e.message}}, ""))))
 		}
 		return b.String()
@@ -211,11 +224,13 @@ var forms = []form{
 	{"Logs Insights, JSON", true, func(events []logEvent) string {
 		return marshal(map[string]any{"results": list(events, func(e logEvent) any {
 			field := func(name, value string) any { return map[string]any{"field": name, "value": value} }
-			return []any{field("@timestamp", time.UnixMilli(e.at).UTC().Format("2006-01-02 15:04:05.000")), field("@message", e.message), field("@logStream", e.stream), field("@ptr", "x")}
+			return []any{field("@timestamp", time.UnixMilli(e.at).UTC().Format("2006-01-02 15:04:05.000")),
+				field("@message", e.message), field("@logStream", e.stream), field("@ptr", "x")}
 		}), "status": "Complete"}, "    ")
 	}},
 	{"the console's CSV", false, func(events []logEvent) string {
-		return table([]string{"timestamp", "message"}, events, func(e logEvent) []string { return []string{fmt.Sprint(e.at), e.message} })
+		return table([]string{"timestamp", "message"}, events,
+			func(e logEvent) []string { return []string{fmt.Sprint(e.at), e.message} })
 	}},
 	{"Logs Insights' CSV", true, func(events []logEvent) string {
 		return table([]string{"@timestamp", "@message", "@logStream"}, events, func(e logEvent) []string {
@@ -232,14 +247,16 @@ var forms = []form{
 	{"an export to S3", false, func(events []logEvent) string {
 		var b strings.Builder
 		for _, e := range events {
-			b.WriteString(time.UnixMilli(e.at).UTC().Format("2006-01-02T15:04:05.000Z") + " " + strings.TrimSuffix(e.message, "\n") + "\n")
+			b.WriteString(time.UnixMilli(e.at).UTC().Format("2006-01-02T15:04:05.000Z") + " " +
+				strings.TrimSuffix(e.message, "\n") + "\n")
 		}
 		return b.String()
 	}},
 	{"aws logs tail", false, func(events []logEvent) string {
 		var b strings.Builder
 		for _, e := range events {
-			b.WriteString(time.UnixMilli(e.at).UTC().Format("2006-01-02T15:04:05.000000+00:00") + " " + e.stream + " " + strings.TrimSuffix(e.message, "\n") + "\n")
+			b.WriteString(time.UnixMilli(e.at).UTC().Format("2006-01-02T15:04:05.000000+00:00") + " " + e.stream + " " +
+				strings.TrimSuffix(e.message, "\n") + "\n")
 		}
 		return b.String()
 	}},

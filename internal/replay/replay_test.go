@@ -73,7 +73,8 @@ func TestEachStreamByItself(t *testing.T) {
 				events = append(events, first[i], second[i])
 			}
 			got, report := replayed(t, f.render(events), replay.Options{})
-			if n, text := noted(report); f.streams && (len(got) != 12 || n > 0) || !f.streams && (!slices.Equal(got, want) || n != 6) {
+			n, text := noted(report)
+			if f.streams && (len(got) != 12 || n > 0) || !f.streams && (!slices.Equal(got, want) || n != 6) {
 				t.Errorf("%d records; not taken: %s", len(got), text)
 			}
 			all, _ := replayed(t, f.render(events), replay.Options{Unsigned: true})
@@ -96,7 +97,8 @@ func TestNothingThatAFunctionPrintsIsBelieved(t *testing.T) {
 				got, report := replayed(t, f.render(log), replay.Options{})
 				if !slices.Equal(got, want) {
 					_, text := noted(report)
-					t.Fatalf("at %d: %d records, want the %d genuine ones; not taken: %s", at, len(got), len(want), text)
+					t.Fatalf("at %d: %d records, want the %d genuine ones; not taken: %s",
+						at, len(got), len(want), text)
 				}
 				if n, _ := noted(report); n < 10 {
 					t.Errorf("at %d: only %d of the forgeries are told of", at, n)
@@ -138,16 +140,22 @@ func TestWhatNeedsUnsigned(t *testing.T) {
 		unsigned int // taken with --unsigned
 		why      string
 	}{
-		"filtered: nothing but Logtable's lines": {without("INIT_START", "START", "END", "REPORT"), 0, 6, "does not show when"},
-		"filtered: only records":                 {events[start+4 : len(events)-1], 0, 6, "lacks the first line"},
-		"the key is missing":                     {events[:len(events)-1], 0, 6, "lacks the line behind them"},
-		"from the middle of an invocation":       {slices.Insert(slices.Clone(events[start+1:]), 1, retimed(forged, events[start+1])...), 0, 9, "first line"},
-		"from an invocation on":                  {slices.Insert(slices.Clone(events[start:]), 1, retimed(forged, events[start])...), 0, 9, "first line"},
-		"restored from a snapshot": {slices.Concat(inStream(streamName, "RESTORE_START Runtime Version: java:21.v1"), retimed(forged, events[0]),
+		"filtered: nothing but Logtable's lines": {without("INIT_START", "START", "END", "REPORT"), 0, 6,
+			"does not show when"},
+		"filtered: only records": {events[start+4 : len(events)-1], 0, 6, "lacks the first line"},
+		"the key is missing":     {events[:len(events)-1], 0, 6, "lacks the line behind them"},
+		"from the middle of an invocation": {slices.Insert(slices.Clone(events[start+1:]), 1,
+			retimed(forged, events[start+1])...), 0, 9, "first line"},
+		"from an invocation on": {slices.Insert(slices.Clone(events[start:]), 1,
+			retimed(forged, events[start])...), 0, 9, "first line"},
+		"restored from a snapshot": {slices.Concat(inStream(streamName, "RESTORE_START Runtime Version: java:21.v1"),
+			retimed(forged, events[0]),
 			events[2:]), 0, 9, "first line"},
-		"of a function without Logtable":    {slices.Concat(events[:1], events[3:5], retimed(forged, events[4])), 0, 3, "first line"},
-		"a process that was started again":  {again, 6, 9, "behind the line that has the key"},
-		"an older layer's":                  {slices.Concat(events[:1], events[3:7], retimed(unsigned, events[6])), 0, 4, "not signed"},
+		"of a function without Logtable": {slices.Concat(events[:1], events[3:5], retimed(forged, events[4])), 0, 3,
+			"first line"},
+		"a process that was started again": {again, 6, 9, "behind the line that has the key"},
+		"an older layer's": {slices.Concat(events[:1], events[3:7], retimed(unsigned, events[6])), 0,
+			4, "not signed"},
 		"newest first":                      {backwards, 0, 6, "times in the log go back"},
 		"lines without INIT_START are fine": {without("INIT_START"), 6, 6, ""},
 		"and an environment never invoked":  {without("START", "END", "REPORT"), 6, 6, ""},
@@ -167,7 +175,8 @@ func TestWhatNeedsUnsigned(t *testing.T) {
 			got, report = replayed(t, log, replay.Options{Unsigned: true})
 			if len(got) != tc.unsigned || report.Unsigned != tc.unsigned-tc.signed {
 				_, text := noted(report)
-				t.Errorf("--unsigned: %d records, %d without proof, want %d; not taken: %s", len(got), report.Unsigned, tc.unsigned, text)
+				t.Errorf("--unsigned: %d records, %d without proof, want %d; not taken: %s", len(got), report.Unsigned,
+					tc.unsigned, text)
 			}
 		})
 	}
@@ -185,7 +194,8 @@ func TestUnsignedTakesWholeMessagesOnly(t *testing.T) {
 	}
 	for _, f := range forms {
 		for _, message := range inner {
-			got, report := replayed(t, f.render(inStream(streamName, "START RequestId: x", message, "a line")), replay.Options{Unsigned: true})
+			got, report := replayed(t, f.render(inStream(streamName, "START RequestId: x", message, "a line")),
+				replay.Options{Unsigned: true})
 			if n, text := noted(report); len(got) != 0 || n != 1 {
 				t.Errorf("%s: %d records of %s; not taken: %d %s", f.name, len(got), message, n, text)
 			}
@@ -203,9 +213,11 @@ func TestSeveralInALineAndTwice(t *testing.T) {
 		records = append(records, e.message)
 	}
 	for _, between := range []string{"\n", " ", "", ",", "\t"} {
-		log := append(slices.Clone(joined), logEvent{streamName, when + 100, strings.Join(records, between)}, logEvent{streamName, when + 100, events[n-1].message})
+		log := append(slices.Clone(joined), logEvent{streamName, when + 100, strings.Join(records, between)},
+			logEvent{streamName, when + 100, events[n-1].message})
 		for _, f := range forms {
-			if got, report := replayed(t, f.render(log), replay.Options{}); !slices.Equal(got, want) || len(report.Notes) > 0 {
+			if got, report := replayed(t, f.render(log), replay.Options{}); !slices.Equal(got, want) ||
+				len(report.Notes) > 0 {
 				t.Errorf("%s, %q between: %d records, %+v", f.name, between, len(got), report)
 			}
 		}
@@ -214,10 +226,12 @@ func TestSeveralInALineAndTwice(t *testing.T) {
 	for i := range twice {
 		twice[i].at = when
 	}
-	if got, report := replayed(t, forms[0].render(twice), replay.Options{}); !slices.Equal(got, want) || report.Repeated != 6 || len(report.Notes) > 0 {
+	if got, report := replayed(t, forms[0].render(twice), replay.Options{}); !slices.Equal(got, want) ||
+		report.Repeated != 6 || len(report.Notes) > 0 {
 		t.Errorf("%d records, %+v", len(got), report)
 	}
-	if got, report := replayed(t, forms[0].render(slices.Delete(slices.Clone(events), n-5, n-3)), replay.Options{}); len(got) != 4 || report.Missing != 2 {
+	if got, report := replayed(t, forms[0].render(slices.Delete(slices.Clone(events), n-5, n-3)),
+		replay.Options{}); len(got) != 4 || report.Missing != 2 {
 		t.Errorf("two lines are missing: %d records, %+v", len(got), report)
 	}
 }
@@ -234,7 +248,8 @@ func TestMessagesThatAToolHasParsed(t *testing.T) {
 		}
 		all = append(all, event)
 	}
-	if got, report := replayed(t, marshal(map[string]any{"events": all}, "  "), replay.Options{}); !slices.Equal(got, want) || len(report.Notes) > 0 {
+	if got, report := replayed(t, marshal(map[string]any{"events": all}, "  "), replay.Options{}); !slices.Equal(got,
+		want) || len(report.Notes) > 0 {
 		t.Errorf("%d records, %+v", len(got), report)
 	}
 }
@@ -251,31 +266,44 @@ func TestWhatIsNotTakenIsTold(t *testing.T) {
 		taken int
 		why   string
 	}{
-		"a line of 5 MiB":                 {text + long + record + long + "\n", 6, "more than 4 MiB"},
-		"the end of such a line":          {text + long + record, 6, "more than 4 MiB"},
-		"the end of such a CSV field":     {forms[9].render(events) + "1,\"" + long + "logtable_record\"", 6, "more than 4 MiB"},
-		"the end of such a JSON string":   {`[{"timestamp":1,"message":"` + long + `logtable_record`, 0, "more than 4 MiB"},
-		"the seam of its parts":           {text + strings.Repeat("x", 4<<20-7) + record + long + "\n", 6, "more than 4 MiB"},
-		"a JSON string of 5 MiB":          {`{"events":[{"timestamp":1,"message":"` + long + `logtable_record"}]}`, 0, "more than 4 MiB"},
-		"beside the messages":             {`{"events":[{"timestamp":1,"message":"x","note":` + string(quoted) + `}]}`, 0, "inside another line"},
-		"a document that ends early":      {document[:len(document)-20], 6, "ends in the middle"},
-		"a CSV field that never ends":     {forms[9].render(events) + "1,\"" + long, 6, "ends in the middle"},
-		"a CSV field of 5 MiB":            {forms[9].render(events) + "1,\"" + long + "logtable_record\"\n", 6, "more than 4 MiB"},
+		"a line of 5 MiB":        {text + long + record + long + "\n", 6, "more than 4 MiB"},
+		"the end of such a line": {text + long + record, 6, "more than 4 MiB"},
+		"the end of such a CSV field": {forms[9].render(events) + "1,\"" + long + "logtable_record\"", 6,
+			"more than 4 MiB"},
+		"the end of such a JSON string": {`[{"timestamp":1,"message":"` + long + `logtable_record`, 0,
+			"more than 4 MiB"},
+		"the seam of its parts": {text + strings.Repeat("x", 4<<20-7) + record + long + "\n", 6,
+			"more than 4 MiB"},
+		"a JSON string of 5 MiB": {`{"events":[{"timestamp":1,"message":"` + long + `logtable_record"}]}`, 0,
+			"more than 4 MiB"},
+		"beside the messages": {`{"events":[{"timestamp":1,"message":"x","note":` + string(quoted) + `}]}`,
+			0, "inside another line"},
+		"a document that ends early":  {document[:len(document)-20], 6, "ends in the middle"},
+		"a CSV field that never ends": {forms[9].render(events) + "1,\"" + long, 6, "ends in the middle"},
+		"a CSV field of 5 MiB": {forms[9].render(events) + "1,\"" + long + "logtable_record\"\n", 6,
+			"more than 4 MiB"},
 		"another column of a CSV":         {"timestamp,message,note\n1,x,logtable_record\n", 0, "inside another line"},
 		"a CSV that has lines of another": {forms[9].render(events) + "START RequestId: x\n", 0, "not of one form"},
-		"a field by itself":               {`{"events":[{"timestamp":1,"message":"x"}],"a":{"field":"b","value":"logtable_record"}}`, 0, "inside another line"},
-		"a name":                          {`{"events":[{"timestamp":1,"message":"x"}],"logtable_record":1}`, 0, "inside another line"},
-		"a line that looks like Lambda's": {text + `{"type":"platform.start","a":"logtable_record"}`, 6, "inside another line"},
-		"JSON and then lines":             {document + "then a line with logtable_record\n", 0, "not of one form"},
-		"JSON in JSON in JSON":            {`{"log":` + fmt.Sprintf("%q", `{"message":`+string(quoted)+`}`) + `}`, 0, "inside another line"},
-		"an array of records":             {"[" + record + "]", 0, "inside another line"},
-		"half a record":                   {text + record[:len(record)/2], 6, "cut off"},
-		"a newer Logtable's line":         {text + strings.Replace(record, `,"n":`, `,"v":2,"n":`, 1), 6, "written by a newer Logtable"},
+		"a field by itself": {
+			`{"events":[{"timestamp":1,"message":"x"}],"a":{"field":"b","value":"logtable_record"}}`,
+			0, "inside another line"},
+		"a name": {`{"events":[{"timestamp":1,"message":"x"}],"logtable_record":1}`, 0,
+			"inside another line"},
+		"a line that looks like Lambda's": {text + `{"type":"platform.start","a":"logtable_record"}`, 6,
+			"inside another line"},
+		"JSON and then lines": {document + "then a line with logtable_record\n", 0, "not of one form"},
+		"JSON in JSON in JSON": {`{"log":` + fmt.Sprintf("%q", `{"message":`+string(quoted)+`}`) + `}`, 0,
+			"inside another line"},
+		"an array of records": {"[" + record + "]", 0, "inside another line"},
+		"half a record":       {text + record[:len(record)/2], 6, "cut off"},
+		"a newer Logtable's line": {text + strings.Replace(record, `,"n":`, `,"v":2,"n":`, 1), 6,
+			"written by a newer Logtable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, report := replayed(t, tc.log, replay.Options{})
 			if _, text := noted(report); len(got) != tc.taken || !strings.Contains(text, tc.why) {
-				t.Errorf("%d records of %d, want %d; not taken: %s, want %q", len(got), len(want), tc.taken, text, tc.why)
+				t.Errorf("%d records of %d, want %d; not taken: %s, want %q",
+					len(got), len(want), tc.taken, text, tc.why)
 			}
 		})
 	}
@@ -286,7 +314,8 @@ func TestWhatIsNotTakenIsTold(t *testing.T) {
 func TestAttributesOfANewerLogtable(t *testing.T) {
 	unsigned, _ := lastWords(t, nil, "x", 1)
 	log := strings.Replace(unsigned[0], `"message":{`, `"trace":{"S":"1"},"message":{`, 1)
-	if got, report := replayed(t, log, replay.Options{Unsigned: true}); len(got) != 0 || len(report.Notes) != 1 || !strings.Contains(report.Notes[0].Why, "written by a newer Logtable") {
+	if got, report := replayed(t, log, replay.Options{Unsigned: true}); len(got) != 0 || len(report.Notes) != 1 ||
+		!strings.Contains(report.Notes[0].Why, "written by a newer Logtable") {
 		t.Errorf("%d records, %+v", len(got), report)
 	}
 }
@@ -315,7 +344,8 @@ func TestTooManyStreams(t *testing.T) {
 func TestTooManyLines(t *testing.T) {
 	events, _ := genuine(t)
 	log := strings.Replace(forms[0].render(events), `\"lines\":6`, `\"lines\":1152921504606846976`, 1)
-	if got, report := replayed(t, log, replay.Options{}); len(got) != 0 || len(report.Notes) != 1 || !strings.Contains(report.Notes[0].Why, "has the key") {
+	if got, report := replayed(t, log, replay.Options{}); len(got) != 0 || len(report.Notes) != 1 ||
+		!strings.Contains(report.Notes[0].Why, "has the key") {
 		t.Errorf("%d records, %+v", len(got), report)
 	}
 }
