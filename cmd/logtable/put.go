@@ -17,6 +17,7 @@ import (
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/row"
+	"github.com/logtable/logtable/internal/wait"
 )
 
 const (
@@ -133,7 +134,7 @@ func (p *putter) count(n *int) {
 // item writes an item if its key is free, and returns what is there if it is
 // not. It tries again while there is hope.
 func (p *putter) item(table string, item attributes) (old attributes, err error) {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+	for n := 1; ; n++ {
 		_, err := p.api.client.PutItem(p.ctx, &dynamodb.PutItemInput{
 			TableName: &table, Item: item,
 			ConditionExpression:                 aws.String("attribute_not_exists(" + row.AttrStampMod + ")"),
@@ -158,10 +159,8 @@ func (p *putter) item(table string, item attributes) (old attributes, err error)
 		case !isPassing(err), p.waited() > patience:
 			return nil, p.api.explainTable("write", "dynamodb:PutItem", table, err)
 		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-p.ctx.Done():
-		}
+		pause := wait.Backoff(50*time.Millisecond, 2*time.Second, n)
+		_ = wait.Sleep(p.ctx, pause/2+rand.N(pause)) // if the context ends, the next try says so
 	}
 }
 
