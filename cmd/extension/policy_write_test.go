@@ -53,7 +53,7 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 		zone := time.FixedZone("", (n-12)*3600)
 		s := store.New(store.Config{
 			Client: client, InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour, Zone: zone, MaxBytes: 64 << 20,
-			Report: says{t}, Attempt: time.Minute, Shards: []int{0, 7, 256}[n%3], Packed: n%2 == 0,
+			Report: says{t}, Attempt: time.Minute, Layout: store.Layout{Packed: n%2 == 0, Shards: []int{0, 7, 256}[n%3]},
 		})
 		l := &lock.Table{Client: client, Name: "logtable-info", Function: "orders", Window: time.Minute, Max: 1000, Now: time.Now}
 		if n%4 > 1 {

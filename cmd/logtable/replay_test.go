@@ -43,7 +43,7 @@ func signedLog(t *testing.T, printed []string, packed bool, entries ...store.Ent
 	key := signing.New()
 	var log bytes.Buffer
 	s := store.New(store.Config{InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour, Zone: time.UTC,
-		MaxBytes: 1 << 20, Packed: packed})
+		MaxBytes: 1 << 20, Layout: store.Layout{Packed: packed}})
 	s.SignWith(key)
 	for _, e := range entries {
 		s.Add(e)
@@ -232,7 +232,7 @@ func packedLog(t *testing.T, lines []store.Entry) packedLines {
 	server.OnRequest(table.Throttle(1, 1))
 	s := store.New(store.Config{Client: server.Client(), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour,
 		Zone:     time.UTC,
-		MaxBytes: 1 << 20, Packed: true, Report: silent{}})
+		MaxBytes: 1 << 20, Layout: store.Layout{Packed: true}, Report: silent{}})
 	for _, e := range lines {
 		s.Add(e)
 	}

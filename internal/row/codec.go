@@ -155,7 +155,8 @@ func readRecord(data []byte) (r *Row, kind, owner string, err error) {
 // version does not know.
 var ErrNewer = errors.New("written by a newer Logtable: install that version and try again")
 
-// newer says what is not known. Its name is a stranger's: it is quoted, and cut.
+// newer says what is not known. Its name is a stranger's: it is quoted, and
+// cut.
 func newer(what, name string) error {
 	return fmt.Errorf("the %s %q is not known here: %w", what, Cut(name, 60), ErrNewer)
 }
@@ -255,6 +256,32 @@ func (a *attribute) read(r *Row, dec *jsontext.Decoder) error {
 
 // check refuses what no Store has made.
 func (r *Row) check(kind string) error {
+	if err := r.checkKey(kind); err != nil {
+		return err
+	}
+	switch {
+	case kind != tableInfo && kind != tableErrors:
+		return errors.New("its table is neither info nor errors")
+	case r.Message == "":
+		return errors.New("it has no message")
+	case r.Error && r.Expiry != 0, !r.Error && r.Expiry < minTime.Unix():
+		return errors.New("its expiry does not suit its table")
+	case r.Fields != "" && !isJSON(r.Fields):
+		return errors.New("its fields are no JSON")
+	case r.Packed != "" || r.Lines != 0:
+		return r.checkPack()
+	case !validLevel().MatchString(r.Level):
+		return errors.New("its level is no name")
+	}
+	return nil
+}
+
+func isJSON(text string) bool {
+	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// checkKey is check for the key.
+func (r *Row) checkKey(kind string) error {
 	stamp := validStamp().FindStringSubmatch(r.StampMod)
 	if stamp == nil {
 		return errors.New("its stamp_mod is none of ours")
@@ -271,20 +298,6 @@ func (r *Row) check(kind string) error {
 	// Zones reach from -12 to +14 hours.
 	if off := time.Unix(seconds, 0).Sub(day); off < -15*time.Hour || off > 39*time.Hour {
 		return errors.New("its date and its stamp do not belong together")
-	}
-	switch {
-	case kind != tableInfo && kind != tableErrors:
-		return errors.New("its table is neither info nor errors")
-	case r.Message == "":
-		return errors.New("it has no message")
-	case r.Error && r.Expiry != 0, !r.Error && r.Expiry < minTime.Unix():
-		return errors.New("its expiry does not suit its table")
-	case r.Fields != "" && !jsontext.Value(r.Fields).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
-		return errors.New("its fields are no JSON")
-	case r.Packed != "" || r.Lines != 0:
-		return r.checkPack()
-	case !validLevel().MatchString(r.Level):
-		return errors.New("its level is no name")
 	}
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestLimits is the list of this package's limits, for people: what each is, why
-// it is there, and which test fails without it. MaxPackLines, MaxPackBytes and
-// MaxEncoded are in the Store's, which fills packs and has them on /tmp.
+// TestLimits is the list of this package's limits, for people: what each is,
+// why it is there, and which test fails without it. MaxPackLines, MaxPackBytes
+// and MaxEncoded are in the Store's, which fills packs and has them on /tmp.
 func TestLimits(t *testing.T) {
 	limits := []struct {
 		name  string

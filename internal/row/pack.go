@@ -19,12 +19,12 @@ import (
 // A pack is one item that holds several lines: LOGTABLE_LAYOUT=packed. It has
 // the key of its first line, which is the earliest in whatever order they came,
 // a message that says how many there are, and the lines' items, as they would
-// stand alone, one after the other and compressed (DEFLATE). Each line keeps its
-// own key in it. Its record is one like any other: retry, spill and replay have
-// its key and its content.
+// stand alone, one after the other and compressed (DEFLATE). Each line keeps
+// its own key in it. Its record is one like any other: retry, spill and replay
+// have its key and its content.
 const (
-	// MaxPackLines and MaxPackBytes bound a pack, the latter before compression:
-	// what does not compress at all still fits a last-resort line.
+	// MaxPackLines and MaxPackBytes bound a pack, the latter before
+	// compression: what does not compress at all still fits a last-resort line.
 	MaxPackLines = 1000
 	MaxPackBytes = 128 << 10
 	// PackSpan is longer than the time from a pack's first line to its last: a
@@ -71,9 +71,11 @@ func (p *Packer) Pack(lines []*Record) *Record {
 	first, _ := lines[0].Row() // by us encoded
 	compressed := p.out.Bytes()
 	r := Row{
-		Date: first.Date, StampMod: first.StampMod, ExceptionAt: -1, Expiry: first.Expiry, Lines: int64(len(lines)),
+		Date: first.Date, StampMod: first.StampMod, ExceptionAt: -1, Expiry: first.Expiry,
 		Message: packMessage(len(lines), first.Message),
-		Packed:  unsafe.String(unsafe.SliceData(compressed), len(compressed)), // encoded before the buffer is used again
+		Lines:   int64(len(lines)),
+		// Good until the buffer is used again; by then the row is encoded.
+		Packed: unsafe.String(unsafe.SliceData(compressed), len(compressed)),
 	}
 	if last, err := lines[len(lines)-1].Row(); err == nil {
 		r.Expiry = max(r.Expiry, last.Expiry)

@@ -76,8 +76,8 @@ func untilQuote(b []byte) (before, rest []byte) {
 }
 
 // quotedText is a text attribute as it stands in the item, nil if it is not
-// there. Within a JSON string there is no quotation mark without a backslash, so
-// that what is looked for stands nowhere else.
+// there. Within a JSON string there is no quotation mark without a backslash,
+// so that what is looked for stands nowhere else.
 func (r *Record) quotedText(name string) []byte {
 	_, after, found := bytes.Cut(r.item, []byte(`,"`+name+`":{"`+typeText+`":`))
 	if !found {

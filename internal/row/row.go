@@ -132,8 +132,8 @@ func (r *Row) appendItem(dst []byte) []byte {
 // that fits (Fit), with a date.
 //
 // Control characters take six bytes each in JSON, so that a row which DynamoDB
-// takes can be 2.4 MB in a request. What is longer than MaxEncoded loses the end
-// of its message: such a row is not text, and the whole way through memory,
+// takes can be 2.4 MB in a request. What is longer than MaxEncoded loses the
+// end of its message: such a row is not text, and the whole way through memory,
 // /tmp and the wire would have to be as wide for it.
 func (r *Row) Append(dst []byte) []byte {
 	begin := len(dst)
@@ -236,10 +236,10 @@ func (r *Row) valid() {
 	}
 }
 
-// shorten takes at least over bytes from the message and the fields, or all that
-// they have. The message's head is kept first: it names level and locator. Of
-// fields that no longer fit, the head is kept as a string under _truncated, so
-// that the attribute stays JSON.
+// shorten takes at least over bytes from the message and the fields, or all
+// that they have. The message's head is kept first: it names level and locator.
+// Of fields that no longer fit, the head is kept as a string under _truncated,
+// so that the attribute stays JSON.
 func (r *Row) shorten(over int) {
 	budget := max(0, len(r.Message)+len(r.Fields)-over)
 	message := min(len(r.Message), max(budget-len(r.Fields), budget/2))

@@ -3,19 +3,19 @@ package store
 import "github.com/logtable/logtable/internal/row"
 
 const (
-	// arenaBytes is how many bytes of items share an allocation: about a hundred
-	// lines. Less than a quarter is left unused at its end, because what is
-	// larger than that has an allocation of its own.
+	// arenaBytes is how many bytes of items share an allocation: about a
+	// hundred lines. Less than a quarter is left unused at its end, because
+	// what is larger than that has an allocation of its own.
 	arenaBytes = 16 << 10
 	// arenaRecords is how many Records share an allocation.
 	arenaRecords = 32
 )
 
-// An arena gives records their memory in pieces that many share: one
-// allocation for dozens of lines. Nothing in it is used twice: a piece is freed,
-// by the garbage collector, when its last record has gone, which is why those
-// that leave at different times (errors and informational records) have arenas
-// of their own.
+// An arena gives records their memory in pieces that many share: one allocation
+// for dozens of lines. Nothing in it is used twice: a piece is freed, by the
+// garbage collector, when its last record has gone, which is why those that
+// leave at different times (errors and informational records) have arenas of
+// their own.
 type arena struct {
 	bytes   []byte // of the current piece, used up to its length
 	records []record

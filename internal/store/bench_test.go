@@ -112,7 +112,8 @@ func BenchmarkAdd(b *testing.B) {
 }
 
 // BenchmarkThousand is a thousand lines of 300 bytes from Add to the SDK's
-// transport, which discards: the own way beside the SDK's types in the same run.
+// transport, which discards: the own way beside the SDK's types in the same
+// run.
 func BenchmarkThousand(b *testing.B) {
 	for _, way := range []struct {
 		name   string

@@ -56,7 +56,8 @@ func TestALineOfControlCharactersFitsEverywhere(t *testing.T) {
 	}
 }
 
-// A record that the spill refuses, or has no room for, keeps none behind it off.
+// A record that the spill refuses, or has no room for, keeps none behind it
+// off.
 func TestOneThatFindsNoRoomBlocksNobody(t *testing.T) {
 	for name, large := range map[string]func(*fixture){
 		"refused": func(f *fixture) { f.AddRecord(store.Oversized(2 << 20)) },
@@ -146,8 +147,8 @@ func TestAFullSpillIsRememberedForAMoment(t *testing.T) {
 	})
 }
 
-// BenchmarkAddBeyondAllBounds is a line that is lost, beside one that finds room:
-// `go test -run xxx -bench Beyond ./internal/store`.
+// BenchmarkAddBeyondAllBounds is a line that is lost, beside one that finds
+// room: `go test -run xxx -bench Beyond ./internal/store`.
 func BenchmarkAddBeyondAllBounds(b *testing.B) {
 	for name, bytes := range map[string]int64{"room": 1 << 40, "memory and spill full": 256 << 10, "memory full, no spill": 0} {
 		b.Run(name, func(b *testing.B) {

@@ -49,8 +49,8 @@ func failed(t *testing.T, endpoint string) error {
 	env := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s",
 		"AWS_ENDPOINT_URL_DYNAMODB": endpoint}
 	client := clientOf(t, env)
-	in := &dynamodb.BatchWriteItemInput{RequestItems: newTable("logtable-info").only}
-	_, err := client.BatchWriteItem(t.Context(), in)
+	names := newSender(Config{InfoTable: "logtable-info"}).names[infoTable].only
+	_, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: names})
 	if err == nil {
 		t.Fatal("no error")
 	}

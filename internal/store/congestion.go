@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"time"
+
+	"github.com/logtable/logtable/internal/wait"
 )
 
 // The circuit breaker (health) knows that nothing works. Congestion is the
@@ -32,9 +34,9 @@ const (
 // or too slowly to be waited for; they are kept. It is an ErrResting.
 var ErrCongested = fmt.Errorf("DynamoDB takes records too slowly to be waited for: %w", ErrResting)
 
-// congestion is what the Store knows of a DynamoDB that works, but not well
-// enough. It belongs to the Store, whose mu guards it.
+// congestion is what is known of a DynamoDB that works, but not well enough.
 type congestion struct {
+	report   Reporter
 	on       bool
 	troubles int       // answers that were slow, refused or left something behind
 	chances  int       // given since it began
@@ -42,20 +44,9 @@ type congestion struct {
 	longAt   time.Time // when a flush ended last that took as long as patience
 }
 
-// A hold is one flush.
-type hold struct {
-	began    time.Time
-	written  int // records, when it began
-	troubles int
-	chance   bool             // it is a chance
-	last     bool             // it is the end's
-	over     <-chan time.Time // fires when it may wait no longer; nil for never
-}
-
 // mayWait returns how long a flush that begins now may wait at most: none at
-// all for 0, as long as it likes for a negative value. mu must be held.
-func (s *Store) mayWait(now time.Time) time.Duration {
-	c := &s.congestion
+// all for 0, as long as it likes for a negative value.
+func (c *congestion) mayWait(now time.Time) time.Duration {
 	switch {
 	case c.on && now.Before(c.next):
 		return 0
@@ -67,85 +58,73 @@ func (s *Store) mayWait(now time.Time) time.Duration {
 	return -1
 }
 
-// judge looks back at a flush that has ended: whether it was long, and whether
-// the next one should wait. Length alone is not a reason, for what takes long may
-// be much: only a table that was slow, or did not take what it was given,
-// counts. mu must be held.
-func (s *Store) judge(h hold) {
-	now, c := s.cfg.Now(), &s.congestion
-	took := now.Sub(h.began)
-	troubled := c.troubles != h.troubles || s.overdue(now)
-	if troubled && took >= patience {
-		c.longAt = now
-	}
-	switch {
-	case s.health.open: // the breaker sees to it
-	case h.chance && !troubled && s.written > h.written:
-		s.decongest() // what is left is only much
-	case h.chance && c.on:
-		s.congest(now)
-	case troubled && took >= chance && s.waiting() > 0:
-		s.congest(now)
-	}
-}
-
-// overdue reports whether a request has been on the wire for longer than an
-// answer should take. mu must be held.
-func (s *Store) overdue(now time.Time) bool {
-	for c := range s.calls {
-		if !c.began.IsZero() && now.Sub(c.began) > slowAnswer {
-			return true
-		}
-	}
-	return false
-}
-
-// congest begins congestion, or puts the next chance off. mu must be held.
-func (s *Store) congest(now time.Time) {
-	c := &s.congestion
+// begin begins congestion, or puts the next chance off.
+func (c *congestion) begin(now time.Time) {
 	if !c.on {
 		c.on, c.chances = true, 0
-		s.cfg.Report.Fail("congested",
-			"DynamoDB takes messages more slowly than they come; the function is not held for it, they wait on /tmp or in memory",
-			"raise the tables' write throughput, or its maximum, if they are throttled; set LOGTABLE_LAYOUT=packed, or log less")
+		c.report.Fail("congested",
+			"DynamoDB takes messages more slowly than they come; the function is not held for it, "+
+				"they wait on /tmp or in memory",
+			"raise the tables' write throughput, or its maximum, if they are throttled; "+
+				"set LOGTABLE_LAYOUT=packed, or log less")
 	}
-	c.next = now.Add(min(chanceBase<<min(c.chances, 10), chanceMost))
 	c.chances++
+	c.next = now.Add(wait.Backoff(chanceBase, chanceMost, c.chances))
 }
 
-// decongest ends congestion. mu must be held.
-func (s *Store) decongest() {
-	if s.congestion.on {
-		s.congestion.on = false
-		s.cfg.Report.Recover("congested", "DynamoDB takes messages as fast as they come again")
+func (c *congestion) end() {
+	if c.on {
+		c.on = false
+		c.report.Recover("congested", "DynamoDB takes messages as fast as they come again")
 	}
 }
 
 // answered notes how a request that DynamoDB answered went. With less taken
 // than was given, the pause before the next one grows; it shrinks by as much
 // only when all is taken, so that requests find the pace of the table.
-// Congestion ends when a quick answer leaves nothing that waits. mu must be
-// held.
-func (s *Store) answered(took time.Duration, all bool) {
-	h := &s.health
+// Congestion ends when a quick answer leaves nothing that waits (idle).
+func (d *delivery) answered(took time.Duration, all, idle bool) {
+	h := &d.health
 	if all {
 		h.squeeze /= 2
 	} else {
 		h.squeeze = min(h.squeeze+1, backoffDoublings)
 	}
 	if !all || took > slowAnswer {
-		s.congestion.troubles++
+		d.congestion.troubles++
 		return
 	}
-	if s.waiting() == 0 {
-		s.decongest()
+	if idle {
+		d.congestion.end()
 	}
 }
 
-// Congested reports that DynamoDB takes less than is written, or answers so
-// slowly that nobody should wait for it.
-func (s *Store) Congested() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.congestion.on && !s.force
+// A hold is one flush.
+type hold struct {
+	began    time.Time
+	written  int // lines, when it began
+	troubles int
+	chance   bool             // it is a chance
+	last     bool             // it is the end's
+	over     <-chan time.Time // fires when it may wait no longer; nil for never
+}
+
+// judge looks back at a flush that has ended: whether it was long, and whether
+// the next one should wait. Length alone is not a reason, for what takes long
+// may be much: only a table that was slow, or did not take what it was given,
+// counts.
+func (s *Store) judge(h hold) {
+	now, c := s.cfg.Now(), &s.delivery.congestion
+	took := now.Sub(h.began)
+	troubled := c.troubles != h.troubles || s.delivery.overdue(now)
+	if troubled && took >= patience {
+		c.longAt = now
+	}
+	switch {
+	case s.delivery.health.open: // the breaker sees to it
+	case h.chance && !troubled && s.tally.written > h.written:
+		c.end() // what is left is only much
+	case h.chance && c.on, troubled && took >= chance && s.waiting() > 0:
+		c.begin(now)
+	}
 }

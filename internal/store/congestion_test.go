@@ -21,8 +21,8 @@ import (
 // most, because of a table.
 const longHold = 300 * time.Millisecond
 
-// capped is a DynamoDB that takes so many rows a second, with one second's worth
-// saved up, and answers after a while.
+// capped is a DynamoDB that takes so many rows a second, with one second's
+// worth saved up, and answers after a while.
 type capped struct {
 	mu       sync.Mutex
 	perSec   float64 // 0 for no limit

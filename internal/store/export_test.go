@@ -2,10 +2,26 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/logtable/logtable/internal/row"
 )
+
+// Congested reports that DynamoDB takes less than is written, or answers so
+// slowly that nobody should wait for it.
+func (s *Store) Congested() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.delivery.congestion.on && !s.delivery.last
+}
+
+// Lost returns the losses so far.
+func (s *Store) Lost() map[Loss]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.tally.lost)
+}
 
 // AddRecord queues a record that has its key already.
 func (s *Store) AddRecord(r *row.Record) {

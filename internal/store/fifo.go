@@ -25,8 +25,14 @@ func (q *fifo) pushFirst(r *record) {
 
 func (q *fifo) first() *record { return q.ring[q.head] }
 
-// at is the record that i others go before.
-func (q *fifo) at(i int) *record { return q.ring[(q.head+i)%len(q.ring)] }
+// all goes through the records, the first one first.
+func (q *fifo) all(yield func(*record) bool) {
+	for i := range q.n {
+		if !yield(q.ring[(q.head+i)%len(q.ring)]) {
+			return
+		}
+	}
+}
 
 func (q *fifo) pop() *record {
 	r := q.ring[q.head]

@@ -89,7 +89,7 @@ func TestKeptIsCalledWhenTheRowIsLost(t *testing.T) {
 }
 
 func TestARowThatIsWaitedForIsNotPacked(t *testing.T) {
-	f := newFixture(t, func(c *store.Config) { c.Packed = true })
+	f := newFixture(t, func(c *store.Config) { c.Layout.Packed = true })
 	var e ear
 	for i := range 20 {
 		entry := e.entry("WARN: (1) x")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
+	"github.com/logtable/logtable/internal/spill"
 )
 
 const (
@@ -30,10 +31,10 @@ func (s *Store) SignWith(k *signing.Key) {
 	s.key = k
 }
 
-// LastResort writes what still waits to w, as JSON lines that row.ParseLastResort
-// reads: errors first, at most max bytes. What is beyond that, or not
-// done by the deadline, is counted as lost. If there are any, a last line
-// reveals the key that they are signed with, which is not used again.
+// LastResort writes what still waits to w, as JSON lines that
+// row.ParseLastResort reads: errors first, at most max bytes. What is beyond
+// that, or not done by the deadline, is counted as lost. If there are any, a
+// last line reveals the key that they are signed with, which is not used again.
 //
 // With kept, /tmp survives (a reset follows): then what waits is put into the
 // spill, and only what finds no room there is written.
@@ -48,21 +49,21 @@ func (s *Store) LastResort(w io.Writer, max int, kept bool, deadline time.Time) 
 	l := lastResort{w: w, room: max, key: s.key}
 	s.key = nil
 	l.deadline, l.now = deadline, s.cfg.Now
-	for _, r := range s.remains() {
+	for _, r := range s.takeRemaining() {
 		if r.IsError() {
-			s.write(&l, r)
+			s.print(&l, r)
 		} else {
 			l.later = append(l.later, r)
 		}
 	}
 	if !kept {
-		s.spillRemains(&l)
+		s.printSpill(&l)
 	}
 	for _, r := range l.later {
-		s.write(&l, r)
+		s.print(&l, r)
 	}
 	l.close()
-	return Rest{Lines: l.lines, Lost: maps.Clone(s.lost)}
+	return Rest{Lines: l.lines, Lost: maps.Clone(s.tally.lost)}
 }
 
 // lastResort is what is being written.
@@ -81,7 +82,8 @@ type lastResort struct {
 	late     bool // the deadline is over
 }
 
-// over reports whether the deadline is over. It looks at the clock now and then.
+// over reports whether the deadline is over. It looks at the clock now and
+// then.
 func (l *lastResort) over() bool {
 	if l.asked++; l.asked%16 == 1 && !l.late {
 		l.late = l.now().After(l.deadline)
@@ -89,23 +91,22 @@ func (l *lastResort) over() bool {
 	return l.late
 }
 
-// remains takes everything out of memory that the spill does not have. mu must
-// be held.
-func (s *Store) remains() (all []*record) {
-	for t := range s.queues {
-		for s.queues[t].len() > 0 {
-			if r := s.queues[t].pop(); r.replay == nil {
+// takeRemaining takes everything out of memory that the spill does not have.
+func (s *Store) takeRemaining() (all []*record) {
+	for t := range s.queues.byTable {
+		for queue := &s.queues.byTable[t]; queue.len() > 0; {
+			if r := queue.pop(); r.replay == nil {
 				all = append(all, r)
 			} else {
-				s.leave(r)
+				s.leaveToSpill(r)
 			}
 		}
 	}
 	// What is on the wire may be stored or not: writing twice does no harm.
-	for c := range s.calls {
+	for c := range s.delivery.calls {
 		for _, r := range c.batch {
 			if r.replay != nil {
-				s.giveBack(r.replay)
+				s.returnSegment(r.replay)
 			} else if !r.spilled {
 				all = append(all, r)
 			}
@@ -114,49 +115,54 @@ func (s *Store) remains() (all []*record) {
 	return all
 }
 
-// spillRemains reads the spill, whose files are left alone: should /tmp
-// survive after all, the next process replays them. mu must be held.
-func (s *Store) spillRemains(l *lastResort) {
-	if s.spill == nil {
+// printSpill prints what is in the spill, whose files are left alone: should
+// /tmp survive after all, the next process replays them.
+func (s *Store) printSpill(l *lastResort) {
+	if !s.spill.there() {
 		return
 	}
-	left := s.spilled()
+	left := s.spill.waiting()
 	for !l.now().After(l.deadline) {
 		segment, err := s.spill.Take()
 		if err != nil || segment == nil {
 			break
 		}
-		s.damaged(segment.Damaged)
-		left -= segment.Damaged
-		for _, payload := range segment.Payloads {
-			if l.over() {
-				break // counted with the rest
-			}
-			left--
-			r, err := s.fromSpill(payload, segment.Own, new(record))
-			switch {
-			case err != nil:
-				s.damaged(1)
-			case r == nil:
-			case r.IsError():
-				s.write(l, r)
-			case l.held < l.room:
-				l.later = append(l.later, r)
-				l.held += len(r.Item())
-			default:
-				s.lose(r, reasonEnd)
-			}
-		}
+		s.tally.loseUnread(segment.Damaged, reasonDamaged)
+		left -= segment.Damaged + s.printSegment(l, segment)
 	}
-	for range max(0, left) {
-		s.loseLevel(row.UnknownLevel, reasonNoTime)
-	}
+	s.tally.loseUnread(max(0, left), reasonNoTime)
 }
 
-// write writes one record or counts it as lost. mu must be held.
-func (s *Store) write(l *lastResort, r *record) {
+// printSegment prints errors, and puts other records aside, as long as there is
+// time. It returns how many records it has dealt with.
+func (s *Store) printSegment(l *lastResort, segment *spill.Segment) (done int) {
+	for _, payload := range segment.Payloads {
+		if l.over() {
+			break // counted with the rest
+		}
+		done++
+		r := new(record)
+		ours, err := s.spill.read(payload, segment.Own, r)
+		switch {
+		case err != nil:
+			s.tally.loseUnread(1, reasonDamaged)
+		case !ours:
+		case r.IsError():
+			s.print(l, r)
+		case l.held < l.room:
+			l.later = append(l.later, r)
+			l.held += len(r.Item())
+		default:
+			s.tally.lose(r, reasonEnd)
+		}
+	}
+	return done
+}
+
+// print prints one record or counts it as lost.
+func (s *Store) print(l *lastResort, r *record) {
 	if l.over() {
-		s.lose(r, reasonNoTime)
+		s.tally.lose(r, reasonNoTime)
 		return
 	}
 	begin := len(l.buf)
@@ -168,7 +174,7 @@ func (s *Store) write(l *lastResort, r *record) {
 		if n > row.MaxLastResortLine {
 			reason = reasonLong
 		}
-		s.lose(r, reason)
+		s.tally.lose(r, reason)
 		return
 	}
 	l.room -= n

@@ -13,8 +13,8 @@ import (
 	"github.com/logtable/logtable/internal/spill"
 )
 
-// TestLimits is the list of this package's limits, for people: what each is, why
-// it is there, and which test fails without it.
+// TestLimits is the list of this package's limits, for people: what each is,
+// why it is there, and which test fails without it.
 func TestLimits(t *testing.T) {
 	limits := []struct {
 		name  string
@@ -125,8 +125,8 @@ func itemSize(r *row.Row) int {
 	return n
 }
 
-// The layers that a row passes, each with a limit of its own, fit one another: the
-// largest rows go through memory, the request, the spill and back.
+// The layers that a row passes, each with a limit of its own, fit one another:
+// the largest rows go through memory, the request, the spill and back.
 func TestNeighbouringLimitsFit(t *testing.T) {
 	const dynamoRequest = 16 << 20 // DynamoDB: a request
 	owner := strings.Repeat("o", row.MaxOwner)
@@ -139,7 +139,7 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 	s.UseSpill(sp)
 	for name, e := range worstRows() {
 		s.Add(e)
-		queue := &s.queues[tableIndex(e.Error)]
+		queue := &s.queues.byTable[tableIndex(e.Error)]
 		r := queue.popLast()
 		decoded, err := r.Row()
 		if err != nil {
@@ -152,7 +152,7 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 		if len(payload) > spill.MaxPayload || len(r.Item()) > row.MaxEncoded {
 			t.Errorf("%s: %d bytes for a spill that takes %d", name, len(payload), spill.MaxPayload)
 		}
-		if body := s.appendBody(nil, []*record{r}); len(body) > dynamoRequest/2 {
+		if body := s.sender.appendBody(nil, []*record{r}); len(body) > dynamoRequest/2 {
 			t.Errorf("%s: a request of %d bytes", name, len(body))
 		}
 		if decoded.Truncated == 0 || decoded.ExceptionAt >= int64(len(decoded.Message)) {
@@ -191,7 +191,7 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 // line of the log; and what we pack we unpack.
 func TestTheLargestPackFits(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
-	s := New(Config{InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}, Packed: true})
+	s := New(Config{InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}, Layout: Layout{Packed: true}})
 	for range 200 {
 		noise := make([]rune, 1000)
 		for i := range noise {
@@ -199,8 +199,8 @@ func TestTheLargestPackFits(t *testing.T) {
 		}
 		s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: string(noise), ExceptionAt: -1})
 	}
-	group := s.takeGroup(&s.queues[infoTable], nil)
-	pack := s.packOf(group)
+	group := s.takeGroup(&s.queues.byTable[infoTable], nil)
+	pack := writer{s}.packOf(group)
 	decoded, err := pack.Row()
 	if err != nil || len(group) < 20 {
 		t.Fatal(len(group), err)
@@ -219,15 +219,15 @@ func TestTheLargestPackFits(t *testing.T) {
 
 func TestALargeRequestsMemoryIsNotKept(t *testing.T) {
 	s := New(Config{InfoTable: "i", ErrorsTable: "e", Report: silent{}})
-	s.bodyDone(make([]byte, 10, keptBody))
-	s.bodyDone(make([]byte, 10, 70_000))
-	if len(s.bodies) != 1 || cap(s.bodies[0]) > 64<<10 {
-		t.Errorf("%d buffers are kept", len(s.bodies))
+	s.sender.bodyDone(make([]byte, 10, keptBody))
+	s.sender.bodyDone(make([]byte, 10, 70_000))
+	if len(s.sender.bodies) != 1 || cap(s.sender.bodies[0]) > 64<<10 {
+		t.Errorf("%d buffers are kept", len(s.sender.bodies))
 	}
 	for range 100 {
-		s.bodyDone(make([]byte, 10))
+		s.sender.bodyDone(make([]byte, 10))
 	}
-	if len(s.bodies) > 4 {
-		t.Errorf("%d buffers are kept", len(s.bodies))
+	if len(s.sender.bodies) > 4 {
+		t.Errorf("%d buffers are kept", len(s.sender.bodies))
 	}
 }

@@ -15,8 +15,8 @@ import (
 // ones only those of one segment, which are replayed all or none.
 
 // packable reports whether a record may go into a pack that begins with first.
-// One that somebody waits for (Entry.Kept: people are told of it) stays a row of
-// its own, which they can be led to.
+// One that somebody waits for (Entry.Kept: people are told of it) stays a row
+// of its own, which they can be led to.
 func packable(first, r *record) bool {
 	if r.IsError() || r.Lines() > 1 || r.alone || r.kept != nil || r.refusedAt > 0 || r.replay != first.replay {
 		return false
@@ -45,12 +45,12 @@ func (s stretch) with(r *record) (longer stretch, ok bool) {
 	return longer, time.Duration(longer.to-longer.from+1)*time.Second < row.PackSpan // rounded up
 }
 
-// takeGroup takes from the queue what will be one item: the first record and, if
-// records are packed, those after it that may go with it. mu must be held.
+// takeGroup takes from the queue what will be one item: the first record and,
+// if records are packed, those after it that may go with it.
 func (s *Store) takeGroup(queue *fifo, dst []*record) []*record {
 	first := queue.pop()
 	dst = append(dst, first)
-	if !s.cfg.Packed || !packable(first, first) {
+	if !s.cfg.Layout.Packed || !packable(first, first) {
 		return dst
 	}
 	size, span := len(first.Item()), stretchOf(first)
@@ -71,29 +71,29 @@ func (s *Store) takeGroup(queue *fifo, dst []*record) []*record {
 // pack makes packs of a call's groups. It reports false if it has put the call
 // back because somebody copied some of its lines to the spill meanwhile: they
 // must not be in two places.
-func (s *Store) pack(c *call) bool {
+func (w writer) pack(c *call) bool {
 	batch := make([]*record, 0, len(c.groups))
 	rest := c.batch
 	for _, n := range c.groups {
 		if n == 1 {
 			batch = append(batch, rest[0])
 		} else {
-			batch = append(batch, s.packOf(rest[:n]))
+			batch = append(batch, w.packOf(rest[:n]))
 		}
 		rest = rest[n:]
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, r := range c.batch {
-		if r.spilled || r.alone || r.replay != nil && r.replay.segment == nil {
-			s.giveUp(c)
+		if r.alone || w.spill.has(r) {
+			w.requeueCall(c)
 			return false
 		}
 	}
 	rest = c.batch
 	for i, n := range c.groups {
 		if n > 1 {
-			s.replace(rest[:n], batch[i:i+1])
+			w.replace(rest[:n], batch[i:i+1])
 		}
 		rest = rest[n:]
 	}
@@ -102,34 +102,32 @@ func (s *Store) pack(c *call) bool {
 }
 
 // packOf makes one record of several.
-func (s *Store) packOf(records []*record) *record {
+func (w writer) packOf(records []*record) *record {
 	lines := make([]*row.Record, len(records)) // sorted there; the call's own may be read meanwhile
 	for i, r := range records {
 		lines[i] = &r.Record
 	}
-	return &record{Record: *s.packer.Pack(lines), replay: records[0].replay, age: records[0].age}
+	return &record{Record: *w.packer.Pack(lines), replay: records[0].replay, age: records[0].age}
 }
 
-// replace has some records in hand take the place of others, with the same
-// lines and of the same segment of the spill. mu must be held.
+// replace has some records take the place of others in the account, with the
+// same lines and of the same segment of the spill.
 func (s *Store) replace(old, by []*record) {
 	for _, r := range old {
-		s.forget(r)
+		s.queues.forget(r)
 	}
 	for _, r := range by {
-		s.account(r)
+		s.queues.account(r)
 	}
-	more := len(by) - len(old)
-	s.onWire += more
 	if p := old[0].replay; p != nil {
+		more := len(by) - len(old)
 		p.left += more
-		s.replays += more
+		s.spill.replays += more
 	}
 }
 
-// unpacked makes a record of each line of a pack, to be written alone. mu must
-// be held.
-func (s *Store) unpacked(pack *record) ([]*record, error) {
+// unpacked makes a record of each line of a pack, to be written alone.
+func unpacked(pack *record) ([]*record, error) {
 	lines, err := pack.Unpack()
 	if err != nil {
 		return nil, err

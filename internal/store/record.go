@@ -25,13 +25,18 @@ type Entry struct {
 	Issues      string // what was wrong with a line, or odd; "" if nothing
 	// Kept, if it is set, is called once with the row's key when the row is
 	// safe: confirmed by DynamoDB, in the spill, or given up and counted as
-	// lost. It is called with the Store's lock held, so it must not call the
-	// Store, nor wait. Rows that end as last-resort lines are never kept.
+	// lost. Rows that end as last-resort lines are never kept.
+	//
+	// It is called with the Store's lock held, so it must not call the Store,
+	// nor wait. That is on purpose: whoever sees by Flush, Persist or Waiting
+	// that a row is safe can rely on Kept having been called for it. Keys that
+	// were queued and handed out after the lock would reach the alerts some
+	// time behind a Flush that has returned, and a freeze may come between.
 	Kept func(date, stampMod string)
 }
 
-// A record is a row.Record on its way: what waits in the queue, is in a writer's
-// hand or on the wire.
+// A record is a row.Record on its way: what waits in the queue, is in a
+// writer's hand or on the wire.
 type record struct {
 	row.Record
 
@@ -57,6 +62,9 @@ func (r *record) safe() {
 	}
 }
 
+// onlyInMemory reports whether the record is in memory and nowhere else.
+func (r *record) onlyInMemory() bool { return r.replay == nil && !r.spilled }
+
 // overhead is what a queued record costs beside its item, in bytes: itself, its
 // place in the queue, and what the arena leaves unused.
 const overhead = 120
@@ -65,7 +73,8 @@ const overhead = 120
 func (r *record) cost() int { return overhead + len(r.Item()) }
 
 // reduce turns the record into the short form that takes the place of a row
-// which DynamoDB refused. One that cannot be read is refused again, and counted.
+// which DynamoDB refused. One that cannot be read is refused again, and
+// counted.
 func (r *record) reduce(why string) {
 	r.reduced = true
 	r.Reduce(why)

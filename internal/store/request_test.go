@@ -23,8 +23,8 @@ import (
 	"github.com/logtable/logtable/internal/store"
 )
 
-// plainOnly hides everything from the Store but the call: what it then sends, the
-// SDK has written from its own types.
+// plainOnly hides everything from the Store but the call: what it then sends,
+// the SDK has written from its own types.
 type plainOnly struct{ client *dynamodb.Client }
 
 func (p plainOnly) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
@@ -77,8 +77,8 @@ func (c *captured) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // net/http sends header and body with one write if it knows the body's type, as
-// io.NopCloser's of a bytes.Reader. Behind one of the SDK's it flushes the header
-// alone, and copies the body.
+// io.NopCloser's of a bytes.Reader. Behind one of the SDK's it flushes the
+// header alone, and copies the body.
 func TestTheTransportKnowsOurBodyIsInMemory(t *testing.T) {
 	c := &captured{}
 	f := newFixtureOn(t, nil, c.client(func(o *dynamodb.Options) { o.HTTPClient = &awsenv.HTTPClient{Transport: c} }))
@@ -111,10 +111,9 @@ func oddEntries() []store.Entry {
 // so are the headers, except those that depend on the bytes.
 func TestOurRequestIsTheSDKs(t *testing.T) {
 	for name, change := range map[string]func(*store.Config){
-		"two tables":     func(*store.Config) {},
-		"one table":      func(c *store.Config) { c.InfoTable = c.ErrorsTable },
-		"an ARN":         func(c *store.Config) { c.InfoTable = "arn:aws:dynamodb:eu-central-1:123456789012:table/a" },
-		"with its price": func(c *store.Config) { c.CountUnits = true },
+		"two tables": func(*store.Config) {},
+		"one table":  func(c *store.Config) { c.InfoTable = c.ErrorsTable },
+		"an ARN":     func(c *store.Config) { c.InfoTable = "arn:aws:dynamodb:eu-central-1:123456789012:table/a" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := &captured{}, &captured{}
@@ -179,8 +178,8 @@ func decoded(t *testing.T, body string) any {
 	return v
 }
 
-// Without the seam everything is written all the same, and nothing is said where
-// nobody need know.
+// Without the seam everything is written all the same, and nothing is said
+// where nobody need know.
 func TestTheSDKsOwnWayIsTheFallback(t *testing.T) {
 	for name, wrap := range map[string]struct {
 		client func(*dynamodb.Client) store.Client
@@ -225,12 +224,12 @@ func TestTheFallbackLosesNothing(t *testing.T) {
 }
 
 func TestWhatWritingCosts(t *testing.T) {
-	f := newFixture(t, func(c *store.Config) { c.CountUnits = true })
+	f := newFixture(t)
 	f.add(40, "line")
 	f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) " + strings.Repeat("x", 2000), ExceptionAt: -1})
 	f.flushed()
-	if want := float64(f.server.Stats().WriteUnits); f.Units() != want || want != 43 {
-		t.Errorf("%v units counted, the table says %v, want 43", f.Units(), want)
+	if n := f.server.Stats().WriteUnits; n != 43 {
+		t.Errorf("%d write units, want 43", n)
 	}
 	g := newFixture(t)
 	g.server.OnRequest(func(_ string, _ int, body []byte) table.Fault {

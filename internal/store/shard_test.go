@@ -28,7 +28,7 @@ func sharded(t *testing.T, n, shards int) (*table.Server, []*fixture) {
 	}
 	all := make([]*fixture, n)
 	for i := range all {
-		all[i] = newFixtureOn(t, server, server.Client(), func(c *store.Config) { c.Shards = shards })
+		all[i] = newFixtureOn(t, server, server.Client(), func(c *store.Config) { c.Layout.Shards = shards })
 	}
 	return server, all
 }
@@ -109,8 +109,8 @@ func TestAShardSurvivesTheSpill(t *testing.T) {
 	}
 }
 
-// partitions is a DynamoDB of which each partition key takes so many write units
-// a second, with one second's worth saved up.
+// partitions is a DynamoDB of which each partition key takes so many write
+// units a second, with one second's worth saved up.
 type partitions struct {
 	perSecond float64
 	mu        sync.Mutex
@@ -184,7 +184,7 @@ func TestShardsRemoveThePartitionsLimit(t *testing.T) {
 			measured.Add(environments)
 			for e := range environments {
 				running.Go(func() {
-					f := newFixtureOn(t, nil, p, func(c *store.Config) { c.Shards, c.Attempt = tc.shards, 0 })
+					f := newFixtureOn(t, nil, p, func(c *store.Config) { c.Layout.Shards, c.Attempt = tc.shards, 0 })
 					time.Sleep(time.Duration(e) * time.Second / environments)
 					for range seconds {
 						next := time.Now().Add(time.Second)

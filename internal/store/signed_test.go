@@ -11,8 +11,8 @@ import (
 	"github.com/logtable/logtable/internal/signing"
 )
 
-// Last-resort lines are numbered and signed, whatever does not fit between them,
-// and the key comes behind the last.
+// Last-resort lines are numbered and signed, whatever does not fit between
+// them, and the key comes behind the last.
 func TestLastResortLinesAreSigned(t *testing.T) {
 	for name, room := range map[string]int{"all": 1 << 20, "some": 6_000} {
 		t.Run(name, func(t *testing.T) {

@@ -540,7 +540,7 @@ func TestLargeRowsShareNoRequest(t *testing.T) {
 
 func TestWhatIsNoFullBatchWaitsForMore(t *testing.T) {
 	for _, tc := range []struct{ add, packed, left int }{{24, 0, 24}, {25, 0, 0}, {60, 0, 10}, {99, 1, 99}, {100, 1, 0}} {
-		f := newFixture(t, func(c *store.Config) { c.Packed = tc.packed == 1 })
+		f := newFixture(t, func(c *store.Config) { c.Layout.Packed = tc.packed == 1 })
 		f.add(tc.add, "line")
 		f.StartFull()
 		for deadline := time.Now().Add(10 * time.Second); f.Waiting() > tc.left && time.Now().Before(deadline); {
