@@ -1,55 +1,21 @@
 package row
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // TestLimits is the list of this package's limits, for people: what each is,
 // why it is there, and which test fails without it. MaxPackLines, MaxPackBytes
 // and MaxEncoded are in the Store's, which fills packs and has them on /tmp.
 func TestLimits(t *testing.T) {
-	limits := []struct {
-		name  string
-		value any
-		want  any
-		why   string
-		test  string
-	}{
+	testkit.Limits(t, []testkit.Limit{
 		{"maxUnpacked", maxUnpacked, 4 << 20, "few bytes of a stranger's unpack to many", "TestUnpackingIsBounded"},
 		{"maxItem", maxItem, 400<<10 - 64, "DynamoDB's limit of an item", "TestLongRowsAreCut"},
 		{"maxShort", maxShort, 2 << 10, "attributes that are short by nature", "TestShortAttributesAreCut"},
-	}
-	tests := testsHere(t)
-	for _, l := range limits {
-		if fmt.Sprint(l.value) != fmt.Sprint(l.want) {
-			t.Errorf("%s is %v, this list says %v: does %s still hold?", l.name, l.value, l.want, l.test)
-		}
-		if !strings.Contains(tests, "func "+l.test+"(") {
-			t.Errorf("%s: there is no %s", l.name, l.test)
-		}
-	}
-}
-
-// testsHere is the text of this package's tests.
-func testsHere(t *testing.T) string {
-	t.Helper()
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	return all.String()
+	})
 }
 
 // Whatever is over, and however little there is to cut: lengths are looked at

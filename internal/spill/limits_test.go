@@ -7,19 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // TestLimits is the list of this package's limits, for people: what each is,
 // why it is there, and which test fails without it. Those tests have numbers of
 // their own.
 func TestLimits(t *testing.T) {
-	limits := []struct {
-		name  string
-		value int64
-		want  int64
-		why   string
-		test  string
-	}{
+	testkit.Limits(t, []testkit.Limit{
 		{"MaxPayload", MaxPayload, 1 << 20, "memory of a record that is read", "TestLargestPayload"},
 		{"maxFile", maxFile, 1<<20 + 16, "memory of a file that a stranger left", "TestLargestFile"},
 		{"segmentBytes", segmentBytes, 256 << 10, "memory of what is read at once", "TestSegmentsStaySmall"},
@@ -31,32 +28,12 @@ func TestLimits(t *testing.T) {
 		{"blockSize", blockSize, 4096, "many small files cost more than they hold", "TestMaxBytesBoundsTheFiles"},
 		{"checkedPerCall", checkedPerCall, 16, "looking for vanished files costs each invocation",
 			"TestOnlyFewFilesAreLookedAt"},
-		{"patience", int64(patience), 500e6, "nobody is held for a disk that stalls",
+		{"patience", patience, 500 * time.Millisecond, "nobody is held for a disk that stalls",
 			"TestAStalledDiskIsWaitedForOnce"},
-		{"lastPatience", int64(lastPatience), 100e6, "SHUTDOWN has two seconds",
+		{"lastPatience", lastPatience, 100 * time.Millisecond, "SHUTDOWN has two seconds",
 			"TestAtTheEndAStalledDiskIsHardlyWaitedFor"},
 		{"keptBuffer", keptBuffer, 64 << 10, "a burst's memory is not kept for life", "TestABurstsMemoryIsGivenUp"},
-	}
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tests strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tests.Write(text)
-	}
-	for _, l := range limits {
-		if l.value != l.want {
-			t.Errorf("%s is %d, this list says %d: does %s still hold?", l.name, l.value, l.want, l.test)
-		}
-		if !strings.Contains(tests.String(), "func "+l.test+"(") {
-			t.Errorf("%s: there is no %s", l.name, l.test)
-		}
-	}
+	})
 }
 
 func TestLargestPayload(t *testing.T) {

@@ -14,7 +14,14 @@ import (
 )
 
 func info(message string) store.Entry {
-	return store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) " + message, ExceptionAt: -1}
+	return infoAt(base, message)
+}
+
+// infoAt is info at another time than base.
+func infoAt(at time.Time, message string) store.Entry {
+	return store.Entry{
+		Time: at, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) " + message, ExceptionAt: -1,
+	}
 }
 
 // withSmallSpill gives a fixture a spill of so many bytes.

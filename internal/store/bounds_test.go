@@ -34,7 +34,9 @@ type witness struct {
 	most   int
 }
 
-func (w *witness) BatchWriteItem(ctx context.Context, _ *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (w *witness) BatchWriteItem(
+	ctx context.Context, _ *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	began := time.Now()
 	w.mu.Lock()
 	w.began = append(w.began, began)

@@ -92,7 +92,9 @@ type hung struct {
 	rows     int
 }
 
-func (h *hung) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (h *hung) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	h.mu.Lock()
 	h.requests++
 	first := h.requests == 1

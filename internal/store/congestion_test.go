@@ -60,7 +60,9 @@ func (c *capped) take() bool {
 	return true
 }
 
-func (c *capped) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (c *capped) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	var latency time.Duration
 	c.set(func() { latency = c.latency })
 	select {
@@ -380,7 +382,7 @@ func TestCongestionWithoutASpill(t *testing.T) {
 
 func (l *life) invokeWithoutSpill(lines int) {
 	for range lines {
-		l.Add(store.Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: fmt.Sprint("INFO: (1) line ", l.added), ExceptionAt: -1})
+		l.Add(infoAt(time.Now(), fmt.Sprint("line ", l.added)))
 		l.added++
 	}
 	began := time.Now()

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,78 +9,63 @@ import (
 
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/spill"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // TestLimits is the list of this package's limits, for people: what each is,
 // why it is there, and which test fails without it.
 func TestLimits(t *testing.T) {
-	limits := []struct {
-		name  string
-		value any
-		want  any
-		why   string
-		test  string
-	}{
+	testkit.Limits(t, []testkit.Limit{
 		{"maxBatch", maxBatch, 25, "items that BatchWriteItem takes", "TestEverythingIsStoredInBothTables"},
 		{"maxBatchWire", maxBatchWire, 1 << 20, "memory of a request; errors get ahead", "TestRequestsStaySmall"},
 		{"maxWriters", maxWriters, 4, "memory and connections", "TestWritersAreFew"},
 		{"perWriter", perWriter, 50, "connections for what one writer can do", "TestWritersAreFew"},
-		{"replayHold", replayHold, 250 * time.Millisecond, "a hold is not for what earlier invocations left", "TestAHoldWaitsForItsOwnOverflow"},
+		{"replayHold", replayHold, 250 * time.Millisecond,
+			"a hold is not for what earlier invocations left", "TestAHoldWaitsForItsOwnOverflow"},
 		{"sayEvery", sayEvery, 10 * time.Second, "losses must not cause more rows", "TestLossesAreToldSeldom"},
 		{"fullPack", fullPack, 100, "a pack is the cheaper the more is in it", "TestAFullPackIsWorthARequest"},
 		{"row.MaxPackLines", row.MaxPackLines, 1000, "what a reader must unpack for one line", "TestPacksAreBounded"},
-		{"row.MaxPackBytes", row.MaxPackBytes, 128 << 10, "what does not compress fits a last-resort line", "TestPacksAreBounded"},
-		{"row.MaxEncoded", row.MaxEncoded, 1<<20 - 128, "the spill's limit of a record", "TestALineOfControlCharactersFitsEverywhere"},
+		{"row.MaxPackBytes", row.MaxPackBytes, 128 << 10,
+			"what does not compress fits a last-resort line", "TestPacksAreBounded"},
+		{"row.MaxEncoded", row.MaxEncoded, 1<<20 - 128,
+			"the spill's limit of a record", "TestALineOfControlCharactersFitsEverywhere"},
 		{"spillChunk", spillChunk, 64 << 10, "memory of one write to the spill", "TestEvictionIsPiecewise"},
-		{"fullFor", fullFor, 250 * time.Millisecond, "a lost line must not cost ten times as much", "TestAFullSpillIsRememberedForAMoment"},
+		{"fullFor", fullFor, 250 * time.Millisecond,
+			"a lost line must not cost ten times as much", "TestAFullSpillIsRememberedForAMoment"},
 		{"persistMost", persistMost, time.Second, "a slow disk holds nobody", "TestPersistIsBroughtToAnEnd"},
-		{"hungFor", hungFor, 400 * time.Millisecond, "a request that hangs costs a kill of the process a second", "TestWhatDoesNotGetOnIsOld"},
-		{"smallRecord", smallRecord, 4 << 10, "a large row without room does not mean that there is none", "TestOneThatFindsNoRoomBlocksNobody"},
-		{"keptBody", keptBody, 64 << 10, "a large request's memory is not kept for life", "TestALargeRequestsMemoryIsNotKept"},
+		{"hungFor", hungFor, 400 * time.Millisecond,
+			"a request that hangs costs a kill of the process a second", "TestWhatDoesNotGetOnIsOld"},
+		{"smallRecord", smallRecord, 4 << 10,
+			"a large row without room does not mean that there is none", "TestOneThatFindsNoRoomBlocksNobody"},
+		{"keptBody", keptBody, 64 << 10,
+			"a large request's memory is not kept for life", "TestALargeRequestsMemoryIsNotKept"},
 		{"firstAttempt", firstAttempt, 1500 * time.Millisecond, "a dead socket costs little", "TestAttemptsAreBounded"},
-		{"maxAttempt", maxAttempt, 8 * time.Second, "a slow table is waited for in the end, not for ever", "TestAttemptsAreBounded"},
+		{"maxAttempt", maxAttempt, 8 * time.Second,
+			"a slow table is waited for in the end, not for ever", "TestAttemptsAreBounded"},
 		{"perMiB", perMiB, 2 * time.Second, "large requests take longer", "TestAttemptsAreBounded"},
-		{"lastAttempt", lastAttempt, 700 * time.Millisecond, "two tries fit into SHUTDOWN's 2 s", "TestAttemptsAreBounded"},
-		{"lastPatience", lastPatience, 300 * time.Millisecond, "what hangs at the end is sent again", "TestTheEndGivesUpOldRequests"},
+		{"lastAttempt", lastAttempt, 700 * time.Millisecond,
+			"two tries fit into SHUTDOWN's 2 s", "TestAttemptsAreBounded"},
+		{"lastPatience", lastPatience, 300 * time.Millisecond,
+			"what hangs at the end is sent again", "TestTheEndGivesUpOldRequests"},
 		{"openAfter", openAfter, 5, "a dead DynamoDB is not waited for", "TestADeadDynamoDBIsProbedSeldom"},
-		{"restBase", restBase, 250 * time.Millisecond, "the first pause of a dead DynamoDB", "TestADeadDynamoDBIsProbedSeldom"},
-		{"restMost", restMost, 10 * time.Second, "the longest: it is noticed when DynamoDB is back", "TestADeadDynamoDBIsProbedSeldom"},
-		{"backoffBase", backoffBase, 25 * time.Millisecond, "a table at its limit is not hammered", "TestTheBackoffIsBounded"},
+		{"restBase", restBase, 250 * time.Millisecond,
+			"the first pause of a dead DynamoDB", "TestADeadDynamoDBIsProbedSeldom"},
+		{"restMost", restMost, 10 * time.Second,
+			"the longest: it is noticed when DynamoDB is back", "TestADeadDynamoDBIsProbedSeldom"},
+		{"backoffBase", backoffBase, 25 * time.Millisecond,
+			"a table at its limit is not hammered", "TestTheBackoffIsBounded"},
 		{"backoffDoublings", backoffDoublings, 5, "the pause ends in time for a hold", "TestTheBackoffIsBounded"},
 		{"chance", chance, 100 * time.Millisecond, "a hold that is probably in vain", "TestChancesAreRare"},
-		{"slowAnswer", slowAnswer, 200 * time.Millisecond, "a slow table is told from a slow processor", "TestASlowTableHoldsOnceAMinute"},
+		{"slowAnswer", slowAnswer, 200 * time.Millisecond,
+			"a slow table is told from a slow processor", "TestASlowTableHoldsOnceAMinute"},
 		{"chanceBase", chanceBase, time.Second, "the first pause between such holds", "TestChancesAreRare"},
-		{"chanceMost", chanceMost, 10 * time.Second, "the longest: it is noticed when the table is quick again", "TestChancesAreRare"},
-		{"patience", patience, 250 * time.Millisecond, "one long hold a minute, not two", "TestHoldsAfterALongOneAreShort"},
-		{"patienceEvery", patienceEvery, time.Minute, "one long hold a minute, not two", "TestHoldsAfterALongOneAreShort"},
-	}
-	tests := testsHere(t)
-	for _, l := range limits {
-		if fmt.Sprint(l.value) != fmt.Sprint(l.want) {
-			t.Errorf("%s is %v, this list says %v: does %s still hold?", l.name, l.value, l.want, l.test)
-		}
-		if !strings.Contains(tests, "func "+l.test+"(") {
-			t.Errorf("%s: there is no %s", l.name, l.test)
-		}
-	}
-}
-
-// testsHere is the text of this package's tests.
-func testsHere(t *testing.T) string {
-	t.Helper()
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	return all.String()
+		{"chanceMost", chanceMost, 10 * time.Second,
+			"the longest: it is noticed when the table is quick again", "TestChancesAreRare"},
+		{"patience", patience, 250 * time.Millisecond,
+			"one long hold a minute, not two", "TestHoldsAfterALongOneAreShort"},
+		{"patienceEvery", patienceEvery, time.Minute,
+			"one long hold a minute, not two", "TestHoldsAfterALongOneAreShort"},
+	})
 }
 
 // silent is a Reporter that nobody listens to.

@@ -129,7 +129,7 @@ func TestPacksOfManyEnvironmentsAreReadInOrder(t *testing.T) {
 		for i := range 100 {
 			at = at.Add(time.Duration(random.IntN(4000)) * time.Millisecond)
 			text := fmt.Sprintf("%d of %d", i, e)
-			f.Add(store.Entry{Time: at, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) " + text, ExceptionAt: -1})
+			f.Add(infoAt(at, text))
 			want = append(want, text)
 			if random.IntN(20) == 0 {
 				f.flushed()
@@ -214,11 +214,11 @@ func TestAPoisonLineInAPackTakesNobodyAlong(t *testing.T) {
 		return table.Fault{}
 	})
 	// The pack is refused for what its message says; of its lines, one is.
-	f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) first a 0 " + strings.Repeat("x", 2000), ExceptionAt: -1})
+	f.Add(info("first a 0 " + strings.Repeat("x", 2000)))
 	for i := range 10 {
-		f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: fmt.Sprint("INFO: (1) a ", i), ExceptionAt: -1})
+		f.Add(info(fmt.Sprint("a ", i)))
 	}
-	f.Add(store.Entry{Time: base.AddDate(0, 0, 1), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) another day", ExceptionAt: -1})
+	f.Add(infoAt(base.AddDate(0, 0, 1), "another day"))
 	f.add(50, "b")
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

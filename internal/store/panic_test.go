@@ -38,7 +38,9 @@ func (r touchy) Recover(key, message string) {
 // brittle is a client whose calls panic.
 type brittle struct{}
 
-func (brittle) BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (brittle) BatchWriteItem(
+	context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	panic("in the SDK")
 }
 

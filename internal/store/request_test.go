@@ -27,14 +27,18 @@ import (
 // the SDK has written from its own types.
 type plainOnly struct{ client *dynamodb.Client }
 
-func (p plainOnly) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (p plainOnly) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	return p.client.BatchWriteItem(ctx, in, o...)
 }
 
 // deaf is an SDK that no longer asks its protocol for the body.
 type deaf struct{ *dynamodb.Client }
 
-func (d deaf) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (d deaf) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	return d.Client.BatchWriteItem(ctx, in)
 }
 
@@ -226,7 +230,7 @@ func TestTheFallbackLosesNothing(t *testing.T) {
 func TestWhatWritingCosts(t *testing.T) {
 	f := newFixture(t)
 	f.add(40, "line")
-	f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) " + strings.Repeat("x", 2000), ExceptionAt: -1})
+	f.Add(info(strings.Repeat("x", 2000)))
 	f.flushed()
 	if n := f.server.Stats().WriteUnits; n != 43 {
 		t.Errorf("%d write units, want 43", n)

@@ -141,7 +141,9 @@ func (p *partitions) take(date string) bool {
 	return true
 }
 
-func (p *partitions) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (p *partitions) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	select {
 	case <-time.After(5 * time.Millisecond):
 	case <-ctx.Done():
@@ -189,7 +191,7 @@ func TestShardsRemoveThePartitionsLimit(t *testing.T) {
 					for range seconds {
 						next := time.Now().Add(time.Second)
 						for i := range perSecond {
-							f.Add(store.Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: fmt.Sprint("INFO: (1) line ", i), ExceptionAt: -1})
+							f.Add(infoAt(time.Now(), fmt.Sprint("line ", i)))
 						}
 						ctx, cancel := context.WithTimeout(context.Background(), 900*time.Millisecond)
 						began := time.Now()

@@ -485,7 +485,9 @@ func TestTheLastFlushDoesNotRest(t *testing.T) {
 // panicking is a client with a bug.
 type panicking struct{ store.Client }
 
-func (panicking) BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (panicking) BatchWriteItem(
+	context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	panic("bug")
 }
 
@@ -506,7 +508,7 @@ func TestTwoEnvironmentsInTheSameMillisecond(t *testing.T) {
 	for name, s := range map[string]*fixture{"a": f, "b": g} {
 		done.Go(func() {
 			for i := range 200 {
-				s.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: fmt.Sprintf("INFO: (1) %s %d", name, i), ExceptionAt: -1})
+				s.Add(info(fmt.Sprintf("%s %d", name, i)))
 			}
 		})
 	}
@@ -525,7 +527,7 @@ func TestLargeRowsShareNoRequest(t *testing.T) {
 	f := newFixture(t)
 	for range 6 {
 		// Control characters take six bytes each on the wire.
-		f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) " + strings.Repeat("\x01", 380_000), ExceptionAt: -1})
+		f.Add(info(strings.Repeat("\x01", 380_000)))
 	}
 	f.flushed()
 	if n := len(f.server.Items(infoTable)); n != 6 {
