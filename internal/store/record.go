@@ -79,6 +79,3 @@ func (r *record) reduce(why string) {
 	r.reduced = true
 	r.Reduce(why)
 }
-
-// cut is row.Cut.
-func cut(s string, n int) string { return row.Cut(s, n) }
