@@ -2,18 +2,25 @@ package row_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/logtable/logtable/internal/row"
 )
 
+const errorRecord = `{"table":"errors","item":{"date":{"S":"2026-11-22"},` +
+	`"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}`
+
 func FuzzParseRecord(f *testing.F) {
-	r, err := row.ParseRecord([]byte(`{"table":"info","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+orders+2p4thtomb9"},"message":{"S":"INFO: (1) x"},"level":{"S":"INFO"},"locator":{"S":"1"},"request_id":{"S":"r"},"fields":{"S":"{\"a\":1}"},"issues":{"S":"i"},"exception_at":{"N":"10"},"expiry":{"N":"1800000000"},"truncated":{"N":"3"}}}`))
+	r, err := row.ParseRecord([]byte(`{"table":"info","item":{"date":{"S":"2026-11-22"},` +
+		`"stamp_mod":{"S":"1795300002.0050007+orders+2p4thtomb9"},"message":{"S":"INFO: (1) x"},` +
+		`"level":{"S":"INFO"},"locator":{"S":"1"},"request_id":{"S":"r"},"fields":{"S":"{\"a\":1}"},` +
+		`"issues":{"S":"i"},"exception_at":{"N":"10"},"expiry":{"N":"1800000000"},"truncated":{"N":"3"}}}`))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(r.AppendJSON(nil))
-	f.Add([]byte(`{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}}}`))
+	f.Add([]byte(errorRecord))
 	f.Add([]byte(`{`))
 	f.Add([]byte(`{"table":"users"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -33,7 +40,7 @@ func FuzzParseRecord(f *testing.F) {
 }
 
 func FuzzReadLastResort(f *testing.F) {
-	f.Add([]byte(`{"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"message":{"S":"x"},"level":{"S":"ERROR"}},"n":1,"mac":"x"}`))
+	f.Add([]byte(`{"logtable_record":` + strings.TrimSuffix(errorRecord, "}") + `,"n":1,"mac":"x"}`))
 	f.Add([]byte(`{"message":"{\"logtable_record\":{\"table\":\"errors\"}}"}`))
 	f.Add([]byte(`{"logtable_record":`))
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -52,8 +52,10 @@ func worstRows() map[string]Row {
 	return map[string]Row{
 		"text":               {Level: "INFO", Locator: "1", Message: long("x"), ExceptionAt: -1},
 		"control characters": {Level: "INFO", Locator: "1", Message: long("\x01"), ExceptionAt: 400_000},
-		"quotes":             {Error: true, Level: "ERROR", Locator: long(`"`), Message: long(`"`), Issues: long(`\`), ExceptionAt: 1},
-		"fields":             {Level: "INFO", Locator: "1", Message: "x", Fields: fields(`\"`), ExceptionAt: -1},
+		"quotes": {
+			Error: true, Level: "ERROR", Locator: long(`"`), Message: long(`"`), Issues: long(`\`), ExceptionAt: 1,
+		},
+		"fields": {Level: "INFO", Locator: "1", Message: "x", Fields: fields(`\"`), ExceptionAt: -1},
 		"all": {
 			Level: long("\x02"), Locator: long("\x03"), RequestID: long("\x04"), Message: long("\x01"),
 			Fields: fields(`\u0001`), Issues: long("\x05"), ExceptionAt: 399_999,

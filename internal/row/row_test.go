@@ -92,7 +92,9 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 }
 
 func TestNothingIsStoredThatIsNotThere(t *testing.T) {
-	r := Row{Error: true, Date: "d", StampMod: "s", Message: "ERROR: (1)", Level: "ERROR", Locator: "1", ExceptionAt: -1}
+	r := Row{
+		Error: true, Date: "d", StampMod: "s", Message: "ERROR: (1)", Level: "ERROR", Locator: "1", ExceptionAt: -1,
+	}
 	r.Fit()
 	item := r.values()
 	for _, name := range []string{AttrExpiry, AttrRequestID, AttrExceptionAt, AttrFields, AttrIssues, AttrTruncated} {
@@ -106,7 +108,10 @@ func TestNothingIsStoredThatIsNotThere(t *testing.T) {
 }
 
 func TestShortAttributesStayShort(t *testing.T) {
-	r := Row{Date: "d", StampMod: "s", Message: "INFO: (x)", Locator: strings.Repeat("é", 100_000), RequestID: strings.Repeat("r", 100_000), ExceptionAt: -1}
+	r := Row{
+		Date: "d", StampMod: "s", Message: "INFO: (x)", ExceptionAt: -1,
+		Locator: strings.Repeat("é", 100_000), RequestID: strings.Repeat("r", 100_000),
+	}
 	r.Fit()
 	if len(r.Locator) > maxShort || len(r.RequestID) > maxShort || !utf8.ValidString(r.Locator) {
 		t.Errorf("locator of %d bytes, request ID of %d", len(r.Locator), len(r.RequestID))

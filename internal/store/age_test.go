@@ -80,7 +80,8 @@ func TestWhatGetsOnIsNotOld(t *testing.T) {
 func TestPersistIsBroughtToAnEnd(t *testing.T) {
 	slow := func(t *testing.T) *fixture {
 		f := newFixtureOn(t, nil, &hung{}, func(cfg *store.Config) { cfg.MaxBytes = 8 << 20 })
-		sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 64 << 20, KeepFree: -1})
+		dir := filepath.Join(t.TempDir(), "spill")
+		sp, _, err := spill.Open(spill.Config{Dir: dir, MaxBytes: 64 << 20, KeepFree: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,10 @@ func (discard) Do(req *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(io.Discard, req.Body); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"UnprocessedItems":{}}`)), Request: req}, nil
+	return &http.Response{
+		StatusCode: 200, Header: http.Header{}, Request: req,
+		Body: io.NopCloser(strings.NewReader(`{"UnprocessedItems":{}}`)),
+	}, nil
 }
 
 func (discard) client() *dynamodb.Client {
@@ -39,10 +42,13 @@ func (discard) client() *dynamodb.Client {
 // lineEntry is a row as a line of about 300 bytes makes it.
 func lineEntry(i int) store.Entry {
 	return store.Entry{
-		Time: base.Add(time.Duration(i) * time.Millisecond / 10), Level: "INFO", Locator: "orders.go:117", Module: "orders",
-		RequestID: "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77",
-		Message:   fmt.Sprintf("INFO: (orders.go:117) order %d is accepted and handed to the warehouse", i), ExceptionAt: -1,
-		Fields: fmt.Sprintf(`{"order":%d,"customer":"c-%08x","warehouse":"eu-central-1b","items":[{"sku":"a-17","n":2},{"sku":"b-4","n":1}],"took_ms":12.5}`, i, i*2654435761),
+		Time: base.Add(time.Duration(i) * time.Millisecond / 10), Level: "INFO", Locator: "orders.go:117",
+		Module:      "orders",
+		RequestID:   "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77",
+		Message:     fmt.Sprintf("INFO: (orders.go:117) order %d is accepted and handed to the warehouse", i),
+		ExceptionAt: -1,
+		Fields: fmt.Sprintf(`{"order":%d,"customer":"c-%08x","warehouse":"eu-central-1b",`+
+			`"items":[{"sku":"a-17","n":2},{"sku":"b-4","n":1}],"took_ms":12.5}`, i, i*2654435761),
 	}
 }
 
@@ -56,7 +62,8 @@ func lineEntries() []store.Entry {
 
 func quietStore(tb testing.TB, client store.Client) *store.Store {
 	return store.New(store.Config{
-		Client: client, InfoTable: infoTable, ErrorsTable: errorsTable, TTL: 60 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30,
+		Client: client, InfoTable: infoTable, ErrorsTable: errorsTable, TTL: 60 * 24 * time.Hour, Zone: time.UTC,
+		MaxBytes: 1 << 30,
 		Report:   &reports{t: tb, failing: map[string]string{}},
 		Panicked: func(v any) { tb.Errorf("a writer panicked: %v", v) }, Attempt: time.Minute,
 	})
@@ -155,8 +162,11 @@ func BenchmarkThousand(b *testing.B) {
 func sdkItem(e store.Entry, i int) map[string]types.AttributeValue {
 	s := func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
 	return map[string]types.AttributeValue{
-		"date": s(e.Time.Format(time.DateOnly)), "stamp_mod": s(fmt.Sprintf("%d.%03d%04d+%s+2p4thtomb9", e.Time.Unix(), e.Time.UnixMilli()%1000, i, e.Module)),
-		"message": s(e.Message), "level": s(e.Level), "locator": s(e.Locator), "request_id": s(e.RequestID), "fields": s(e.Fields),
+		"date": s(e.Time.Format(time.DateOnly)),
+		"stamp_mod": s(fmt.Sprintf("%d.%03d%04d+%s+2p4thtomb9",
+			e.Time.Unix(), e.Time.UnixMilli()%1000, i, e.Module)),
+		"message": s(e.Message), "level": s(e.Level), "locator": s(e.Locator),
+		"request_id": s(e.RequestID), "fields": s(e.Fields),
 		"expiry": &types.AttributeValueMemberN{Value: fmt.Sprint(e.Time.Unix() + 60*86400)},
 	}
 }

@@ -157,7 +157,9 @@ func TestAFullSpillIsRememberedForAMoment(t *testing.T) {
 // BenchmarkAddBeyondAllBounds is a line that is lost, beside one that finds
 // room: `go test -run xxx -bench Beyond ./internal/store`.
 func BenchmarkAddBeyondAllBounds(b *testing.B) {
-	for name, bytes := range map[string]int64{"room": 1 << 40, "memory and spill full": 256 << 10, "memory full, no spill": 0} {
+	for name, bytes := range map[string]int64{
+		"room": 1 << 40, "memory and spill full": 256 << 10, "memory full, no spill": 0,
+	} {
 		b.Run(name, func(b *testing.B) {
 			entries := lineEntries()
 			s := store.New(store.Config{
@@ -167,7 +169,8 @@ func BenchmarkAddBeyondAllBounds(b *testing.B) {
 			if bytes == 1<<40 {
 				s.Bound(1 << 40)
 			} else if bytes > 0 {
-				sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(b.TempDir(), "spill"), MaxBytes: bytes, KeepFree: -1})
+				dir := filepath.Join(b.TempDir(), "spill")
+				sp, _, err := spill.Open(spill.Config{Dir: dir, MaxBytes: bytes, KeepFree: -1})
 				if err != nil {
 					b.Fatal(err)
 				}

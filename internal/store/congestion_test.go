@@ -36,7 +36,9 @@ type capped struct {
 }
 
 func newCapped(perSecond float64) *capped {
-	return &capped{perSec: perSecond, units: perSecond, at: time.Now(), latency: 5 * time.Millisecond, rows: map[string]int{}}
+	return &capped{
+		perSec: perSecond, units: perSecond, at: time.Now(), latency: 5 * time.Millisecond, rows: map[string]int{},
+	}
 }
 
 func (c *capped) set(change func()) {
@@ -86,7 +88,7 @@ func (c *capped) BatchWriteItem(
 			}
 			any = true
 			item := put.PutRequest.Item
-			c.rows[item["date"].(*types.AttributeValueMemberS).Value+item["stamp_mod"].(*types.AttributeValueMemberS).Value]++
+			c.rows[str(item, "date")+str(item, "stamp_mod")]++
 		}
 	}
 	if !any {
@@ -105,7 +107,8 @@ type life struct {
 }
 
 func newLife(t *testing.T, c *capped) *life {
-	l := &life{fixture: newFixtureOn(t, nil, c, func(cfg *store.Config) { cfg.Attempt, cfg.MaxBytes = 0, 2<<20 }), table: c}
+	small := func(cfg *store.Config) { cfg.Attempt, cfg.MaxBytes = 0, 2<<20 }
+	l := &life{fixture: newFixtureOn(t, nil, c, small), table: c}
 	sp, _, err := spill.Open(spill.Config{Dir: filepath.Join(t.TempDir(), "spill"), MaxBytes: 256 << 20, KeepFree: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +183,8 @@ func (l *life) bounded() {
 	for _, n := range l.table.rows {
 		twice += n - 1
 	}
-	l.t.Logf("%d invocations held %v in the median, %v at the 95th percentile, %v at most; %d requests, %d rows, %d written again, %d refused",
+	l.t.Logf("%d invocations held %v in the median, %v at the 95th percentile, %v at most; "+
+		"%d requests, %d rows, %d written again, %d refused",
 		len(sorted), sorted[len(sorted)/2], sorted[len(sorted)*95/100], sorted[len(sorted)-1],
 		l.table.requests, len(l.table.rows), twice, l.table.refused)
 }
@@ -363,7 +367,8 @@ func TestTheLastFlushKnowsNoCongestion(t *testing.T) {
 func TestCongestionWithoutASpill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCapped(200)
-		l := &life{fixture: newFixtureOn(t, nil, c, func(cfg *store.Config) { cfg.Attempt, cfg.MaxBytes = 0, 8<<20 }), table: c}
+		large := func(cfg *store.Config) { cfg.Attempt, cfg.MaxBytes = 0, 8<<20 }
+		l := &life{fixture: newFixtureOn(t, nil, c, large), table: c}
 		for range 10 {
 			l.invokeWithoutSpill(500)
 			time.Sleep(500 * time.Millisecond)

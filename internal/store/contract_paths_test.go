@@ -19,7 +19,10 @@ import (
 
 // contractPaths are the ways into a table other than a first, successful write.
 // setUp is contract's.
-func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T) (*fixture, func(string) []map[string]types.AttributeValue)) {
+func contractPaths(
+	t *testing.T, client *dynamodb.Client,
+	setUp func(*testing.T) (*fixture, func(string) []map[string]types.AttributeValue),
+) {
 	t.Run("a second write of a row changes nothing", func(t *testing.T) {
 		f, read := setUp(t)
 		f.add(60, "line")
@@ -38,7 +41,8 @@ func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T)
 
 	t.Run("what the last resort says is stored as it would have been", func(t *testing.T) {
 		f, read := setUp(t)
-		f.Add(store.Entry{Time: base, Level: "INFO", Locator: "7", Module: "m", RequestID: "r-1", Message: "INFO: (7) größe Boom", ExceptionAt: 19,
+		f.Add(store.Entry{Time: base, Level: "INFO", Locator: "7", Module: "m", RequestID: "r-1",
+			Message: "INFO: (7) größe Boom", ExceptionAt: 19,
 			Fields: `{"n":1}`, Issues: "none"})
 		records := lastResort(t, f)
 		if len(read("info")) > 0 {
@@ -47,7 +51,8 @@ func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T)
 		f.AddRecord(records[0])
 		f.flushed()
 		items := read("info")
-		if len(items) != 1 || len(items[0]) != 10 || str(items[0], "message") != "INFO: (7) größe Boom" || str(items[0], "fields") != `{"n":1}` {
+		if len(items) != 1 || len(items[0]) != 10 ||
+			str(items[0], "message") != "INFO: (7) größe Boom" || str(items[0], "fields") != `{"n":1}` {
 			t.Errorf("items %v", items)
 		}
 	})
@@ -64,7 +69,9 @@ func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T)
 		sp.Close()
 		// A snapshot is taken now, and two clones are made of it.
 		for range 2 {
-			clone := newFixtureOn(t, nil, client, func(c *store.Config) { c.InfoTable, c.ErrorsTable = names[0], names[1] })
+			clone := newFixtureOn(t, nil, client, func(c *store.Config) {
+				c.InfoTable, c.ErrorsTable = names[0], names[1]
+			})
 			clone.withSpill(copyOf(t, dir))
 			clone.drained()
 		}
@@ -92,8 +99,12 @@ func contractPaths(t *testing.T, client *dynamodb.Client, setUp func(*testing.T)
 		wrong := f.tables[0] + "-wrong"
 		_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 			TableName: &wrong, BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
-			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+			AttributeDefinitions: []types.AttributeDefinition{
+				{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS},
+			},
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash},
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

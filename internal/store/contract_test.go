@@ -61,7 +61,8 @@ func contract(t *testing.T, client *dynamodb.Client) {
 	t.Run("every attribute as it was", func(t *testing.T) {
 		f, read := setUp(t)
 		message := "INFO: (7) größe \x00\x1f\u2028\"\\</script>🙂 Boom"
-		f.Add(store.Entry{Time: base.Add(5 * time.Millisecond), Level: "INFO", Locator: "7", Module: "my fn", RequestID: "r-1", Message: message,
+		f.Add(store.Entry{Time: base.Add(5 * time.Millisecond), Level: "INFO", Locator: "7", Module: "my fn",
+			RequestID: "r-1", Message: message,
 			ExceptionAt: strings.Index(message, "Boom"), Fields: `{"n":12345678901234567890,"x":null}`, Issues: "none"})
 		f.flushed()
 		items := read("info")
@@ -95,7 +96,8 @@ func contract(t *testing.T, client *dynamodb.Client) {
 	t.Run("the largest rows fit", func(t *testing.T) {
 		f, read := setUp(t)
 		for _, s := range []string{"x", "é", "🙂", `"`, "\n"} {
-			f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: strings.Repeat("m", 500), Message: "INFO: (1) " + strings.Repeat(s, 700_000/len(s)), ExceptionAt: -1,
+			f.Add(store.Entry{Time: base, Level: "INFO", Locator: "1", Module: strings.Repeat("m", 500),
+				Message: "INFO: (1) " + strings.Repeat(s, 700_000/len(s)), ExceptionAt: -1,
 				Fields: `{"a":"` + strings.Repeat("f", 100_000) + `"}`})
 		}
 		f.flushed()
@@ -120,7 +122,9 @@ func contract(t *testing.T, client *dynamodb.Client) {
 
 	t.Run("a missing table harms only itself", func(t *testing.T) {
 		setUp(t)
-		g := newFixtureOn(t, nil, client, func(c *store.Config) { c.InfoTable, c.ErrorsTable = fmt.Sprintf("info-%d", n), "missing" })
+		g := newFixtureOn(t, nil, client, func(c *store.Config) {
+			c.InfoTable, c.ErrorsTable = fmt.Sprintf("info-%d", n), "missing"
+		})
 		g.add(50, "line")
 		if err := g.Flush(context.Background()); err != store.ErrResting {
 			t.Fatal(err)
@@ -147,9 +151,11 @@ func ancestorRead(t *testing.T, client *dynamodb.Client, name string) (items []m
 	for {
 		out, err := client.Query(context.Background(), &dynamodb.QueryInput{
 			TableName: aws.String(name), KeyConditionExpression: aws.String("#d = :day"),
-			ExpressionAttributeNames:  map[string]string{"#d": "date"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":day": &types.AttributeValueMemberS{Value: base.Format(time.DateOnly)}},
-			ExclusiveStartKey:         from,
+			ExpressionAttributeNames: map[string]string{"#d": "date"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":day": &types.AttributeValueMemberS{Value: base.Format(time.DateOnly)},
+			},
+			ExclusiveStartKey: from,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -39,8 +39,8 @@ func Unstorable(date string) *row.Record {
 
 // Oversized is a record whose item has so many bytes, more than any row's.
 func Oversized(bytes int) *row.Record {
-	const item = `{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},"level":{"S":"INFO"},` +
-		`"message":{"S":"%s"}}`
+	const item = `{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795300002.0050007+m+2p4thtomb9"},` +
+		`"level":{"S":"INFO"},"message":{"S":"%s"}}`
 	r := row.Encoded(fmt.Appendf(nil, item, strings.Repeat("x", bytes)), false)
 	return &r
 }

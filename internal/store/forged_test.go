@@ -85,7 +85,8 @@ func forge(t *testing.T, dir string) (records int) {
 	}
 	defer sp.Close()
 	for i, record := range forgedRecords() {
-		good := []byte(`{"table":"info","item":` + forgedItem(forgedLine(100+i, fmt.Sprint("INFO: (1) good ", i))) + `}`)
+		line := forgedLine(100+i, fmt.Sprint("INFO: (1) good ", i))
+		good := []byte(`{"table":"info","item":` + forgedItem(line) + `}`)
 		if n, err := sp.Append(good, record); n != 2 || err != nil {
 			t.Fatal(n, err)
 		}
@@ -127,7 +128,8 @@ func TestAForgedFileCostsItself(t *testing.T) {
 				}
 			}
 			if lost := f.Lost()[store.Loss{Level: "?", Reason: "damaged in /tmp"}]; good != records || lost != records {
-				t.Errorf("%d of %d good rows stored, %d of %d forged ones counted; %s", good, records, lost, records, f.reports.text())
+				t.Errorf("%d of %d good rows stored, %d of %d forged ones counted; %s",
+					good, records, lost, records, f.reports.text())
 			}
 			if n := len(f.messages()); n != records+10 {
 				t.Errorf("%d rows", n)
@@ -149,7 +151,8 @@ func TestAPanicOverARecordCostsTheRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sp.Append([]byte(`{"table":"info","for":"b","item":` + forgedItem(forgedLine(1, "INFO: (1) theirs")) + `}`)); err != nil {
+	theirs := `{"table":"info","for":"b","item":` + forgedItem(forgedLine(1, "INFO: (1) theirs")) + `}`
+	if _, err := sp.Append([]byte(theirs)); err != nil {
 		t.Fatal(err)
 	}
 	sp.Close()

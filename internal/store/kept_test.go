@@ -31,7 +31,10 @@ func (e *ear) times() int {
 }
 
 func (e *ear) entry(message string) store.Entry {
-	return store.Entry{Time: time.Now(), Error: true, Level: "ERROR", Locator: "1", Module: "m", Message: message, ExceptionAt: -1, Kept: e.kept}
+	return store.Entry{
+		Time: time.Now(), Error: true, Level: "ERROR", Locator: "1", Module: "m", Message: message,
+		ExceptionAt: -1, Kept: e.kept,
+	}
 }
 
 func TestKeptIsCalledWhenTheRowIsStored(t *testing.T) {

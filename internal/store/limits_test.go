@@ -82,13 +82,20 @@ func worstRows() map[string]Entry {
 	return map[string]Entry{
 		"text":               {Time: at, Level: "INFO", Locator: "1", Message: long("x"), ExceptionAt: -1},
 		"control characters": {Time: at, Level: "INFO", Locator: "1", Message: long("\x01"), ExceptionAt: 400_000},
-		"quotes":             {Time: at, Error: true, Level: "ERROR", Locator: long(`"`), Message: long(`"`), Issues: long(`\`), ExceptionAt: 1},
-		"fields":             {Time: at, Level: "INFO", Locator: "1", Message: "x", Fields: fields(`\"`), ExceptionAt: -1},
-		"all": {
-			Time: at, Level: long("\x02"), Locator: long("\x03"), Module: long("m"), RequestID: long("\x04"), Message: long("\x01"),
-			Fields: fields(`\u0001`), Issues: long("\x05"), ExceptionAt: 399_999,
+		"quotes": {
+			Time: at, Error: true, Level: "ERROR", Locator: long(`"`), Message: long(`"`), Issues: long(`\`),
+			ExceptionAt: 1,
 		},
-		"no UTF-8": {Time: at, Level: "INFO", Locator: "\xff", Message: long("\xff\x01"), Fields: fields(`\\`), ExceptionAt: 7},
+		"fields": {
+			Time: at, Level: "INFO", Locator: "1", Message: "x", Fields: fields(`\"`), ExceptionAt: -1,
+		},
+		"all": {
+			Time: at, Level: long("\x02"), Locator: long("\x03"), Module: long("m"), RequestID: long("\x04"),
+			Message: long("\x01"), Fields: fields(`\u0001`), Issues: long("\x05"), ExceptionAt: 399_999,
+		},
+		"no UTF-8": {
+			Time: at, Level: "INFO", Locator: "\xff", Message: long("\xff\x01"), Fields: fields(`\\`), ExceptionAt: 7,
+		},
 	}
 }
 
@@ -118,7 +125,10 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sp.Close()
-	s := New(Config{InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}, Owner: owner})
+	s := New(Config{
+		InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30,
+		Report: silent{}, Owner: owner,
+	})
 	s.UseSpill(sp)
 	for name, e := range worstRows() {
 		s.Add(e)
@@ -139,7 +149,8 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 			t.Errorf("%s: a request of %d bytes", name, len(body))
 		}
 		if decoded.Truncated == 0 || decoded.ExceptionAt >= int64(len(decoded.Message)) {
-			t.Errorf("%s: %d bytes are said to be gone, the exception begins at %d of %d", name, decoded.Truncated, decoded.ExceptionAt, len(decoded.Message))
+			t.Errorf("%s: %d bytes are said to be gone, the exception begins at %d of %d",
+				name, decoded.Truncated, decoded.ExceptionAt, len(decoded.Message))
 		}
 		if _, _, err := row.ParseOwned(payload); err != nil && name != "all" { // whose level is none
 			t.Errorf("%s: %v", name, err)
@@ -147,7 +158,8 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 		queue.push(r)
 	}
 	// A whole request of the largest ones.
-	if most := maxBatchWire + row.MaxEncoded + maxBatch*(len(beforeItem)+len(afterItem)) + requestOverhead; most > dynamoRequest {
+	most := maxBatchWire + row.MaxEncoded + maxBatch*(len(beforeItem)+len(afterItem)) + requestOverhead
+	if most > dynamoRequest {
 		t.Errorf("a request of %d bytes", most)
 	}
 	if n := len(worstRows()); !s.Persist() || sp.Records() != n {
@@ -174,13 +186,18 @@ func TestNeighbouringLimitsFit(t *testing.T) {
 // line of the log; and what we pack we unpack.
 func TestTheLargestPackFits(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
-	s := New(Config{InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30, Report: silent{}, Layout: Layout{Packed: true}})
+	s := New(Config{
+		InfoTable: "i", ErrorsTable: "e", TTL: 50 * 365 * 24 * time.Hour, Zone: time.UTC, MaxBytes: 1 << 30,
+		Report: silent{}, Layout: Layout{Packed: true},
+	})
 	for range 200 {
 		noise := make([]rune, 1000)
 		for i := range noise {
 			noise[i] = rune(0x4e00 + random.IntN(0x5000))
 		}
-		s.Add(Entry{Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: string(noise), ExceptionAt: -1})
+		s.Add(Entry{
+			Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: string(noise), ExceptionAt: -1,
+		})
 	}
 	group := s.takeGroup(&s.queues.byTable[infoTable], nil)
 	pack := writer{s}.packOf(group)

@@ -32,7 +32,9 @@ func packed(c *store.Config) { c.Layout.Packed = true }
 // readAll reads everything of the fixture's day with the tool's reader.
 func readAll(t *testing.T, client *dynamodb.Client, change ...func(*read.Options)) (rows []read.Row) {
 	t.Helper()
-	o := read.Options{From: base.Add(-time.Hour), To: base.Add(time.Hour), InfoTable: infoTable, ErrorsTable: errorsTable, Now: base}
+	o := read.Options{
+		From: base.Add(-time.Hour), To: base.Add(time.Hour), Now: base, InfoTable: infoTable, ErrorsTable: errorsTable,
+	}
 	for _, f := range change {
 		f(&o)
 	}
@@ -268,8 +270,11 @@ func (f *fixture) print(size, n int, seed uint64) {
 			f.t.Fatalf("no line: %s", text)
 		}
 		message, exceptionAt := line.AppendMessage(nil)
-		f.Add(store.Entry{Time: base.Add(time.Duration(i) * 7 * time.Millisecond), Level: line.Level.Name, Locator: line.Locator, Module: "orders",
-			RequestID: "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77", Message: string(message), ExceptionAt: exceptionAt, Fields: line.Fields})
+		f.Add(store.Entry{
+			Time: base.Add(time.Duration(i) * 7 * time.Millisecond), Level: line.Level.Name, Locator: line.Locator,
+			Module: "orders", RequestID: "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77",
+			Message: string(message), ExceptionAt: exceptionAt, Fields: line.Fields,
+		})
 	}
 	if average := total / n; average < size-15 || average > size+15 {
 		f.t.Fatalf("lines of %d bytes on average, %d are wanted", average, size)
@@ -280,13 +285,18 @@ func (f *fixture) print(size, n int, seed uint64) {
 // larger size with a trace of 16 and what a program says beside.
 func randomLine(random *rand.Rand, size int) string {
 	id := fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64())
-	texts := []string{"order accepted and handed over to the warehouse", "payment authorised by the customer's bank now", "level of the stock read from the nearest cache",
-		"label printed, and the parcel is ready to leave"}
+	texts := []string{
+		"order accepted and handed over to the warehouse", "payment authorised by the customer's bank now",
+		"level of the stock read from the nearest cache", "label printed, and the parcel is ready to leave",
+	}
 	places := []string{"north", "south", "harbour"}
-	line := fmt.Sprintf(`{"locator":"%d","level":"INFO","text":"%s","order":"%s","customer":%d,"took_ms":%d,"place":"%s","try":%d`,
-		10+random.IntN(40), texts[random.IntN(len(texts))], id, 100_000+random.IntN(900_000), random.IntN(500), places[random.IntN(3)], random.IntN(3))
+	line := fmt.Sprintf(`{"locator":"%d","level":"INFO","text":"%s","order":"%s","customer":%d,`+
+		`"took_ms":%d,"place":"%s","try":%d`,
+		10+random.IntN(40), texts[random.IntN(len(texts))], id, 100_000+random.IntN(900_000),
+		random.IntN(500), places[random.IntN(3)], random.IntN(3))
 	if size > 250 {
-		line += fmt.Sprintf(`,"trace":"%016x","carrier":"%s-express","weight_grams":%d,"items":[{"number":%d},{"number":%d}]`,
+		line += fmt.Sprintf(`,"trace":"%016x","carrier":"%s-express","weight_grams":%d,`+
+			`"items":[{"number":%d},{"number":%d}]`,
 			random.Uint64(), places[random.IntN(3)], random.IntN(5000), random.IntN(9), random.IntN(9))
 	}
 	return line + "}"

@@ -69,9 +69,11 @@ func TestAPanicOfAWriterHoldsNobody(t *testing.T) {
 		before func(*fixture, *spill.Spill)
 		kept   func(date, stampMod string)
 	}{
-		"in the client":    {change: func(c *store.Config) { c.Client = brittle{} }},
-		"in Kept":          {kept: func(string, string) { panic("in Kept") }},
-		"telling of a row": {change: func(c *store.Config) { c.Report = touchy{c.Report.(*reports), "recover dynamodb"} }},
+		"in the client": {change: func(c *store.Config) { c.Client = brittle{} }},
+		"in Kept":       {kept: func(string, string) { panic("in Kept") }},
+		"telling of a row": {change: func(c *store.Config) {
+			c.Report = touchy{c.Report.(*reports), "recover dynamodb"}
+		}},
 		"telling of a failure": {
 			change: func(c *store.Config) { c.Report = touchy{c.Report.(*reports), "dynamodb"} },
 			before: func(f *fixture, _ *spill.Spill) { f.server.Refuse() },
@@ -99,7 +101,9 @@ func TestAPanicOfAWriterHoldsNobody(t *testing.T) {
 			}
 			stored := f.Waiting() // of the spill, in whole
 			entry := func() store.Entry {
-				return store.Entry{Time: base, Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1, Kept: tc.kept}
+				e := info("x")
+				e.Kept = tc.kept
+				return e
 			}
 			for range 5 {
 				f.Add(entry())
@@ -110,7 +114,7 @@ func TestAPanicOfAWriterHoldsNobody(t *testing.T) {
 				}
 			})
 			within(t, "Add", func() {
-				f.Add(store.Entry{Time: base, Level: "INFO", Locator: "2", Module: "m", Message: "INFO: (2) y", ExceptionAt: -1})
+				f.Add(info("y"))
 			})
 			within(t, "Flush after the panic", func() {
 				if err := f.Flush(context.Background()); err == nil {
@@ -128,8 +132,10 @@ func TestAPanicOfAWriterHoldsNobody(t *testing.T) {
 				lost += n
 			}
 			rows := len(f.messages())
-			if n := strings.Count(log.String(), "\n"); rows+n+lost < 6+stored || !strings.Contains(log.String(), "INFO: (2) y") {
-				t.Errorf("%d rows, %d last-resort lines and %d losses of %d records:\n%s", rows, n, lost, 6+stored, log.String())
+			n := strings.Count(log.String(), "\n")
+			if rows+n+lost < 6+stored || !strings.Contains(log.String(), "INFO: (1) y") {
+				t.Errorf("%d rows, %d last-resort lines and %d losses of %d records:\n%s",
+					rows, n, lost, 6+stored, log.String())
 			}
 			if len(panicked) != 1 {
 				t.Errorf("%d panics: a writer was started after the first", len(panicked))

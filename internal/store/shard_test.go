@@ -220,13 +220,16 @@ func TestShardsRemoveThePartitionsLimit(t *testing.T) {
 			}
 			running.Wait()
 			slices.Sort(held)
-			t.Logf("%2d shards: of %d rows in %d s %d still wait, %d refusals; invocations held %v in the median, %v at the 95th percentile",
-				tc.shards, environments*perSecond*seconds, seconds, waiting, p.refused, held[len(held)/2], held[len(held)*95/100])
+			t.Logf("%2d shards: of %d rows in %d s %d still wait, %d refusals; "+
+				"invocations held %v in the median, %v at the 95th percentile",
+				tc.shards, environments*perSecond*seconds, seconds, waiting, p.refused,
+				held[len(held)/2], held[len(held)*95/100])
 			if saturated := waiting > 0; saturated != tc.saturated && !tc.either {
 				t.Errorf("%d shards: %d rows wait", tc.shards, waiting)
 			}
 			if p.stored != environments*perSecond*seconds || lost > 0 {
-				t.Errorf("%d shards: %d rows stored of %d, %d losses", tc.shards, p.stored, environments*perSecond*seconds, lost)
+				t.Errorf("%d shards: %d rows stored of %d, %d losses",
+					tc.shards, p.stored, environments*perSecond*seconds, lost)
 			}
 		})
 	}

@@ -40,7 +40,8 @@ func TestLastResortLinesAreSigned(t *testing.T) {
 				Logtable, Key string
 				Lines         int
 			}
-			if err := json.Unmarshal([]byte(lines[rest.Lines]), &last); err != nil || last.Logtable == "" || last.Key != key.Secret() || last.Lines != rest.Lines {
+			err := json.Unmarshal([]byte(lines[rest.Lines]), &last)
+			if err != nil || last.Logtable == "" || last.Key != key.Secret() || last.Lines != rest.Lines {
 				t.Errorf("the last line is %s: %v", lines[rest.Lines], err)
 			}
 			// From here on anybody can sign: Logtable does no more.

@@ -173,7 +173,10 @@ func TestFaultsWithASpillLoseAndDoubleNothing(t *testing.T) {
 
 func TestAFunctionThatEmptiesTmpIsNoticed(t *testing.T) {
 	lossRow := func(lost map[store.Loss]int) store.Entry {
-		return store.Entry{Time: base, Error: true, Level: "ALARM", Locator: "logtable.lost", Module: "m", Message: fmt.Sprint("ALARM: (logtable.lost) ", lost), ExceptionAt: -1}
+		return store.Entry{
+			Time: base, Error: true, Level: "ALARM", Locator: "logtable.lost", Module: "m",
+			Message: fmt.Sprint("ALARM: (logtable.lost) ", lost), ExceptionAt: -1,
+		}
 	}
 	f := newFixture(t, func(c *store.Config) { c.Losses = lossRow })
 	dir := filepath.Join(t.TempDir(), "spill")
@@ -276,6 +279,7 @@ func TestASpillThatGivesNothingIsLeftAlone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := f.Flush(ctx); !errors.Is(err, store.ErrResting) {
-		t.Errorf("Flush() = %v, want %v: it asked a spill that gives nothing for as long as it may", err, store.ErrResting)
+		t.Errorf("Flush() = %v, want %v: it asked a spill that gives nothing for as long as it may",
+			err, store.ErrResting)
 	}
 }

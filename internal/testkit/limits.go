@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A Limit is one limit of a package. It is an alias so that a list may leave its
-// names out.
+// A Limit is one limit of a package. It is an alias so that a list may leave
+// its names out.
 type Limit = struct {
 	Name  string
 	Value any
