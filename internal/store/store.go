@@ -4,22 +4,21 @@
 //
 // A record's life:
 //
-//	Add                      encoder: key, item
+//	Add: it gets its key, and is encoded
 //	 │
-//	 ▼      memory is full, Persist
-//	queued ────────────────────────────▶ spilled ◀──┐ Persist copies what is
-//	 │  ▲ ◀──────────────────────────────── │       │ in hand
-//	 │  │      reload: nothing else waits   │       │
-//	 ▼  │ requeue                           │       │
-//	in hand ── pack, splitBatch ────────────┼───────┤
-//	 │  ▲                                   │       │
-//	 ▼  │ requeue: not answered, throttled, │       │
-//	on the wire   unprocessed, table fault ─┼───────┘
-//	 │      │                               │
-//	 │      └─▶ refused alone: once more, then reduced (a pack: splitPack),
-//	 ▼          and queued again; a reduced one that is refused is lost
-//	stored                                  ▼
-//	                       LastResort: a line of the log, or lost
+//	 ▼        no room in memory, Persist
+//	queued ─────────────────────────────▶ spilled ───────────┐
+//	 │  ▲ ▲                                │  ▲              │ LastResort
+//	 │  │ └─────────── reload ─────────────┘  │              ▼
+//	 ▼  │ requeue                             │         a line of the log
+//	in hand: packed, split ──────────────────▶│
+//	 │  ▲                                     │ Persist: a copy. What comes
+//	 ▼  │ requeue: no answer, unprocessed     │ back to be queued is
+//	on the wire ─────────────────────────────▶┘ forgotten then.
+//	 │  │
+//	 │  └─▶ refused, alone: queued behind the others; the second time
+//	 ▼      reduced to a short form (a pack: to its lines), and queued
+//	stored
 //
 // It is lost, and counted, where neither memory nor the spill has room, where
 // DynamoDB refuses even its short form, or where the end leaves neither time
