@@ -251,8 +251,8 @@ func (r *Repairer) after() bool {
 // dropped. ok is false where nothing more can be read.
 func (r *Repairer) comma() (more, ok bool) {
 	at := r.i
-	if k := at + 1; k < len(r.b) && (r.b[k] == '"' || !r.object && plain[r.b[k]] && r.b[k] != ',' && r.b[k] != '}' && r.b[k] != ']') {
-		r.i = k
+	if r.beginsItem(at + 1) {
+		r.i = at + 1
 		return true, true
 	}
 	for {
@@ -277,6 +277,22 @@ func (r *Repairer) comma() (more, ok bool) {
 		}
 		r.i = at + 1
 		return true, true
+	}
+}
+
+// beginsItem reports whether at i there is, as nearly always, something that
+// plainly begins a member or an element.
+func (r *Repairer) beginsItem(i int) bool {
+	if i == len(r.b) {
+		return false
+	}
+	switch c := r.b[i]; c {
+	case '"':
+		return true
+	case ',', '}', ']':
+		return false
+	default:
+		return !r.object && plain[c]
 	}
 }
 

@@ -78,11 +78,14 @@ func valueEnd(b []byte, i int) int {
 	if i >= len(b) {
 		return i
 	}
+	if c := b[i]; c != '"' && c != '{' && c != '[' { // a number or a literal
+		for i < len(b) && b[i] > ' ' && b[i] != ',' && b[i] != ']' && b[i] != '}' {
+			i++
+		}
+		return i
+	}
 	if n := Value(b[i:]); n > 0 {
 		return i + n
-	}
-	if c := b[i]; c != '{' && c != '[' {
-		return i
 	}
 	return i + bracketed(b[i:]) // nested more deeply than Value likes
 }

@@ -26,32 +26,47 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, be
 	if line.Kind != Invalid && at.start == 0 && at.end == len(text) {
 		return true, false // the common case: nothing is beside it
 	}
-	front, tail := []byte(nil), text[at.end:next]
+	var front []byte
 	if at.first && at.start > 0 {
 		front = p.beside(text[:at.start])
 	}
-	if event && next == len(text) {
+	tail := p.behind(text, at.end, next, event)
+	if line.Kind == Invalid && at.direct {
+		line.Raw = p.printed(at.raw(text, next, len(front) > 0))
+	} else {
+		p.reportBeside(line, front, tail)
+	}
+	return at.first && len(front) == 0, len(tail) > 0
+}
+
+// behind returns what of the text from end to next says something.
+func (p *Parser) behind(text []byte, end, next int, event bool) []byte {
+	tail := text[end:next]
+	if next < len(text) {
+		return p.beside(tail)
+	}
+	if event {
 		tail = bytes.TrimSuffix(tail, []byte("}")) // the event's own
 	}
-	if next < len(text) {
-		tail = p.beside(tail)
-	} else {
-		tail = trimSpace(skipFiller(tail))
+	return trimSpace(skipFiller(tail))
+}
+
+// raw returns the text of an invalid line: its object, with what is beside it if
+// that says something.
+func (at *passage) raw(text []byte, next int, front bool) []byte {
+	from, to := at.start, at.end
+	if front {
+		from = 0
 	}
-	alone = at.first && len(front) == 0
-	behind = len(tail) > 0
-	if line.Kind == Invalid && at.direct {
-		from := at.start
-		if len(front) > 0 {
-			from = 0
-		}
-		to := at.end
-		if len(trimSpace(text[at.end:next])) > 0 {
-			to = next
-		}
-		line.Raw = p.printed(trimSpace(text[from:to]))
-		return alone, behind
+	if len(trimSpace(text[to:next])) > 0 {
+		to = next
 	}
+	return trimSpace(text[from:to])
+}
+
+// reportBeside puts into a line's issues what stands in front of its object and
+// what follows it, or into its exception what is the trace of that.
+func (p *Parser) reportBeside(line *Line, front, tail []byte) {
 	if len(front) > 0 && !p.repeats(front, line) {
 		line.Issues = append(line.Issues, p.issueBeside("stands in front of", front))
 	}
@@ -62,7 +77,6 @@ func (p *Parser) close(text []byte, at passage, next int, event bool) (alone, be
 	if len(tail) > 0 {
 		line.Issues = append(line.Issues, p.issueBeside("follows", tail))
 	}
-	return alone, behind
 }
 
 // repeats reports whether text in front of a line says nothing but the line's
@@ -91,12 +105,13 @@ func (p *Parser) issueBeside(where string, text []byte) string {
 	if len(text) > maxBeside {
 		size = fmt.Sprintf(" of %d bytes", len(text))
 	}
-	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s", size, where, p.quote(text, maxBeside))
+	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s",
+		size, where, p.quote(text, maxBeside))
 }
 
-// untold adds a line that tells of lines that may be in a text and were not
+// addUnread adds a line that tells of lines that may be in a text and were not
 // looked for, if there is any sign of such.
-func (p *Parser) untold(text []byte, w *wrapped) bool {
+func (p *Parser) addUnread(text []byte, w *wrapped) bool {
 	if !bytes.Contains(text, []byte(`"locator"`)) && !bytes.Contains(text, []byte(`"level"`)) {
 		return false
 	}

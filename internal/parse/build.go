@@ -52,8 +52,8 @@ func (p *Parser) build(line *Line, o *object, w *wrapped) {
 	}
 	said := b.text(o.text)
 	exception := b.exception(o.exception)
-	for _, more := range o.thrown {
-		exception = b.alsoThrown(exception, more)
+	for _, more := range o.more {
+		exception = b.addFurther(exception, more)
 	}
 	module := b.module(o.module)
 	id := b.requestID(o, w.around.requestID)
@@ -185,7 +185,7 @@ var unknown = []byte("?")
 // level reads the line's level. Where it has none that is on the scale, what is
 // around the line may tell of something worse than a warning. Otherwise the
 // level has no name.
-func (b *builder) level(value jsontext.Value, around *told) level.Level {
+func (b *builder) level(value jsontext.Value, around *surroundings) level.Level {
 	switch kind(value) {
 	case missing:
 		b.absent("level is missing: write one of %s", b.p.scale)
@@ -266,9 +266,9 @@ func (b *builder) exception(value jsontext.Value) span {
 	return span{}
 }
 
-// alsoThrown adds a further exception to those of a line, which end the arena.
+// addFurther adds a further exception to those of a line, which end the arena.
 // What repeats another one whole, as a stack does its error, stands for both.
-func (b *builder) alsoThrown(before span, value jsontext.Value) span {
+func (b *builder) addFurther(before span, value jsontext.Value) span {
 	switch {
 	case value == nil:
 		return before
@@ -349,27 +349,6 @@ func (b *builder) clean(from int) span {
 		b.p.arena = append(b.p.arena[:from], text...)
 	}
 	return span{from, len(b.p.arena)}
-}
-
-// missing is the kind of a member that the object does not have.
-const missing jsontext.Kind = 0
-
-// kind returns the kind of a raw value, which has no blanks in front.
-//
-//go:noinline
-func kind(value jsontext.Value) jsontext.Kind {
-	if len(value) == 0 {
-		return missing
-	}
-	if c := value[0]; c != '-' && (c < '0' || c > '9') {
-		return jsontext.Kind(c)
-	}
-	return '0'
-}
-
-// isInteger reports whether a JSON number is written without fraction or exponent.
-func isInteger(number []byte) bool {
-	return !bytes.ContainsAny(number, ".eE")
 }
 
 // describe names a value of the wrong type.

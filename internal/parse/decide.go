@@ -66,7 +66,7 @@ func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
 			highest = lines[i].Level
 		}
 	}
-	if o.named && !p.isSigned() {
+	if o.named && !p.hasSignature() {
 		return s.alone || highest.Rank >= own.Rank
 	}
 	if !s.allOf || len(lines) > 1 || lines[0].Kind != Ours || own.Error || highest.Rank > own.Rank {
@@ -98,7 +98,7 @@ func (p *Parser) resolve(o *object, l *layer) {
 		printed = *o
 	}
 	if odd {
-		p.pass(o)
+		p.disownOdd(o)
 		o.own = o.hasOwn()
 	}
 	text := p.mapText(o, l)
@@ -129,10 +129,10 @@ func (p *Parser) hasLevel(o *object) bool {
 			return true
 		}
 	}
-	if p.mapping.silent == "" {
+	if p.mapping.leavesOutInfo == "" {
 		return false
 	}
-	_, ok := p.find(0, len(p.members), p.mapping.silent, roles)
+	_, ok := p.find(0, len(p.members), p.mapping.leavesOutInfo, roles)
 	return ok
 }
 
@@ -140,21 +140,21 @@ func (p *Parser) hasLevel(o *object) bool {
 // by mapped names. The message of a runtime's envelope counts only where it was
 // asked for.
 func (p *Parser) saysSomething(o *object, text string, hasException bool) bool {
-	asked := p.mapping.envelope || p.isSigned()
+	asked := p.mapping.envelope || p.hasSignature()
 	switch {
 	case text == "message" && o.isEnvelope():
 		return asked
 	case text != "":
 		return true
 	case o.isEnvelope():
-		return asked && (hasException || p.isSigned() && kind(o.message) == 'n')
+		return asked && (hasException || p.hasSignature() && kind(o.message) == 'n')
 	}
 	return hasException
 }
 
-// release takes back what is stored under one of our names: it is the logger's
+// disown takes back what is stored under one of our names: it is the logger's
 // own.
-func (p *Parser) release(to *[]byte) {
+func (p *Parser) disown(to *[]byte) {
 	for i := range p.members {
 		if m := &p.members[i]; m.own && &m.value[0] == &(*to)[0] {
 			m.own = false
@@ -185,10 +185,10 @@ func odd(value jsontext.Value, kinds string) bool {
 	return value != nil && strings.IndexByte(kinds, byte(kind(value))) < 0
 }
 
-// pass takes back what is odd of an object.
-func (p *Parser) pass(o *object) {
+// disownOdd takes back what is odd of an object.
+func (p *Parser) disownOdd(o *object) {
 	if o.ownLocator {
-		p.release(&o.locator)
+		p.disown(&o.locator)
 		o.ownLocator = false
 	}
 	for _, member := range [...]struct {
@@ -196,15 +196,15 @@ func (p *Parser) pass(o *object) {
 		kinds string
 	}{{&o.text, textKinds}, {&o.level, levelKinds}, {&o.exception, exceptionKinds}, {&o.module, moduleKinds}} {
 		if odd(*member.to, member.kinds) {
-			p.release(member.to)
+			p.disown(member.to)
 		}
 	}
 }
 
-// isSigned reports whether the object has the member that only the logger
+// hasSignature reports whether the object has the member that only the logger
 // writes.
-func (p *Parser) isSigned() bool {
-	for sign := range strings.SplitSeq(p.mapping.sign, ",") {
+func (p *Parser) hasSignature() bool {
+	for sign := range strings.SplitSeq(p.mapping.signature, ",") {
 		if _, ok := p.find(0, len(p.members), sign, roles); ok && sign != "" {
 			return true
 		}

@@ -36,9 +36,9 @@ func (p *Parser) render(dst []byte, value jsontext.Value, depth int) []byte {
 		return p.appendLines(dst, value, depth)
 	case '{':
 		if depth < maxCauses {
-			t := p.thrown(value)
+			t := p.exceptionOf(value)
 			if t.known() {
-				return p.appendThrown(dst, &t, depth)
+				return p.appendException(dst, &t, depth)
 			}
 			if t.inner != nil { // Quarkus has one around each
 				return p.render(dst, t.inner, depth+1)
@@ -48,172 +48,7 @@ func (p *Parser) render(dst []byte, value jsontext.Value, depth int) []byte {
 	return appendCompact(dst, value)
 }
 
-// thrown holds an exception object's members by their role, as raw JSON. A role
-// that an earlier member has taken leaves later ones in rest.
-type thrown struct {
-	typ, message, stack, cause, code jsontext.Value
-	localized                        jsontext.Value // Java's message in another language, mostly the same
-	serviceCode, serviceMessage      jsontext.Value // of an AWS error response
-	suppressed, several              jsontext.Value // arrays of exceptions
-	value, inner                     jsontext.Value // loguru's message; an exception in a member of that name
-	common                           jsontext.Value // how many frames are left out at the stack's end
-	rest                             []byte         // `,"name":value` for each further member
-}
-
-func (t *thrown) known() bool {
-	return t.typ != nil || t.message != nil || t.stack != nil || t.serviceMessage != nil
-}
-
-// isException reports whether an element of an array is an exception, and not a
-// frame, which may have names of the same kind.
-func (t *thrown) isException() bool {
-	return t.message != nil || t.stack != nil || t.value != nil || t.inner != nil
-}
-
-// thrown sorts an exception object's members.
-func (p *Parser) thrown(object jsontext.Value) (t thrown) {
-	var response, awsError jsontext.Value
-	p.each(object, func(name, quoted []byte, value jsontext.Value) {
-		switch {
-		case string(name) == "response" && kind(value) == '{':
-			response = value
-		case string(name) == "Error" && kind(value) == '{':
-			awsError = value
-		case !t.set(name, value) && !t.setOther(name, value):
-			t.keep(quoted, value)
-		}
-	})
-	p.each(response, func(name, quoted []byte, value jsontext.Value) {
-		if string(name) == "Error" && kind(value) == '{' {
-			awsError = value
-			return
-		}
-		t.keep(quoted, value)
-	})
-	p.each(awsError, func(name, quoted []byte, value jsontext.Value) {
-		switch {
-		case string(name) == "Message" && kind(value) == '"':
-			t.serviceMessage = value
-		case string(name) == "Code" && kind(value) == '"':
-			t.serviceCode = value
-		default:
-			t.keep(quoted, value)
-		}
-	})
-	t.settle()
-	return t
-}
-
-// settle decides what depends on the other members.
-func (t *thrown) settle() {
-	if t.typ == nil {
-		t.typ, t.code = t.code, nil
-	}
-	if t.value != nil && t.typ != nil && t.message == nil {
-		t.message, t.value = t.value, nil
-	}
-	known := t.known()
-	for _, member := range [...]struct {
-		quoted string
-		value  *jsontext.Value
-		keep   bool
-	}{
-		{`"localizedMessage"`, &t.localized, string(t.localized) != string(t.message)},
-		{`"code"`, &t.code, true}, {`"value"`, &t.value, true}, {`"exception"`, &t.inner, known},
-		{`"suppressed"`, &t.suppressed, !known}, {`"errors"`, &t.several, !known},
-	} {
-		if *member.value != nil && member.keep {
-			t.keep([]byte(member.quoted), *member.value)
-			*member.value = nil
-		}
-	}
-}
-
-// set stores a member by its role and reports whether it has one.
-func (t *thrown) set(name []byte, value jsontext.Value) bool {
-	role, wants := &t.typ, `"`
-	switch string(name) {
-	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class", "exc_type", "exceptionType", "ClassName":
-	case "message", "msg", "errorMessage", "Message", "exception_message", "exc_value":
-		role = &t.message
-	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace", "extendedStackTrace",
-		"frames", "stepArray", "StackTraceString":
-		role, wants = &t.stack, `"[`
-	case "cause", "__cause__", "innerException", "InnerException", "inner_exception", "causedBy", "previous":
-		role, wants = &t.cause, `"{`
-	case "code":
-		role = &t.code
-	case "localizedMessage":
-		role = &t.localized
-	case "value":
-		role = &t.value
-	case "commonElementCount": // Log4j's: of frames that are left out
-		return string(value) == "0"
-	default:
-		return false
-	}
-	if kind(value) == 'n' {
-		return true // nothing is lost with it
-	}
-	if *role != nil || !bytes.ContainsRune([]byte(wants), rune(kind(value))) {
-		return string(name) == "traceback" && kind(value) == 't' || string(name) == "exception" && t.setOther(name, value)
-	}
-	*role = value
-	return true
-}
-
-// setOther is set for members of which most exceptions have none.
-func (t *thrown) setOther(name []byte, value jsontext.Value) bool {
-	role, wants := &t.several, jsontext.Kind('[')
-	switch string(name) {
-	case "suppressed", "Suppressed":
-		role = &t.suppressed
-	case "errors", "aggregateErrors", "exceptions", "InnerExceptions", "innerExceptions":
-		if kind(value) == '[' && !isNested(value) {
-			return isEmptyList(value) && string(name) == "exceptions"
-		}
-	case "commonFramesCount": // logback's
-		if string(value) == "0" {
-			return true
-		}
-		role, wants = &t.common, '0'
-	case "exception":
-		role, wants = &t.inner, '{'
-	case "is_cause", "is_group", "syntax_error", "exc_notes", "RemoteStackTraceString": // structlog's, Serilog's
-		return kind(value) == 'n' || kind(value) == 'f' || kind(value) == 't' || isEmptyList(value)
-	case "refId", "Depth": // Quarkus's and Serilog's, which number them
-		return kind(value) == '0'
-	default:
-		return false
-	}
-	if *role != nil || kind(value) != wants {
-		return false
-	}
-	*role = value
-	return true
-}
-
-//go:noinline
-func isEmptyList(value jsontext.Value) bool {
-	return value[0] == '[' && value[jsonscan.Space(value, 1)] == ']'
-}
-
-// isNested reports whether an array begins with an object or an array.
-//
-//go:noinline
-func isNested(value jsontext.Value) bool {
-	first := value[jsonscan.Space(value, 1)]
-	return first == '{' || first == '['
-}
-
-// keep adds a member to the further ones.
-//
-//go:noinline
-func (t *thrown) keep(quotedName []byte, value jsontext.Value) {
-	t.rest = append(append(append(append(t.rest, ','), quotedName...), ':'), value...)
-}
-
-func (p *Parser) appendThrown(dst []byte, t *thrown, depth int) []byte {
+func (p *Parser) appendException(dst []byte, t *exception, depth int) []byte {
 	start := len(dst)
 	dst, typ, message := t.appendHead(dst)
 	if t.stack != nil {
@@ -251,7 +86,7 @@ func (p *Parser) appendThrown(dst []byte, t *thrown, depth int) []byte {
 
 // appendHead appends "Type: message", or what there is of it, and returns both
 // parts of what it wrote.
-func (t *thrown) appendHead(dst []byte) (all, typ, message []byte) {
+func (t *exception) appendHead(dst []byte) (all, typ, message []byte) {
 	text := t.message
 	if t.serviceMessage != nil {
 		text = t.serviceMessage
@@ -276,7 +111,7 @@ func (t *thrown) appendHead(dst []byte) (all, typ, message []byte) {
 }
 
 // appendCode appends an AWS error code, in brackets if it follows a type.
-func (t *thrown) appendCode(dst []byte, follows bool) []byte {
+func (t *exception) appendCode(dst []byte, follows bool) []byte {
 	if !follows {
 		return appendString(dst, t.serviceCode)
 	}
@@ -314,7 +149,7 @@ func (p *Parser) appendLines(dst []byte, array jsontext.Value, depth int) []byte
 // appendElement appends an object of an array: an exception, or a frame.
 func (p *Parser) appendElement(dst []byte, object jsontext.Value, depth int, follows bool) []byte {
 	if depth < maxCauses {
-		if t := p.thrown(object); t.isException() {
+		if t := p.exceptionOf(object); t.isException() {
 			if follows {
 				dst = append(dst, "Caused by: "...)
 			}
@@ -418,32 +253,6 @@ func cutLine(b, line []byte) (rest []byte, ok bool) {
 	}
 	return bytes.TrimLeft(rest, "\n"), true
 }
-
-// appendString appends the contents of a valid JSON string, or of none.
-//
-//go:noinline
-func appendString(dst []byte, quoted jsontext.Value) []byte {
-	if quoted == nil {
-		return dst
-	}
-	dst, _ = jsontext.AppendUnquote(dst, quoted) // invalid UTF-8 is replaced
-	return dst
-}
-
-// appendCompact appends a valid value without its white space.
-//
-//go:noinline
-func appendCompact(dst []byte, value jsontext.Value) []byte {
-	n := len(dst)
-	all, err := jsontext.AppendFormat(dst, value, compact...)
-	if err != nil {
-		return append(dst[:n], value...)
-	}
-	return all
-}
-
-// compact keeps what functions print as it is.
-var compact = append([]jsontext.Options{jsontext.PreserveRawStrings(true)}, jsonscan.Lenient...)
 
 // newLine ends the line that has been written since start, if one has.
 //

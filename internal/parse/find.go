@@ -112,8 +112,8 @@ func (f *finder) take(at place, o *object) {
 	}
 }
 
-// pass goes on behind an object that is not ours or, if it is broken, in it.
-func (f *finder) pass(at place, o *object) {
+// skip goes on behind an object that is not ours or, if it is broken, in it.
+func (f *finder) skip(at place, o *object) {
 	f.gap.said = true
 	if o.faults != 0 {
 		f.budget -= max(o.end, minTry)

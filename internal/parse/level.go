@@ -53,7 +53,7 @@ func (p *Parser) isLevel(b []byte) bool {
 
 // levelAround returns the highest level that the prefix or the envelope around a
 // line tells, a zero one if neither does.
-func (p *Parser) levelAround(around *told) (highest level.Level) {
+func (p *Parser) levelAround(around *surroundings) (highest level.Level) {
 	if around.level != nil {
 		highest, _ = p.levelOf(around.level)
 	}

@@ -20,19 +20,6 @@ const (
 	Plain
 )
 
-// String returns the kind's name for test output and diagnostics.
-func (k Kind) String() string {
-	switch k {
-	case Ours:
-		return "ours"
-	case Invalid:
-		return "invalid"
-	case Plain:
-		return "plain"
-	}
-	return "unknown"
-}
-
 // Line is what a function's log line says.
 //
 // Its strings are valid UTF-8 and hold no NUL (U+2400 stands for it). Other

@@ -21,12 +21,12 @@ import (
 // onto text by name or by the preset lambda, or if it has the member by which
 // the preset powertools knows its own.
 type Mapping struct {
-	roles    [roles][]string
-	numbers  level.Numbering
-	envelope bool   // `message` counts in a runtime's envelope, too
-	sign     string // members, separated by commas, that only the logger has, no runtime's envelope
-	presets  []preset
-	silent   string // a member of lines that leave out the level when it is information
+	roles         [roles][]string
+	numbers       level.Numbering
+	envelope      bool   // `message` counts in a runtime's envelope, too
+	signature     string // members, separated by commas, that only the logger has, no runtime's envelope
+	presets       []preset
+	leavesOutInfo string // a member of lines that leave out the level when it is information
 }
 
 // A role is what a member of a line is.
@@ -55,12 +55,12 @@ const (
 // preset is a logger's Mapping as its users would write it, and what cannot be
 // written.
 type preset struct {
-	name    string
-	names   [roles]string
-	numbers level.Numbering
-	sign    string
-	silent  string
-	lambda  bool // it is the runtimes' envelope itself
+	name          string
+	names         [roles]string
+	numbers       level.Numbering
+	signature     string
+	leavesOutInfo string
+	lambda        bool // it is the runtimes' envelope itself
 }
 
 // presets are the loggers that are known by name. README has the same table.
@@ -77,7 +77,7 @@ var presets = [...]preset{
 		// .NET's own JSON names begin with capitals where it is told to.
 		names: [roles]string{roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
 			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId"},
-		numbers: level.Python, sign: "service,Service",
+		numbers: level.Python, signature: "service,Service",
 	},
 	{
 		name:    "pino",
@@ -98,13 +98,13 @@ var presets = [...]preset{
 		name: "log4j2",
 		names: [roles]string{roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
 			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
-		numbers: level.Log4j, sign: "loggerName,logger_name",
+		numbers: level.Log4j, signature: "loggerName,logger_name",
 	},
 	{
 		name: "serilog",
 		names: [roles]string{roleLocator: "SourceContext,Properties.SourceContext", roleLevel: "@l,Level",
 			roleText: "@m,@mt,RenderedMessage,MessageTemplate", roleException: "@x,Exception"},
-		numbers: level.DotNet, silent: "@t",
+		numbers: level.DotNet, leavesOutInfo: "@t",
 	},
 	{
 		name: "ecs",
@@ -223,9 +223,9 @@ func (m *Mapping) add(p preset) {
 	if m.numbers == level.Ranks {
 		m.numbers = p.numbers
 	}
-	m.sign = strings.Trim(m.sign+","+p.sign, ",")
-	if m.silent == "" {
-		m.silent = p.silent
+	m.signature = strings.Trim(m.signature+","+p.signature, ",")
+	if m.leavesOutInfo == "" {
+		m.leavesOutInfo = p.leavesOutInfo
 	}
 	m.envelope = m.envelope || p.lambda
 }

@@ -18,8 +18,8 @@ type member struct {
 	own           bool // it has been stored under its name, which is one of ours
 }
 
-// note keeps a member, the i-th of its object, for resolve.
-func (p *Parser) note(o *object, l *layer, i int, quoted, value jsontext.Value, at int) {
+// keepMember keeps a member, the i-th of its object, for resolve.
+func (p *Parser) keepMember(o *object, l *layer, i int, quoted, value jsontext.Value, at int) {
 	if i >= maxMembers {
 		o.alert = true // for all we know
 		l.beyond = appendMember(l.beyond, quoted, value)
@@ -41,7 +41,7 @@ func (p *Parser) keptName(quoted []byte) []byte {
 }
 
 // lookup finds the member with a name that the mapping has for a role. What is
-// found is in p.places until the next call, for take1.
+// found is in p.places until the next call, for claim.
 func (p *Parser) lookup(name string, r role) (jsontext.Value, bool) {
 	m, ok := p.find(0, len(p.members), name, r)
 	p.places = append(p.places[:0], m.at)
@@ -51,12 +51,8 @@ func (p *Parser) lookup(name string, r role) (jsontext.Value, bool) {
 	return m.value, ok
 }
 
-// take1 takes what lookup or group has found last, if it is to be.
-func (p *Parser) take1(take bool) {
-	if take {
-		p.taken = append(p.taken, p.places...)
-	}
-}
+// claim takes what lookup or group has found last for a role.
+func (p *Parser) claim() { p.taken = append(p.taken, p.places...) }
 
 // find finds a member among p.members[from:to] by its name or, if that has
 // dots, in the objects that it leads through. Of a repeated name the first with

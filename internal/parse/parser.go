@@ -15,11 +15,11 @@
 // With a Mapping, lines of other loggers are taken too, see there.
 //
 // What is not quite JSON is made so by a tolerant reader, where the strict one
-// stops. What can be read of a line counts, and the rest is told in its Issues.
+// stops. What can be read of a line counts, and the rest is reported in its Issues.
 //
 // A record may hold several lines of ours, each on a line of its own or with
 // nothing but separators between them; Lines returns them all. Text beside an
-// object is told in the line's Issues, unless it is a prefix that loggers write
+// object is reported in the line's Issues, unless it is a prefix that loggers write
 // (times, levels, names, ids in front), repeats the line, tells nothing (blanks,
 // control characters, terminal colours, commas and semicolons), or is the trace
 // of its exception. A JSON array is never ours, whatever is in it, if it is
@@ -40,7 +40,7 @@ const (
 	// maxDepth is how deep a valid line may be nested, itself included.
 	maxDepth = 100
 	// maxLines is how many lines of ours are taken from one record. What
-	// follows the last of them is told in its Issues.
+	// follows the last of them is reported in its Issues.
 	maxLines = 1_000
 )
 
@@ -62,25 +62,38 @@ type Options struct {
 // Parser reads log lines. It reuses its buffers and is not safe for concurrent
 // use. The lines that Lines hands out are parts of them, see there.
 type Parser struct {
+	settings
+	record
+	mapped
+
+	repairer jsonscan.Repairer
+	layers   [maxLayers]layer // one each, as an outer one is needed after an inner one
+	name     []byte           // an escaped member name, decoded
+	scratch  []byte           // an exception's stack being rendered
+}
+
+// settings are the Options of a Parser, and what follows from them.
+type settings struct {
 	scale   *level.Scale
 	mapping *Mapping
 	warn    level.Level
 	plain   level.Level
 	plainOn bool
 	head    func(text string, n int) string
+}
 
-	repairer jsonscan.Repairer
-	name     []byte           // an escaped member name, decoded
-	layers   [maxLayers]layer // one each, as an outer one is needed after an inner one
-	arena    []byte           // the strings of the record's lines: only appended to while it is read
-	size     int              // of the record being read, in bytes
-	tail     Tail             // of the record that was read last
-	opening  Opening          // of that, if it is Open
-	count    int              // of its lines
-	scratch  []byte           // an exception's stack being rendered
-	lines    []Line           // what was found in the record being read
+// record is what was found in the record that is being read, or was read last.
+type record struct {
+	size    int     // of its text, in bytes
+	lines   []Line  // gone when it has been visited
+	count   int     // of them, then
+	arena   []byte  // the lines' strings: only appended to while it is read
+	tail    Tail    // how it may go on
+	opening Opening // if it is Open
+}
 
-	// With a Mapping, of the object being read:
+// mapped is what a Parser with a Mapping knows of the object being read.
+type mapped struct {
 	members []member // its members; behind them, of objects in it that are searched
 	names   []byte   // escaped names of members, decoded
 	taken   []int    // the places of the members that have a role
@@ -99,7 +112,7 @@ type layer struct {
 
 // New returns a parser.
 func New(o Options) *Parser {
-	p := &Parser{scale: o.Scale, mapping: o.Mapping, head: o.Head}
+	p := &Parser{settings: settings{scale: o.Scale, mapping: o.Mapping, head: o.Head}}
 	p.repairer = jsonscan.Repairer{MaxDepth: maxDepth, NewLine: p.beginsLine}
 	if p.scale == nil {
 		p.scale = level.DefaultScale()
@@ -114,22 +127,14 @@ func New(o Options) *Parser {
 	return p
 }
 
-// Record reads the `record` member of a function's telemetry event: a raw JSON
+// Lines reads the `record` member of a function's telemetry event: a raw JSON
 // value, be it a string or an object. What is not valid JSON is read like Raw.
-// Of a record with several lines of ours it returns the first; see Lines. ok is
-// false for a line that is not ours while Options.Plain is off, and for one
-// without any text. The line owns its memory.
-func (p *Parser) Record(record []byte) (line Line, ok bool) {
-	const thisAndNext = 2 // where the next begins, the first one's tail ends
-	p.read(record, thisAndNext)
-	return p.firstLine()
-}
-
-// Lines is Record for a record that may hold several lines of ours: it calls
-// visit for each, in order, at most 1,000 times. All get the request id that is
-// told around them, unless they tell one themselves. Text between two of them
-// is told in the Issues (or is in the Raw) of the one before. For a record
-// without any line of ours, visit is called once or not at all, as Record says.
+//
+// It calls visit for each line of ours in the record, in order, at most 1,000
+// times. All get the request id that stands around them, unless they have their
+// own. Text between two of them is reported in the Issues (or is in the Raw) of
+// the one before. For a record without any line of ours, visit is called once,
+// or not at all if Options.Plain is off or the record has no text.
 //
 // A line's strings are valid only until visit returns: whoever keeps one copies
 // it, see Line.Clone. visit must not use the parser.
@@ -146,7 +151,7 @@ func (p *Parser) Lines(record []byte, visit func(Line)) {
 // or is nested too deeply for the decoder. One of our lines that can be made
 // out in it is returned, as Invalid if it is broken too. It owns its memory.
 func (p *Parser) Raw(text []byte) (line Line, ok bool) {
-	const thisAndNext = 2
+	const thisAndNext = 2 // where the next begins, the first one's tail ends
 	p.reset(len(text))
 	p.readRaw(text, thisAndNext)
 	return p.firstLine()
@@ -172,12 +177,12 @@ func (p *Parser) forget() {
 	clear(p.lines)
 	p.lines = p.lines[:0]
 	if p.size > largeRecord {
-		p.giveUp()
+		p.releaseBuffers()
 	}
 }
 
-// giveUp gives up the buffers that a large record has made large.
-func (p *Parser) giveUp() {
+// releaseBuffers lets go of the buffers that a large record has made large.
+func (p *Parser) releaseBuffers() {
 	if cap(p.lines) > keptLines {
 		p.lines = nil
 	}

@@ -193,23 +193,32 @@ func cutField(text []byte) (field, rest []byte) {
 // isPrefixField reports whether a field belongs to a logger's prefix. rest is what
 // follows it.
 func (p *Parser) isPrefixField(field, rest []byte) bool {
-	if last := len(field) - 1; last > 0 && strings.IndexByte("])>", field[last]) >= 0 && strings.IndexByte("[(<", field[0]) >= 0 {
+	last := len(field) - 1
+	if last > 0 && strings.IndexByte("[(<", field[0]) >= 0 && strings.IndexByte("])>", field[last]) >= 0 {
 		inner := field[1:last]
 		return isName(inner) || p.isPrefix(inner)
 	}
-	name, colon := bytes.CutSuffix(field, []byte(":"))
-	switch {
-	case isSeparator(field), isStamp(field):
+	if isSeparator(field) || isStamp(field) || isUUID(field) || isRubySeverity(field) {
 		return true
-	case len(field) == len("6f0c1b52-2d0e-4b6e-9d3f-0a4b8f3f7c11") && isRequestID(field) && bytes.Count(field, []byte("-")) == 4:
-		return true
-	case len(field) == 2 && field[1] == ',' && field[0] >= 'A' && field[0] <= 'Z': // Ruby's "I,"
-		return true
-	case string(field) == "PHP":
+	}
+	if string(field) == "PHP" {
 		return bytes.HasPrefix(rest, []byte("message:"))
 	}
+	name, colon := bytes.CutSuffix(field, []byte(":"))
 	next, _, _ := bytes.Cut(rest, []byte(" "))
 	return isName(name) && (colon || bytes.IndexByte(name, '.') > 0 || isSeparator(next) || p.isLevel(name))
+}
+
+// isUUID reports whether b has the form of a UUID.
+func isUUID(b []byte) bool {
+	const example = "6f0c1b52-2d0e-4b6e-9d3f-0a4b8f3f7c11"
+	return len(b) == len(example) && isRequestID(b) && bytes.Count(b, []byte("-")) == 4
+}
+
+// isRubySeverity reports whether b is what Ruby's Logger begins a line with, as
+// in "I, ".
+func isRubySeverity(b []byte) bool {
+	return len(b) == 2 && b[1] == ',' && b[0] >= 'A' && b[0] <= 'Z'
 }
 
 // isSeparator reports whether b stands between the fields of a prefix.

@@ -24,27 +24,45 @@ const (
 // object holds the members of a JSON object that have a meaning here, as raw
 // JSON values that alias its text; nil for a member that it does not have.
 type object struct {
+	parts
+	envelope
+	match
+	extent
+}
+
+// parts are what a line says, by our own names and, when decide has been asked,
+// by those of the mapping.
+type parts struct {
 	locator, level, text, exception, module []byte
 
-	requestID  []byte // a string that isOwnID takes
-	message    []byte
-	timestamp  bool
-	alert      bool   // it may have this member
-	named      bool   // it has the name for a request id that the runtimes use
 	otherLevel []byte // under another name that loggers have for it
+	requestID  []byte // a string that isOwnID takes
+	alert      bool   // there may be a member of this name
+}
 
-	// What a runtime's envelope says of an exception.
+// envelope is what a runtime's envelope has.
+type envelope struct {
+	message   []byte
+	timestamp bool
+	named     bool // it has the name for a request id that the runtimes use
+
+	// What it says of an exception.
 	errorType, errorMessage, stackTrace []byte
+}
 
-	// With a Mapping only: the level where it is known already, the exceptions
-	// beside the first, and whether the line is ours by mapped names.
-	known   level.Level
-	thrown  [maxThrown][]byte
-	foreign bool
-
+// match is what decide has found out: whose line the object is and, with a
+// Mapping, what it says besides.
+type match struct {
 	own        bool // it is ours by our own names
 	ownLocator bool // it has a locator under our own name
+	foreign    bool // it is a line by mapped names
 
+	known level.Level               // where it is known already
+	more  [maxMoreExceptions][]byte // the exceptions beside the first
+}
+
+// extent is how far the object reaches.
+type extent struct {
 	state  state
 	end    int // where the object ends, or how far it could be read
 	faults jsonscan.Faults
@@ -134,7 +152,7 @@ func (p *Parser) beginsLine(text []byte) bool {
 func (p *Parser) member(o *object, l *layer, i int, name, value jsontext.Value, at int) {
 	switch {
 	case p.mapping != nil:
-		p.note(o, l, i, name, value, at)
+		p.keepMember(o, l, i, name, value, at)
 	case i >= maxMembers:
 		o.alert = true // for all we know
 		l.fields = appendMember(l.fields, name, value)

@@ -9,9 +9,9 @@ import (
 	"github.com/logtable/logtable/internal/level"
 )
 
-// maxThrown is how many exceptions beside its first a line is told with: an
+// maxMoreExceptions is how many exceptions beside its first a line is told with: an
 // error, and the stack that a logger prints beside it.
-const maxThrown = 3
+const maxMoreExceptions = 3
 
 // unknownLocator is the locator of a line whose logger tells none.
 var unknownLocator = []byte(`"?"`)
@@ -27,9 +27,9 @@ func (p *Parser) mapLevel(o *object, text string) bool {
 	}
 	for _, name := range p.mapping.roles[roleLevel] {
 		if v, ok := p.lookup(name, roleLevel); ok && p.readLevel(o, v, text) {
-			p.take1(o.level == nil)
 			if o.level == nil {
 				o.level = v
+				p.claim()
 			}
 			return true
 		}
@@ -45,12 +45,12 @@ func (p *Parser) mapOddLevel(o *object) bool {
 	for _, name := range p.mapping.roles[roleLevel] {
 		if v, ok := p.lookup(name, roleLevel); ok && (v[0] == '"' || kind(v) == '0') {
 			o.level = v
-			p.take1(true)
+			p.claim()
 			return true
 		}
 	}
-	if silent := p.mapping.silent; silent != "" {
-		if _, ok := p.find(0, len(p.members), silent, roles); ok {
+	if leavesOutInfo := p.mapping.leavesOutInfo; leavesOutInfo != "" {
+		if _, ok := p.find(0, len(p.members), leavesOutInfo, roles); ok {
 			o.known, ok = p.scale.Find("INFORMATION")
 			return ok
 		}
@@ -98,12 +98,12 @@ func (p *Parser) numbersFor(text string) level.Numbering {
 		if preset.numbers == level.Ranks || !hasName(preset.names[roleText], text) {
 			continue
 		}
-		n, signed := 0, preset.sign == "" || text != "message"
-		for _, names := range [...]string{preset.names[roleLocator], preset.names[roleLevel], preset.names[roleException], preset.sign} {
+		n, signed := 0, preset.signature == "" || text != "message"
+		for _, names := range [...]string{preset.names[roleLocator], preset.names[roleLevel], preset.names[roleException], preset.signature} {
 			for name := range strings.SplitSeq(names, ",") {
 				if _, ok := p.find(0, len(p.members), name, roles); ok && name != "" {
 					n++
-					signed = signed || hasName(preset.sign, name)
+					signed = signed || hasName(preset.signature, name)
 				}
 			}
 		}
@@ -137,13 +137,13 @@ func (p *Parser) mapText(o *object, l *layer) string {
 		if !ok || kind(v) == 'n' {
 			continue
 		}
-		p.take1(true)
+		p.claim()
 		if p.isUncaught(o, v) {
 			o.exception = v
 			return name
 		}
 		if o.text != nil {
-			p.release(&o.text)
+			p.disown(&o.text)
 		}
 		if o.text = v; v[0] != '"' {
 			o.text = l.quote(func(dst []byte) []byte { return appendCompact(dst, v) })
@@ -183,16 +183,16 @@ func (p *Parser) mapExceptions(o *object, l *layer) bool {
 		case kind(v) == 'n' || len(v) == len(`""`): // tells nothing
 		case o.exception == nil || kind(o.exception) == 'n':
 			o.exception = v
-		case n < maxThrown:
-			o.thrown[n] = v
+		case n < maxMoreExceptions:
+			o.more[n] = v
 			n++
 		default:
 			continue
 		}
-		p.take1(true)
+		p.claim()
 	}
-	if n < maxThrown && kind(o.exception) == '{' && bytes.Contains(o.exception, []byte(`"traceback":`)) {
-		o.thrown[n] = p.renderedTrace(l)
+	if n < maxMoreExceptions && kind(o.exception) == '{' && bytes.Contains(o.exception, []byte(`"traceback":`)) {
+		o.more[n] = p.renderedTrace(l)
 	}
 	return o.exception != nil && kind(o.exception) != 'n'
 }
@@ -227,7 +227,7 @@ func (p *Parser) mapLocator(o *object, l *layer) {
 		case !ok:
 		case v[0] == '"' && len(bytes.TrimSpace(p.memberName(v))) > 0, kind(v) == '0' && isInteger(v):
 			o.locator = v
-			p.take1(true)
+			p.claim()
 			return
 		case v[0] == '{':
 			if o.locator = p.place(v, l); o.locator != nil {
@@ -242,13 +242,13 @@ func (p *Parser) mapWords(o *object) {
 	for _, name := range p.mapping.roles[roleModule] {
 		if v, ok := p.lookup(name, roleModule); ok && o.module == nil && v[0] == '"' {
 			o.module = v
-			p.take1(true)
+			p.claim()
 		}
 	}
 	for _, name := range p.mapping.roles[roleRequestID] {
 		if v, ok := p.lookup(name, roleRequestID); ok && o.requestID == nil && v[0] == '"' && isOwnID(p.memberName(v)) {
 			o.requestID = v
-			p.take1(true)
+			p.claim()
 		}
 	}
 }

@@ -88,12 +88,10 @@ func traceIn(tail []byte) int {
 		switch {
 		case head >= 0 && isFrame(trimmed):
 			return head
-		case isTraceHead(text) && (line > 0 || !bytes.HasPrefix(trimmed, []byte("at "))):
-			return line
-		case isTraceHead(text) && bytes.IndexByte(trimmed, '(') > 0: // a frame at once
+		case isTraceHead(text) && (line > 0 || !isSaid(trimmed)):
 			return line
 		case len(trimmed) == 0:
-		case isErrorHead(trimmed) && bytes.IndexByte(trimmed, ':') > 0 || isErrorHead(trimmed) && len(trimmed) == len(text):
+		case isErrorHead(trimmed) && (bytes.IndexByte(trimmed, ':') > 0 || len(trimmed) == len(text)):
 			head = line
 		default:
 			// A message may have several lines; what is before them is its head.
@@ -104,6 +102,12 @@ func traceIn(tail []byte) int {
 		line = end
 	}
 	return -1
+}
+
+// isSaid reports whether a line that looks like a frame may be what somebody
+// says: "at noon".
+func isSaid(frame []byte) bool {
+	return bytes.HasPrefix(frame, []byte("at ")) && bytes.IndexByte(frame, '(') <= 0
 }
 
 // appendTrace appends the text of a trace to the arena. Where a runtime has put
@@ -156,4 +160,71 @@ func (p *Parser) besideMessage(o *object, line *Line, n int) {
 	if more := b.exception(l.made[from:]); more.from < more.to {
 		p.addException(line, more)
 	}
+}
+
+// A Trace follows the text of an exception's trace from line to line. The zero
+// value is before its first line.
+type Trace struct {
+	state traceState
+}
+
+type traceState uint8
+
+const (
+	noTrace    traceState = iota
+	errorHead             // the name of an error: frames must follow
+	pythonic              // in Python's, which ends with the error
+	pythonEnds            // behind that
+	framed                // in one whose frames follow the error
+)
+
+// Add adds a line, or several, and reports whether they belong to the trace.
+func (t *Trace) Add(text []byte) bool {
+	for len(text) > 0 {
+		end := lineEnd(text)
+		if !t.line(bytes.TrimRight(text[:end], "\r\n")) {
+			return false
+		}
+		text = text[end:]
+	}
+	return t.state != noTrace
+}
+
+// Sure reports whether what was added is a trace for certain, and not just what
+// may be the head of one.
+func (t *Trace) Sure() bool { return t.state > errorHead }
+
+func (t *Trace) line(line []byte) bool {
+	next := t.next(line)
+	if next != noTrace {
+		t.state = next
+	}
+	return next != noTrace
+}
+
+// next returns the state behind a line, noTrace if that is no part of the trace.
+func (t *Trace) next(line []byte) traceState {
+	trimmed := bytes.TrimLeft(line, " \t|")
+	switch {
+	case bytes.Contains(line, []byte("Traceback (most recent call last):")), bytes.HasPrefix(trimmed, []byte(`File "`)):
+		return pythonic
+	case isTraceHead(line):
+		if t.state == pythonic || t.state == pythonEnds {
+			return pythonic
+		}
+		return framed
+	case t.state == noTrace && isErrorHead(line) && bytes.ContainsAny(line, ":."):
+		return errorHead
+	case t.Sure() && t.goesOn(line, trimmed):
+		return t.state
+	case t.state == pythonic && isErrorHead(line):
+		return pythonEnds
+	}
+	return noTrace
+}
+
+// goesOn reports whether a line is blank or indented, as source is and what
+// Node.js adds, or ends what Node.js has added.
+func (t *Trace) goesOn(line, trimmed []byte) bool {
+	return len(trimmed) == 0 || trimmed[0] == '+' || len(trimmed) < len(line) || t.state == framed && line[0] == '}'
 }

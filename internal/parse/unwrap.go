@@ -26,11 +26,11 @@ const maxLayers = 4
 type wrapped struct {
 	text   []byte
 	n      int // of the layer
-	around told
+	around surroundings
 }
 
-// told is what the layers around a line say of it.
-type told struct {
+// surroundings are what the layers around a line say of it.
+type surroundings struct {
 	requestID        // of the innermost layer that has one
 	prefix    []byte // of a runtime's logger, of the innermost layer that has one
 	lead      []byte // what stands in front of the object on its line
@@ -80,7 +80,7 @@ func (p *Parser) read(record []byte, limit int) {
 // readRaw is read for Raw.
 func (p *Parser) readRaw(text []byte, limit int) {
 	s := search{limit: limit}
-	if record, isText := p.cutRecord(text); record != nil && p.inText(&wrapped{text: record, around: told{event: !isText}}, &s) {
+	if record, isText := p.cutRecord(text); record != nil && p.inText(&wrapped{text: record, around: surroundings{event: !isText}}, &s) {
 		return
 	}
 	if !p.inText(&wrapped{text: text}, &s) {
@@ -129,14 +129,14 @@ func (p *Parser) inText(w *wrapped, s *search) bool {
 		cut = o.state == broken && at.start+o.end == len(text)
 		v := p.decide(o, w.n)
 		if !f.mayBegin(at, o) || !p.take(text, at, w, o, v, s) {
-			f.pass(at, o)
+			f.skip(at, o)
 			continue
 		}
 		p.close(text, last, at.start, w.around.event)
 		last = passage{at.start, at.start + o.end, len(p.lines) - 1, s.layer == w.n, last.end == 0}
 		f.take(at, o)
 	}
-	if last.end == 0 && f.gaveUp() && p.untold(text, w) {
+	if last.end == 0 && f.gaveUp() && p.addUnread(text, w) {
 		s.layer, s.alone, s.allOf, s.behind = w.n, false, false, true
 		return true
 	}
@@ -144,7 +144,7 @@ func (p *Parser) inText(w *wrapped, s *search) bool {
 	s.alone, behind = p.close(text, last, len(text), w.around.event)
 	s.allOf = s.alone && !behind
 	s.behind = s.behind || behind
-	p.noteTail(text, last.end > 0, cut, behind)
+	p.setTail(text, last.end > 0, cut, behind)
 	return last.end > 0
 }
 
@@ -173,7 +173,7 @@ func (p *Parser) take(text []byte, at place, w *wrapped, o *object, v verdict, s
 // which the text begins: it is the line itself, or an envelope around it.
 func (p *Parser) inObject(w *wrapped, o *object, v verdict, s *search) bool {
 	if v == ownLine {
-		return p.found(w, o, s)
+		return p.addLine(w, o, s)
 	}
 	if o.requestID != nil {
 		w.around.requestID = requestID{o.requestID, true}
@@ -199,11 +199,11 @@ func (p *Parser) inObject(w *wrapped, o *object, v verdict, s *search) bool {
 	}
 	// As an additional key of the runtime's own logger.
 	w.around.requestID = s.plainID
-	return isLine && p.found(w, o, s)
+	return isLine && p.addLine(w, o, s)
 }
 
 // inMessage adds the lines in an envelope's message, which makes layer n.
-func (p *Parser) inMessage(message []byte, n int, around *told, s *search) bool {
+func (p *Parser) inMessage(message []byte, n int, around *surroundings, s *search) bool {
 	if n == maxLayers {
 		return false
 	}
@@ -231,9 +231,9 @@ func (p *Parser) inMessage(message []byte, n int, around *told, s *search) bool 
 	return false
 }
 
-// found adds the line that the object o is. It is true for its callers'
+// addLine adds the line that the object o is. It is true for its callers'
 // convenience.
-func (p *Parser) found(w *wrapped, o *object, s *search) bool {
+func (p *Parser) addLine(w *wrapped, o *object, s *search) bool {
 	s.layer = w.n
 	p.lines = append(p.lines, Line{})
 	p.build(&p.lines[len(p.lines)-1], o, w)

@@ -53,10 +53,12 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		`{"locator":"4","level":"LOUD","text":"what"}`,
 		`{"level":"INFO","text":"no locator"}`,
 	} {
-		l, ok := parser.Record([]byte(line))
-		if !ok {
+		var lines []parse.Line
+		parser.Lines([]byte(line), func(l parse.Line) { lines = append(lines, l.Clone()) })
+		if len(lines) != 1 {
 			t.Fatalf("%s is not a line", line)
 		}
+		l := &lines[0]
 		message, exceptionAt := l.AppendMessage(nil)
 		s.Add(store.Entry{Time: now, Error: l.Level.Error, Level: l.Level.Name, Locator: l.Locator, Module: "orders",
 			RequestID: l.RequestID, Message: string(message), ExceptionAt: exceptionAt, Fields: l.Fields,

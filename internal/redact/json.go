@@ -76,47 +76,67 @@ func nextToken(text string, i int, depth *int) (t token, next int) {
 // findJSON returns what is to be masked in valid JSON, in order and without
 // overlaps. whole tells it to mask from end to end what it would mask a part of.
 func (r *Redactor) findJSON(text string, whole bool) []span {
-	var spans []span
-	var name token // the last one
-	var c context  // what it says
-	depth, saidAt := 0, 0
-	apart := r.findApart(text)
+	f := jsonFinder{r: r, text: text, apart: r.findApart(text)}
 	for i := 0; i < len(text); {
 		var t token
-		if t, i = nextToken(text, i, &depth); t.kind == 0 {
+		if t, i = nextToken(text, i, &f.depth); t.kind == 0 {
 			break
 		}
-		before := len(spans)
+		before := len(f.spans)
 		if t.kind == bareToken {
-			spans = r.appendNumber(spans, text, t)
+			f.spans = r.appendNumber(f.spans, text, t)
 		} else {
-			v := decode(text[t.start:t.end])
-			if t.kind == nameToken {
-				name = t
-				// What is in a header's value is, whatever it is called there.
-				if said := r.context(v.text); said != noContext || c != authorization || depth <= saidAt {
-					c, saidAt = said, depth
-				}
-				spans = append(spans, r.find(v.text, noContext)...)
-			} else {
-				spans = append(spans, r.find(v.text, c)...)
-			}
-			v.placeAll(spans[before:])
-			shift(spans[before:], t.start)
+			f.find(t)
 		}
-		if t.kind != nameToken && r.matchesMember(text, name, t) {
-			spans = add(spans, t.start, t.end, t.mark(markAny))
+		if t.kind != nameToken && r.matchesMember(text, f.name, t) {
+			f.spans = add(f.spans, t.start, t.end, t.mark(markAny))
 		}
-		for ; len(apart) > 0 && apart[0].start < t.end; apart = apart[1:] {
-			if t.kind != bareToken && t.start <= apart[0].start && apart[0].end <= t.end {
-				spans = add(spans, apart[0].start, apart[0].end, apart[0].mark)
-			}
-		}
-		if whole && len(spans) > before {
-			spans = add(spans[:before], t.start, t.end, t.mark(markAny))
+		f.takeApart(t)
+		if whole && len(f.spans) > before {
+			f.spans = add(f.spans[:before], t.start, t.end, t.mark(markAny))
 		}
 	}
-	return merge(spans)
+	return merge(f.spans)
+}
+
+// A jsonFinder goes through the tokens of a JSON text.
+type jsonFinder struct {
+	r     *Redactor
+	text  string
+	spans []span // found so far
+	apart []span // what findApart has found, behind the last token
+
+	name   token   // the last one
+	says   context // what it says of its value
+	depth  int     // of brackets
+	saidAt int     // the depth of that name
+}
+
+// find looks at a name or a string.
+func (f *jsonFinder) find(t token) {
+	before := len(f.spans)
+	v := decode(f.text[t.start:t.end])
+	context := f.says
+	if t.kind == nameToken {
+		context = noContext
+		f.name = t
+		// What is in a header's value is, whatever it is called there.
+		if said := f.r.context(v.text); said != noContext || f.says != authorization || f.depth <= f.saidAt {
+			f.says, f.saidAt = said, f.depth
+		}
+	}
+	f.spans = append(f.spans, f.r.find(v.text, context)...)
+	v.placeAll(f.spans[before:])
+	shift(f.spans[before:], t.start)
+}
+
+// takeApart takes over what findApart has found in a token.
+func (f *jsonFinder) takeApart(t token) {
+	for ; len(f.apart) > 0 && f.apart[0].start < t.end; f.apart = f.apart[1:] {
+		if a := f.apart[0]; t.kind != bareToken && t.start <= a.start && a.end <= t.end {
+			f.spans = add(f.spans, a.start, a.end, a.mark)
+		}
+	}
 }
 
 // mark is the mark for the token. What was not a string becomes one.

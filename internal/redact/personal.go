@@ -124,14 +124,20 @@ func cardAt(s string, i int) (end int) {
 			!(separator == '-' && dashed(s, i, at)) {
 			end = at
 		}
-		if size < 4 || size > 6 || at+1 >= len(s) || !isDigit(s[at+1]) {
-			return end
-		}
-		if s[at] != ' ' && s[at] != '-' || separator != 0 && s[at] != separator {
+		if !groupFollows(s, at, size, separator) {
 			return end
 		}
 		separator = s[at]
 	}
+}
+
+// groupFollows reports whether another group follows one of so many digits that
+// ends at i: behind a space or dash, the same as those before if there are any.
+func groupFollows(s string, i, size int, separator byte) bool {
+	if size < 4 || size > 6 || i+1 >= len(s) || !isDigit(s[i+1]) {
+		return false
+	}
+	return s[i] == separator || separator == 0 && (s[i] == ' ' || s[i] == '-')
 }
 
 // numberStarts reports whether the digits at i are not the tail of something:
@@ -274,22 +280,14 @@ func domainEnd(s string, i int) (end int) {
 	}
 	limit := min(len(s), i+most)
 	for label, dots := i, 0; ; dots++ {
-		at, letters := label, true
-		for at < limit {
-			r, size := utf8.DecodeRuneInString(s[at:])
-			if !isLabel(r) || at+size > limit {
-				break
-			}
-			if r == '-' && letters && at-label >= 2 && dots > 0 {
-				end = at
-			}
-			letters = letters && r != '-' && (r >= utf8.RuneSelf || !isDigit(byte(r)))
-			at += size
-		}
-		switch {
-		case at == label: // an empty label
+		at, letters := readLabel(s[:limit], label)
+		if at == label { // an empty label
 			return end
-		case dots > 0 && at-label >= 2 && (letters || strings.HasPrefix(s[label:], "xn--")):
+		}
+		if dots > 0 && letters-label >= 2 {
+			end = letters // of the last label, or up to a dash behind the address
+		}
+		if dots > 0 && at-label >= 2 && strings.HasPrefix(s[label:], "xn--") {
 			end = at
 		}
 		if at >= limit || s[at] != '.' {
@@ -297,6 +295,28 @@ func domainEnd(s string, i int) (end int) {
 		}
 		label = at + 1
 	}
+}
+
+// readLabel returns the end of a domain's label that begins at i, and that of
+// the letters with which it begins, if nothing but a dash follows them: i if
+// something else does.
+func readLabel(s string, i int) (end, letters int) {
+	only := true // letters, up to here
+	for end = i; end < len(s); {
+		r, size := utf8.DecodeRuneInString(s[end:])
+		if !isLabel(r) {
+			break
+		}
+		if r == '-' && only {
+			letters, only = end, false
+		}
+		only = only && (r >= utf8.RuneSelf || !isDigit(byte(r)))
+		end += size
+	}
+	if only {
+		letters = end
+	}
+	return end, max(letters, i)
 }
 
 func isLabel(r rune) bool {

@@ -205,18 +205,35 @@ func (r *relation) name(c context, start, end int) {
 	if inner == len(s) {
 		r.loose[c] = true // the text ends with it
 	}
-	// At the end of a string, whatever is before it there.
-	ends := inner < len(s) && strings.IndexByte(",}])", s[inner]) >= 0 && strings.IndexByte(quotes, s[skip(s, end, ":=> ")]) >= 0
 	switch {
-	case ends:
+	case r.endsString(end, inner):
 	case sign > after && s[after] != '>':
-		if inner = skip(s, inner, words); inner < len(s) && strings.IndexByte("{[(", s[inner]) >= 0 {
+		if inner = skip(s, inner, words); isOneOf(s, inner, "{[(") {
 			r.opens, r.opensAs = inner, c
 		}
 		return
 	case !r.isWhole(start):
 		return
 	}
+	r.pair(c, start, end)
+}
+
+// endsString reports whether the name that ends at end is at the end of a
+// string, whatever is before it there. What follows it begins at next.
+func (r *relation) endsString(end, next int) bool {
+	return isOneOf(r.s, next, ",}])") && isOneOf(r.s, skip(r.s, end, ":=> "), quotes)
+}
+
+// isOneOf reports whether the byte at i is one of some.
+//
+//go:noinline
+func isOneOf(s string, i int, bytes string) bool {
+	return i < len(s) && strings.IndexByte(bytes, s[i]) >= 0
+}
+
+// pair gives the name s[start:end], which is a value itself, to what may be a
+// credential beside it.
+func (r *relation) pair(c context, start, end int) {
 	if r.depth > 0 {
 		r.frame().paired = c
 		return

@@ -281,16 +281,22 @@ func afterAuthorization(s string, i int) bool {
 // there is none. Unless it is sure to be one, it has to look like one: people
 // write of bearer tokens, too, and WWW-Authenticate has parameters there.
 func bearerToken(s string, i int, sure bool) (start, end int) {
-	start = i
-	for start < len(s) && (s[start] == ' ' || s[start] == '\t') {
-		start++
+	start = len(s) - len(strings.TrimLeft(s[i:], " \t"))
+	end = start
+	for end < len(s) && isBearer(s[end]) { // RFC 6750, section 2.1
+		end++
 	}
-	if start == i {
+	if start == i || end == start || !sure && !isTokenLike(s[start:end]) {
 		return 0, 0
 	}
+	return start, len(s) - len(strings.TrimLeft(s[end:], "="))
+}
+
+// isTokenLike tells a bearer token from words.
+func isTokenLike(s string) bool {
 	var small, capital, digit bool
-	for end = start; end < len(s) && isBearer(s[end]); end++ { // RFC 6750, section 2.1
-		switch c := s[end]; {
+	for i := range len(s) {
+		switch c := s[i]; {
 		case isDigit(c):
 			digit = true
 		case 'a' <= c && c <= 'z':
@@ -299,20 +305,10 @@ func bearerToken(s string, i int, sure bool) (start, end int) {
 			capital = true
 		}
 	}
-	n := end - start
-	switch {
-	case n == 0:
-		return 0, 0
-	case sure:
-	case n >= 12 && digit && (small || capital):
-	case n >= 20 && (digit || small && capital):
-	default:
-		return 0, 0
+	if digit {
+		return len(s) >= 20 || len(s) >= 12 && (small || capital)
 	}
-	for end < len(s) && s[end] == '=' {
-		end++
-	}
-	return start, end
+	return len(s) >= 20 && small && capital
 }
 
 // indexJWT returns the first place where a JWT may begin: with {" in base64.

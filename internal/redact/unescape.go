@@ -211,16 +211,7 @@ func (r *Redactor) mayHide(s string, known bool) bool {
 				return true
 			}
 			rest = rest[i+1:]
-			digits := rest
-			if escape == '\\' {
-				if digits = strings.TrimPrefix(rest, "u00"); len(digits) == len(rest) {
-					digits = strings.TrimPrefix(rest, "x")
-				}
-				if len(digits) == len(rest) {
-					continue
-				}
-			}
-			c, ok := hexByte(digits)
+			c, ok := escapedByte(escape, rest)
 			if ok && (isAlnum(c) || c == '%' || c == '\\') {
 				return true
 			}
@@ -230,6 +221,19 @@ func (r *Redactor) mayHide(s string, known bool) bool {
 	// No letter is hidden, but perhaps what separates: the words of a name,
 	// the groups of a card's number, the parts of an address.
 	return sign && (r.kinds&(card|email) != 0 || beginsName(s))
+}
+
+// escapedByte reads the digits behind an escape: %41, \u0041, \x41.
+func escapedByte(escape byte, rest string) (byte, bool) {
+	if escape == '%' {
+		return hexByte(rest)
+	}
+	for _, sign := range [...]string{"u00", "x"} {
+		if digits, ok := strings.CutPrefix(rest, sign); ok {
+			return hexByte(digits)
+		}
+	}
+	return 0, false
 }
 
 // beginsName reports whether the first word of a credential's name is in s.
