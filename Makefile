@@ -42,7 +42,7 @@ layer:           #: layer/dist/logtable-{arm64,amd64}.zip
 bench: build     #: what Logtable costs beside an extension that does nothing (and beside COMPARE, another binary): bin/bench.md; the hot path: bin/bench.txt
 	$(GO) run ./internal/sandbox/bench -o bin/bench.md $(if $(COMPARE),-compare $(COMPARE))
 	@test ! -e bin/bench.txt || mv bin/bench.txt bin/bench-before.txt
-	$(GO) test -run '^$$' -bench 'Parse|Thousand|Add|Pipe|String|Append' -count 3 ./internal/parse ./internal/store ./internal/pipe ./internal/redact ./internal/spill | tee bin/bench.txt
+	$(GO) test -run '^$$' -bench 'Parse|Thousand|Add|Pipe|String|Append' -count 3 ./internal/parse ./internal/store ./internal/sandbox/pipe ./internal/redact ./internal/spill | tee bin/bench.txt
 	@test ! -e bin/bench-before.txt || $(GO) run $(BENCHSTAT) bin/bench-before.txt bin/bench.txt
 
 clean:           #: remove what was built

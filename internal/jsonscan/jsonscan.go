@@ -139,8 +139,8 @@ func (o *brackets) after(b []byte, i int) (next int, ok bool) {
 }
 
 // Member reads the member that is at i in an object. Its name ends before
-// nameEnd, its value begins at value and ends before end, which is 0 if there is
-// no valid member.
+// nameEnd, its value begins at value and ends before end, which is 0 if there
+// is no valid member.
 func Member(b []byte, i int) (nameEnd, value, end int) {
 	n, _ := String(b[i:])
 	if n == 0 {

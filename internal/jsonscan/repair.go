@@ -22,9 +22,10 @@ type Repairer struct {
 	// MaxDepth is how deep an object may be nested, itself included, at most
 	// 127: what is deeper is kept as a string.
 	MaxDepth int
-	// NewLine reports whether text, which follows a line break, begins something
-	// new. Then the object ends before it, unless it is pretty-printed and the
-	// line break is in no string. nil means that nothing does.
+	// NewLine reports whether text, which follows a line break, begins
+	// something new. Then the object ends before it, unless it is
+	// pretty-printed and the line break is in no string. nil means that
+	// nothing does.
 	NewLine func(text []byte) bool
 
 	b       []byte
@@ -247,8 +248,8 @@ func (r *Repairer) after() bool {
 	return true
 }
 
-// comma reads a comma. more reports whether something follows it; otherwise it is
-// dropped. ok is false where nothing more can be read.
+// comma reads a comma. more reports whether something follows it; otherwise it
+// is dropped. ok is false where nothing more can be read.
 func (r *Repairer) comma() (more, ok bool) {
 	at := r.i
 	if r.beginsItem(at + 1) {

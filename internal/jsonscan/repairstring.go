@@ -114,8 +114,11 @@ func (r *Repairer) ends(i int, isName bool) bool {
 		return !r.object || r.named(i+1)
 	case c == '}':
 		// A text may go on behind a brace and a quote.
-		i = Space(r.b, i+1)
-		return i == len(r.b) || r.b[i] != '"' && (r.b[i-1] <= ' ' || delimits(r.b[i:]) || r.b[i] == '{' || r.b[i] == '[')
+		if i = Space(r.b, i+1); i == len(r.b) {
+			return true
+		}
+		c = r.b[i]
+		return c != '"' && (r.b[i-1] <= ' ' || delimits(r.b[i:]) || c == '{' || c == '[')
 	case c == '"': // a missing comma
 		return r.object && r.b[i-1] != '"' && r.named(i)
 	}

@@ -41,8 +41,8 @@ func (r *Repairer) value() bool {
 	return r.word()
 }
 
-// strictly leaves a bracket to the strict reader, if that takes it. What it reads
-// in vain is at most one and a half times the text.
+// strictly leaves a bracket to the strict reader, if that takes it. What it
+// reads in vain is at most one and a half times the text.
 func (r *Repairer) strictly() bool {
 	if r.i < r.stopped && r.vain > len(r.b)/2 || r.depth+maxDepth > r.MaxDepth {
 		return false
@@ -70,7 +70,8 @@ func delimits(b []byte) bool {
 // word reads what is not a value as a string, up to what may end a value.
 func (r *Repairer) word() bool {
 	end := r.i
-	for end < len(r.b) && r.b[end] != ',' && r.b[end] != '}' && r.b[end] != ']' && (r.b[end] >= ' ' || r.b[end] == '\t') {
+	for end < len(r.b) && (r.b[end] >= ' ' || r.b[end] == '\t') &&
+		r.b[end] != ',' && r.b[end] != '}' && r.b[end] != ']' {
 		end++
 	}
 	to := end

@@ -86,7 +86,8 @@ func unit(b []byte) (r rune, ok bool) {
 }
 
 // units returns the character that b begins with as \uXXXX or, if it takes two,
-// as \uXXXX\uXXXX: 0 for half of one. size is how long that is, 0 if it is none.
+// as \uXXXX\uXXXX: 0 for half of one. size is how long that is, 0 if it is
+// none.
 func units(b []byte) (r rune, size int) {
 	const length = len(`\u0000`)
 	r, ok := unit(b)
@@ -171,11 +172,13 @@ func unquote(dst, quoted []byte) (_ []byte, clean, valid bool) {
 	return out[:n], clean, true
 }
 
-// AppendQuote appends s as a JSON string, as jsontext does: what must be escaped
-// is, and nothing else. s must be valid UTF-8, or what is appended is not.
+// AppendQuote appends s as a JSON string, as jsontext does: what must be
+// escaped is, and nothing else. s must be valid UTF-8, or what is appended is
+// not.
 func AppendQuote(dst []byte, s string) []byte {
 	from := len(dst)
-	// Two bytes for each, the quotes, and eight bytes that are written at a time.
+	// Two bytes for each, the quotes, and eight bytes that are written at a
+	// time.
 	dst = slices.Grow(dst, 2*len(s)+len(`""`)+8)
 	out, n := dst[:cap(dst)], from
 	out[n] = '"'

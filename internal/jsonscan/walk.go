@@ -17,11 +17,7 @@ type Object []byte
 //
 //	for name, value := range jsonscan.Object(text).Members {
 func (o Object) Members(yield func(name, value []byte) bool) {
-	for name, m := range o.Placed {
-		if !yield(name, m.Value) {
-			return
-		}
-	}
+	o.Placed(func(name []byte, m Placed) bool { return yield(name, m.Value) })
 }
 
 // A Placed value is one that knows where it begins in the text around it.

@@ -22,7 +22,8 @@ const (
 	Zap
 	// Syslog is that of RFC 5424, section 6.2.1.
 	Syslog
-	// Log4j has 100 to 600, and those of syslog, which its GELF template prints.
+	// Log4j has 100 to 600, and those of syslog, which its GELF template
+	// prints.
 	Log4j
 	// DotNet is Microsoft.Extensions.Logging.LogLevel; Serilog's own numbers
 	// agree.

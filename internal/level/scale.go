@@ -191,8 +191,8 @@ func find[T ~string | ~[]byte](s *Scale, name T) (Level, bool) {
 // Warn returns the level under which invalid lines are stored whose own level
 // cannot be made out. On every scale it is named WARN: readers find them in one
 // place. Its rank is that of WARN or of its alias WARNING or, on a scale with
-// neither, of the highest level below the errors (of the lowest level if all are
-// errors), and it is an error if that level is one.
+// neither, of the highest level below the errors (of the lowest level if all
+// are errors), and it is an error if that level is one.
 func (s *Scale) Warn() Level {
 	l, ok := s.Find("WARN")
 	for i := range s.levels {

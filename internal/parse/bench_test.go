@@ -41,11 +41,11 @@ func corpus(form string, size int) []byte {
 }
 
 // BenchmarkParse reads a body of 1,000 events, up to the rows' messages. Beside
-// it, on the same body and in turns: what validating it costs (of the outer JSON
-// only) and what encoding/json takes for about the same work. It reports the
-// ratios of the minima, which other load disturbs least: /valid is how many
-// times json.Valid's time the parser takes, encoding/json/ how many times its
-// time encoding/json takes.
+// it, on the same body and in turns: what validating it costs (of the outer
+// JSON only) and what encoding/json takes for about the same work. It reports
+// the ratios of the minima, which other load disturbs least: /valid is how
+// many times json.Valid's time the parser takes, encoding/json/ how many times
+// its time encoding/json takes.
 func BenchmarkParse(b *testing.B) {
 	for _, form := range []string{"str", "obj"} {
 		for _, size := range []int{300, 2000} {

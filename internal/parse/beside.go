@@ -51,8 +51,8 @@ func (p *Parser) behind(text []byte, end, next int, event bool) []byte {
 	return trimSpace(skipFiller(tail))
 }
 
-// raw returns the text of an invalid line: its object, with what is beside it if
-// that says something.
+// raw returns the text of an invalid line: its object, with what is beside it
+// if that says something.
 func (at *passage) raw(text []byte, next int, front bool) []byte {
 	from, to := at.start, at.end
 	if front {
@@ -116,9 +116,12 @@ func (p *Parser) addUnread(text []byte, w *wrapped) bool {
 		return false
 	}
 	b := builder{p: p}
-	b.issue("there is more broken JSON than Logtable reads, and perhaps a line in it: print each line by itself, as valid JSON")
+	b.issue("there is more broken JSON than Logtable reads, and perhaps a line in it: " +
+		"print each line by itself, as valid JSON")
 	id := b.requestID(&object{}, w.around.requestID)
 	raw := b.printed(text)
-	p.lines = append(p.lines, Line{Kind: Invalid, Level: p.warn, RequestID: p.view(id), Raw: p.view(raw), Issues: b.issues})
+	p.lines = append(p.lines, Line{
+		Kind: Invalid, Level: p.warn, RequestID: p.view(id), Raw: p.view(raw), Issues: b.issues,
+	})
 	return true
 }

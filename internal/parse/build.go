@@ -130,7 +130,8 @@ func (b *builder) checkShape(o *object, w *wrapped) {
 	case o.state == broken && len(trimSpace(w.text[o.end:])) == 0:
 		b.issue("the JSON object breaks off after %d bytes: print a line in one piece, shorter than 64 KiB", o.end)
 	case o.state == broken:
-		b.issue("the JSON object cannot be read beyond byte %d: write valid JSON, nested at most %d deep", o.end, maxDepth)
+		b.issue("the JSON object cannot be read beyond byte %d: write valid JSON, nested at most %d deep",
+			o.end, maxDepth)
 	case faults&jsonscan.Cut != 0:
 		b.issue("the JSON object around it breaks off: print a line in one piece, shorter than 64 KiB")
 	}
@@ -142,9 +143,12 @@ func (b *builder) checkShape(o *object, w *wrapped) {
 		what jsonscan.Faults
 		is   string
 	}{
-		{jsonscan.Word, "a value or name that is not JSON, such as NaN or None"}, {jsonscan.Comma, "a comma too many or too few"},
-		{jsonscan.Control, "a raw control character or line feed"}, {jsonscan.Quote, "an unescaped quote"},
-		{jsonscan.Backslash, "a single backslash"}, {jsonscan.Bracket, "a bracket that does not fit"},
+		{jsonscan.Word, "a value or name that is not JSON, such as NaN or None"},
+		{jsonscan.Comma, "a comma too many or too few"},
+		{jsonscan.Control, "a raw control character or line feed"},
+		{jsonscan.Quote, "an unescaped quote"},
+		{jsonscan.Backslash, "a single backslash"},
+		{jsonscan.Bracket, "a bracket that does not fit"},
 	} {
 		if faults&fault.what != 0 {
 			repaired = append(repaired, fault.is)

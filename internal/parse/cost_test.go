@@ -25,8 +25,8 @@ var crafted = []struct{ front, unit string }{
 	{`{"locator":"1","level":"ERROR"} `, "E: x\n"}, {"", ", "}, {"", "[INFO] {"}, {"", "{\"locator\":\"1\",\"te\n"}, {`{"locator":"1","level":"ERROR",`, `"text":1,`},
 }
 
-// What a large record has made large is given up, and while it is read it is not
-// many times larger than the record.
+// What a large record has made large is given up, and while it is read it is
+// not many times larger than the record.
 func TestMemoryOfLargeRecords(t *testing.T) {
 	for setting, parser := range map[string]*parse.Parser{
 		"no mapping": parse.New(parse.Options{}),

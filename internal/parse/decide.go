@@ -39,8 +39,8 @@ func (p *Parser) decide(o *object, n int) verdict {
 }
 
 // hasOwn reports whether the members that have been read make the object a line
-// of ours by our own names, valid or not. A locator alone is a booking's, unless
-// the object breaks off before it can say more.
+// of ours by our own names, valid or not. A locator alone is a booking's,
+// unless the object breaks off before it can say more.
 func (o *object) hasOwn() bool {
 	hasLevel := o.level != nil || o.otherLevel != nil
 	if o.locator == nil {
@@ -56,8 +56,8 @@ func (o *object) isEnvelope() bool {
 }
 
 // replaces reports whether the lines in the message of the object o, which is a
-// line itself, stand for it. In a runtime's envelope what was printed does; what
-// a logger's own line quotes does not.
+// line itself, stand for it. In a runtime's envelope what was printed does;
+// what a logger's own line quotes does not.
 func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
 	own := p.knownLevel(o)
 	highest := lines[0].Level
@@ -178,7 +178,8 @@ func (p *Parser) isOdd(o *object) bool {
 	if o.ownLocator && (p.fits(roleLocator, o.locator) || o.level != nil && o.text != nil) {
 		return false
 	}
-	return o.ownLocator || odd(o.text, textKinds) || odd(o.level, levelKinds) || odd(o.exception, exceptionKinds) || odd(o.module, moduleKinds)
+	return o.ownLocator || odd(o.text, textKinds) || odd(o.level, levelKinds) ||
+		odd(o.exception, exceptionKinds) || odd(o.module, moduleKinds)
 }
 
 func odd(value jsontext.Value, kinds string) bool {

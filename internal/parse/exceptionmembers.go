@@ -8,8 +8,8 @@ import (
 	"github.com/logtable/logtable/internal/jsonscan"
 )
 
-// exception holds an exception object's members by their role, as raw JSON. A role
-// that an earlier member has taken leaves later ones in rest.
+// exception holds an exception object's members by their role, as raw JSON. A
+// role that an earlier member has taken leaves later ones in rest.
 type exception struct {
 	typ, message, stack, cause, code jsontext.Value
 	localized                        jsontext.Value // Java's message in another language, mostly the same
@@ -93,11 +93,12 @@ func (t *exception) settle() {
 func (t *exception) set(name []byte, value jsontext.Value) bool {
 	role, wants := &t.typ, `"`
 	switch string(name) {
-	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class", "exc_type", "exceptionType", "ClassName":
+	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class",
+		"exc_type", "exceptionType", "ClassName":
 	case "message", "msg", "errorMessage", "Message", "exception_message", "exc_value":
 		role = &t.message
-	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace", "extendedStackTrace",
-		"frames", "stepArray", "StackTraceString":
+	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace",
+		"extendedStackTrace", "frames", "stepArray", "StackTraceString":
 		role, wants = &t.stack, `"[`
 	case "cause", "__cause__", "innerException", "InnerException", "inner_exception", "causedBy", "previous":
 		role, wants = &t.cause, `"{`
@@ -116,7 +117,8 @@ func (t *exception) set(name []byte, value jsontext.Value) bool {
 		return true // nothing is lost with it
 	}
 	if *role != nil || !bytes.ContainsRune([]byte(wants), rune(kind(value))) {
-		return string(name) == "traceback" && kind(value) == 't' || string(name) == "exception" && t.setOther(name, value)
+		return string(name) == "traceback" && kind(value) == 't' ||
+			string(name) == "exception" && t.setOther(name, value)
 	}
 	*role = value
 	return true

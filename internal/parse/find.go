@@ -8,10 +8,10 @@ import (
 
 // Bounds on the search of a text.
 const (
-	// A text may be read in vain maxTries times over, in objects and arrays that
-	// turn out to be broken, and at least leastTries objects may be. Each costs
-	// at least minTry. What is whole is read once. After that only objects that
-	// stand on a line of their own are looked for.
+	// A text may be read in vain maxTries times over, in objects and arrays
+	// that turn out to be broken, and at least leastTries objects may be. Each
+	// costs at least minTry. What is whole is read once. After that only
+	// objects that stand on a line of their own are looked for.
 	maxTries   = 2
 	leastTries = 8
 	minTry     = 256 // bytes
@@ -170,9 +170,9 @@ func (g *gap) extend(text []byte, start int) {
 }
 
 // nextObject returns the next position where an object with a member may begin
-// that is no element of an array, -1 if there is none. torn says that on the way
-// to it there was an array that breaks off. What is read in arrays is taken off
-// the budget; without any left, there is no object.
+// that is no element of an array, -1 if there is none. torn says that on the
+// way to it there was an array that breaks off. What is read in arrays is
+// taken off the budget; without any left, there is no object.
 func (f *finder) nextObject() (start int, torn bool) {
 	for i := f.from; ; {
 		start = nextBrace(f.text, i)

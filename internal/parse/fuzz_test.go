@@ -269,7 +269,8 @@ func checkLines(t *testing.T, p *parse.Parser, record []byte, first parse.Line, 
 	}
 }
 
-// wrapped returns the records in which the forms that runtimes use deliver text.
+// wrapped returns the records in which the forms that runtimes use deliver
+// text.
 func wrapped(t *testing.T, text, id string) map[string]string {
 	quote := func(s string) string {
 		b, err := json.Marshal(s)

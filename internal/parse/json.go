@@ -11,12 +11,14 @@ import (
 // each calls visit for the members of a valid object, or of none. quoted is the
 // name as JSON; name is valid until the next call.
 func (p *Parser) each(object jsontext.Value, visit func(name, quoted []byte, value jsontext.Value)) {
-	for quoted, value := range jsonscan.Object(object).Members {
+	jsonscan.Object(object).Members(func(quoted, value []byte) bool {
 		visit(p.memberName(quoted), quoted, value)
-	}
+		return true
+	})
 }
 
-// memberName returns the contents of a name. They are valid until the next call.
+// memberName returns the contents of a name. They are valid until the next
+// call.
 //
 //go:noinline
 func (p *Parser) memberName(quoted []byte) []byte {
@@ -44,7 +46,8 @@ func kind(value jsontext.Value) jsontext.Kind {
 	return '0'
 }
 
-// isInteger reports whether a JSON number is written without fraction or exponent.
+// isInteger reports whether a JSON number is written without fraction or
+// exponent.
 func isInteger(number []byte) bool {
 	return !bytes.ContainsAny(number, ".eE")
 }

@@ -51,8 +51,8 @@ func (p *Parser) isLevel(b []byte) bool {
 	return level.IsAlias(b) || strings.EqualFold("UNDEFINED", string(b)) // Java's LambdaLogger
 }
 
-// levelAround returns the highest level that the prefix or the envelope around a
-// line tells, a zero one if neither does.
+// levelAround returns the highest level that the prefix or the envelope around
+// a line tells, a zero one if neither does.
 func (p *Parser) levelAround(around *surroundings) (highest level.Level) {
 	if around.level != nil {
 		highest, _ = p.levelOf(around.level)

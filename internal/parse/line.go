@@ -11,8 +11,8 @@ import (
 type Kind uint8
 
 const (
-	// Ours is a line of ours, a JSON object, whose level is known. What is wrong
-	// with the rest of it is in its Issues.
+	// Ours is a line of ours, a JSON object, whose level is known. What is
+	// wrong with the rest of it is in its Issues.
 	Ours Kind = iota
 	// Invalid is one of our lines whose level cannot be made out.
 	Invalid

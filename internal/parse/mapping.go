@@ -75,8 +75,10 @@ var presets = [...]preset{
 	{
 		name: "powertools",
 		// .NET's own JSON names begin with capitals where it is told to.
-		names: [roles]string{roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
-			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId"},
+		names: [roles]string{
+			roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
+			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId",
+		},
 		numbers: level.Python, signature: "service,Service",
 	},
 	{
@@ -90,14 +92,18 @@ var presets = [...]preset{
 		numbers: level.Slog,
 	},
 	{
-		name:    "zap",
-		names:   [roles]string{roleLocator: "caller,logger", roleText: "msg", roleException: "error,errorVerbose,stacktrace"},
+		name: "zap",
+		names: [roles]string{
+			roleLocator: "caller,logger", roleText: "msg", roleException: "error,errorVerbose,stacktrace",
+		},
 		numbers: level.Zap,
 	},
 	{
 		name: "log4j2",
-		names: [roles]string{roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
-			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId"},
+		names: [roles]string{
+			roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
+			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId",
+		},
 		numbers: level.Log4j, signature: "loggerName,logger_name",
 	},
 	{
@@ -108,14 +114,17 @@ var presets = [...]preset{
 	},
 	{
 		name: "ecs",
-		names: [roles]string{roleLocator: "log.origin.file,log.origin.function,log.logger", roleLevel: "log.level", roleText: "message",
-			roleException: "error", roleRequestID: "faas.execution"},
+		names: [roles]string{
+			roleLocator: "log.origin.file,log.origin.function,log.logger", roleLevel: "log.level",
+			roleText: "message", roleException: "error", roleRequestID: "faas.execution",
+		},
 		numbers: level.Syslog,
 	},
 	{
 		name: "otel",
 		names: [roles]string{
-			roleLocator:   "attributes.code,Attributes.code,instrumentationScope.name,InstrumentationScope.Name,scope.name",
+			roleLocator: "attributes.code,Attributes.code," +
+				"instrumentationScope.name,InstrumentationScope.Name,scope.name",
 			roleLevel:     "severityText,severity_text,SeverityText,severityNumber,severity_number,SeverityNumber",
 			roleText:      "body.stringValue,body,Body",
 			roleException: "attributes.exception,Attributes.exception",
@@ -123,8 +132,10 @@ var presets = [...]preset{
 		numbers: level.OpenTelemetry,
 	},
 	{
-		name:   "lambda",
-		names:  [roles]string{roleLocator: "location,logger", roleText: "message", roleException: "errorType+errorMessage+stackTrace"},
+		name: "lambda",
+		names: [roles]string{
+			roleLocator: "location,logger", roleText: "message", roleException: "errorType+errorMessage+stackTrace",
+		},
 		lambda: true,
 	},
 }
@@ -137,9 +148,10 @@ var presets = [...]preset{
 //
 // Names that are written out go before those of presets, an earlier preset goes
 // before a later one, and the first of them that a line has is taken; of
-// exceptions, all. Numbers for levels mean what they mean to the preset by whose
-// names the line is recognised, without one they are those of the scale. An empty setting, or
-// "off", is nil: our own names only. The error says what to write instead.
+// exceptions, all. Numbers for levels mean what they mean to the preset by
+// whose names the line is recognised, without one they are those of the scale.
+// An empty setting, or "off", is nil: our own names only. The error says what
+// to write instead.
 func ParseMapping(setting string) (*Mapping, error) {
 	setting = strings.TrimSpace(setting)
 	if setting == "" || strings.EqualFold(setting, "off") {
@@ -161,7 +173,8 @@ func ParseMapping(setting string) (*Mapping, error) {
 		default:
 			k := slices.IndexFunc(presets[:], func(p preset) bool { return strings.EqualFold(p.name, part) })
 			if k < 0 {
-				return nil, fmt.Errorf("cannot read %q: write role=name,name or one of the presets %s", part, presetNames())
+				return nil, fmt.Errorf("cannot read %q: write role=name,name or one of the presets %s",
+					part, presetNames())
 			}
 			chosen = append(chosen, presets[k])
 		}
@@ -190,7 +203,8 @@ func presetNames() string {
 func (m *Mapping) own(name, names string) error {
 	r := role(slices.Index(roleNames[:], strings.ToLower(name)))
 	if r >= roles { // -1 as well
-		return fmt.Errorf("cannot map onto %q: write one of %s before the sign =", name, strings.Join(roleNames[:], ", "))
+		return fmt.Errorf("cannot map onto %q: write one of %s before the sign =",
+			name, strings.Join(roleNames[:], ", "))
 	}
 	for _, n := range strings.Split(names, ",") {
 		n = strings.TrimSpace(n)
@@ -198,7 +212,8 @@ func (m *Mapping) own(name, names string) error {
 		case n == "":
 			return fmt.Errorf("cannot read the names for %s: one is empty; write for example %s=a,b", name, name)
 		case len(n) > maxNameBytes || strings.Count(n, ".") >= maxSteps || strings.Contains(n, "="):
-			return fmt.Errorf("cannot use the name %.40q for %s: write at most %d bytes, at most %d dots, and a semicolon before the next role", n, name, maxNameBytes, maxSteps-1)
+			return fmt.Errorf("cannot use the name %.40q for %s: write at most %d bytes, at most %d dots, "+
+				"and a semicolon before the next role", n, name, maxNameBytes, maxSteps-1)
 		case len(m.roles[r]) == maxNames:
 			return fmt.Errorf("cannot use that many names for %s: write at most %d", name, maxNames)
 		}

@@ -112,8 +112,8 @@ func (p *Parser) open(m member) {
 }
 
 // group makes an object of members that together are one thing, though each is
-// printed by itself: those whose names begin with name and a dot or, if name has
-// plus signs, those between these. They are in p.places then.
+// printed by itself: those whose names begin with name and a dot or, if name
+// has plus signs, those between these. They are in p.places then.
 func (p *Parser) group(l *layer, name string) (jsontext.Value, bool) {
 	p.places = p.places[:0]
 	inner := len(p.members)

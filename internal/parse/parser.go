@@ -9,21 +9,23 @@
 //
 // An object is ours if it has both `level` and `text`, or a `locator` and one
 // of `level`, `text` and `exception`. In a runtime's envelope (an object with
-// `timestamp` and `message`) `level` and `text` do not count, and of its members
-// only the request id and what it says of an exception pass into the line.
+// `timestamp` and `message`) `level` and `text` do not count, and of its
+// members only the request id and what it says of an exception pass into the
+// line.
 //
 // With a Mapping, lines of other loggers are taken too, see there.
 //
 // What is not quite JSON is made so by a tolerant reader, where the strict one
-// stops. What can be read of a line counts, and the rest is reported in its Issues.
+// stops. What can be read of a line counts, and the rest is reported in its
+// Issues.
 //
 // A record may hold several lines of ours, each on a line of its own or with
 // nothing but separators between them; Lines returns them all. Text beside an
-// object is reported in the line's Issues, unless it is a prefix that loggers write
-// (times, levels, names, ids in front), repeats the line, tells nothing (blanks,
-// control characters, terminal colours, commas and semicolons), or is the trace
-// of its exception. A JSON array is never ours, whatever is in it, if it is
-// whole.
+// object is reported in the line's Issues, unless it is a prefix that loggers
+// write (times, levels, names, ids in front), repeats the line, tells nothing
+// (blanks, control characters, terminal colours, commas and semicolons), or is
+// the trace of its exception. A JSON array is never ours, whatever is in it,
+// if it is whole.
 package parse
 
 import (
@@ -157,8 +159,8 @@ func (p *Parser) Raw(text []byte) (line Line, ok bool) {
 	return p.firstLine()
 }
 
-// What is kept for the next record, in bytes or elements: what a record of 64 KB
-// may need, though Lambda's longest has four times that.
+// What is kept for the next record, in bytes or elements: what a record of 64
+// KB may need, though Lambda's longest has four times that.
 const (
 	keptBytes   = 128 << 10
 	keptMembers = 256

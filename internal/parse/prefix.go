@@ -101,9 +101,9 @@ func isTimestamp(b []byte) bool {
 		b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':'
 }
 
-// isRequestID reports whether b may be a request id. During init, Node.js prints
-// "undefined" in its place and Python nothing. The platform's ids are UUIDs,
-// but no document promises it.
+// isRequestID reports whether b may be a request id. During init, Node.js
+// prints "undefined" in its place and Python nothing. The platform's ids are
+// UUIDs, but no document promises it.
 func isRequestID(b []byte) bool {
 	if len(b) > 128 || isNoID(b) {
 		return false
@@ -126,7 +126,8 @@ func hasDigit(b []byte) bool {
 	return false
 }
 
-// isNoID reports whether b is what languages print for an id that there is none of.
+// isNoID reports whether b is what languages print for an id that there is
+// none of.
 func isNoID(b []byte) bool {
 	switch string(b) {
 	case "", "undefined", "null", "None", "-":
@@ -135,8 +136,8 @@ func isNoID(b []byte) bool {
 	return false
 }
 
-// isOwnID reports whether b, a line's own member, is a request id: a function may
-// name its requests as it likes, but in one printable word.
+// isOwnID reports whether b, a line's own member, is a request id: a function
+// may name its requests as it likes, but in one printable word.
 func isOwnID(b []byte) bool {
 	if isNoID(b) {
 		return false
@@ -155,8 +156,9 @@ func isOwnID(b []byte) bool {
 // isPrefix reports whether text, which stands before an object on its line, is
 // nothing but what loggers put there: times, numbers, levels, request ids,
 // names that end in ':' or hold a '.' or stand before a dash, all of these in
-// brackets, and separators. "INFO:root:", "2026/11/22 10:52:42 main.go:17: " and
-// "[main] WARN app.Orders - " are prefixes; "see " is something that was said.
+// brackets, and separators. "INFO:root:", "2026/11/22 10:52:42 main.go:17: "
+// and "[main] WARN app.Orders - " are prefixes; "see " is something that was
+// said.
 func (p *Parser) isPrefix(text []byte) bool {
 	if len(text) > maxPrefix {
 		return false
@@ -190,8 +192,8 @@ func cutField(text []byte) (field, rest []byte) {
 	return text, nil
 }
 
-// isPrefixField reports whether a field belongs to a logger's prefix. rest is what
-// follows it.
+// isPrefixField reports whether a field belongs to a logger's prefix. rest is
+// what follows it.
 func (p *Parser) isPrefixField(field, rest []byte) bool {
 	last := len(field) - 1
 	if last > 0 && strings.IndexByte("[(<", field[0]) >= 0 && strings.IndexByte("])>", field[last]) >= 0 {
@@ -234,7 +236,8 @@ func isStamp(b []byte) bool {
 	return len(bytes.Trim(b, "0123456789#+-:./,_TZ")) == 0 && bytes.ContainsAny(b, "0123456789")
 }
 
-// isName reports whether b may be the name of a logger, thread, file or program.
+// isName reports whether b may be the name of a logger, thread, file or
+// program.
 //
 //go:noinline
 func isName(b []byte) bool {

@@ -9,15 +9,15 @@ import (
 	"github.com/logtable/logtable/internal/level"
 )
 
-// maxMoreExceptions is how many exceptions beside its first a line is told with: an
-// error, and the stack that a logger prints beside it.
+// maxMoreExceptions is how many exceptions beside its first a line is told
+// with: an error, and the stack that a logger prints beside it.
 const maxMoreExceptions = 3
 
 // unknownLocator is the locator of a line whose logger tells none.
 var unknownLocator = []byte(`"?"`)
 
-// mapLevel finds the level and reports whether there is one. text is the name of
-// the member that the text was found in.
+// mapLevel finds the level and reports whether there is one. text is the name
+// of the member that the text was found in.
 func (p *Parser) mapLevel(o *object, text string) bool {
 	if o.otherLevel != nil && kind(o.level) == '0' && p.readLevel(o, o.otherLevel, text) {
 		return true // a name says more than a number
@@ -72,8 +72,9 @@ func (p *Parser) readLevel(o *object, value jsontext.Value, text string) (ok boo
 	return ok
 }
 
-// numberedLevel reads a level that is a number, or a name that numbers have. What
-// means nothing to the preset of the line may mean something to the first one.
+// numberedLevel reads a level that is a number, or a name that numbers have.
+// What means nothing to the preset of the line may mean something to the first
+// one.
 func (p *Parser) numberedLevel(printed, text string) (level.Level, bool) {
 	numbers := p.numbersFor(text)
 	l, ok := numbers.Find(p.scale, printed)
@@ -83,10 +84,10 @@ func (p *Parser) numberedLevel(printed, text string) (level.Level, bool) {
 	return l, ok
 }
 
-// numbersFor returns what numbers mean to the preset by whose names the line was
-// recognised: the one of those with this name for the text that has most of its
-// other names in the line, the first of several. It is level.Ranks where no
-// preset is in use that prints numbers.
+// numbersFor returns what numbers mean to the preset by whose names the line
+// was recognised: the one of those with this name for the text that has most
+// of its other names in the line, the first of several. It is level.Ranks
+// where no preset is in use that prints numbers.
 func (p *Parser) numbersFor(text string) level.Numbering {
 	m := p.mapping
 	if len(m.presets) < 2 {
@@ -99,7 +100,9 @@ func (p *Parser) numbersFor(text string) level.Numbering {
 			continue
 		}
 		n, signed := 0, preset.signature == "" || text != "message"
-		for _, names := range [...]string{preset.names[roleLocator], preset.names[roleLevel], preset.names[roleException], preset.signature} {
+		for _, names := range [...]string{
+			preset.names[roleLocator], preset.names[roleLevel], preset.names[roleException], preset.signature,
+		} {
 			for name := range strings.SplitSeq(names, ",") {
 				if _, ok := p.find(0, len(p.members), name, roles); ok && name != "" {
 					n++
@@ -156,8 +159,9 @@ func (p *Parser) mapText(o *object, l *layer) string {
 	return ""
 }
 
-// isUncaught reports whether a value is what Lambda's Node.js runtime has as the
-// message of its envelope when an error was not caught: the error as an object.
+// isUncaught reports whether a value is what Lambda's Node.js runtime has as
+// the message of its envelope when an error was not caught: the error as an
+// object.
 func (p *Parser) isUncaught(o *object, value jsontext.Value) (uncaught bool) {
 	if !p.mapping.envelope || !o.isEnvelope() || kind(value) != '{' || o.exception != nil {
 		return false

@@ -25,8 +25,8 @@ const (
 // after about 262,100 bytes.
 const cutBytes = 250_000
 
-// Tail says how the record that is being visited, or was, may go on, and how many
-// lines it has. Of one that is Traceable it is the last line that does.
+// Tail says how the record that is being visited, or was, may go on, and how
+// many lines it has. Of one that is Traceable it is the last line that does.
 func (p *Parser) Tail() (tail Tail, lines int) { return p.tail, p.count }
 
 // Opening is the object that the record which was read last begins, if it is

@@ -8,8 +8,8 @@ func lineStart(text []byte) int {
 	return bytes.LastIndexAny(text, "\r\n") + 1
 }
 
-// isSpace reports whether c is JSON white space. Runtimes that write a record as
-// several lines may put '\r' for '\n', which JSON takes as well.
+// isSpace reports whether c is JSON white space. Runtimes that write a record
+// as several lines may put '\r' for '\n', which JSON takes as well.
 func isSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t'
 }
@@ -29,8 +29,8 @@ func trimSpace(b []byte) []byte {
 }
 
 // skipFiller takes off b's beginning what says nothing: blanks, control
-// characters, a byte order mark, commas, semicolons and the terminal's control sequences (ECMA-48:
-// ESC [ … and a letter) that coloured loggers write.
+// characters, a byte order mark, commas, semicolons and the terminal's control
+// sequences (ECMA-48: ESC [ … and a letter) that coloured loggers write.
 func skipFiller(b []byte) []byte {
 	for len(b) > 0 {
 		switch c := b[0]; {

@@ -94,7 +94,8 @@ func traceIn(tail []byte) int {
 		case isErrorHead(trimmed) && (bytes.IndexByte(trimmed, ':') > 0 || len(trimmed) == len(text)):
 			head = line
 		default:
-			// A message may have several lines; what is before them is its head.
+			// A message may have several lines; what is before them is its
+			// head.
 			if head >= 0 && line-head > maxBeside {
 				head = -1
 			}
@@ -202,7 +203,8 @@ func (t *Trace) line(line []byte) bool {
 	return next != noTrace
 }
 
-// next returns the state behind a line, noTrace if that is no part of the trace.
+// next returns the state behind a line, noTrace if that is no part of the
+// trace.
 func (t *Trace) next(line []byte) traceState {
 	trimmed := bytes.TrimLeft(line, " \t|")
 	switch {

@@ -80,7 +80,8 @@ func (p *Parser) read(record []byte, limit int) {
 // readRaw is read for Raw.
 func (p *Parser) readRaw(text []byte, limit int) {
 	s := search{limit: limit}
-	if record, isText := p.cutRecord(text); record != nil && p.inText(&wrapped{text: record, around: surroundings{event: !isText}}, &s) {
+	record, isText := p.cutRecord(text)
+	if record != nil && p.inText(&wrapped{text: record, around: surroundings{event: !isText}}, &s) {
 		return
 	}
 	if !p.inText(&wrapped{text: text}, &s) {
@@ -89,7 +90,8 @@ func (p *Parser) readRaw(text []byte, limit int) {
 }
 
 // cutRecord returns the `record` of an event that broke, as far as it goes: a
-// string's contents, or the text from its object on. It is nil if there is none.
+// string's contents, or the text from its object on. It is nil if there is
+// none.
 func (p *Parser) cutRecord(event []byte) (record []byte, isText bool) {
 	head, value, ok := bytes.Cut(event, []byte(`"record":`))
 	value = trimSpace(value)

@@ -33,8 +33,9 @@ func (r *Redactor) Head(s string, n int) string {
 	return s
 }
 
-// Whole returns s, the beginning of a text, without what may be the beginning of
-// a long secret at its end: the run of such characters that breaks off there.
+// Whole returns s, the beginning of a text, without what may be the beginning
+// of a long secret at its end: the run of such characters that breaks off
+// there.
 func Whole(s string) string {
 	return strings.TrimRight(s, words+`+=~%\`)
 }

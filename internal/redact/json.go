@@ -74,7 +74,8 @@ func nextToken(text string, i int, depth *int) (t token, next int) {
 }
 
 // findJSON returns what is to be masked in valid JSON, in order and without
-// overlaps. whole tells it to mask from end to end what it would mask a part of.
+// overlaps. whole tells it to mask from end to end what it would mask a part
+// of.
 func (r *Redactor) findJSON(text string, whole bool) []span {
 	f := jsonFinder{r: r, text: text, apart: r.findApart(text)}
 	for i := 0; i < len(text); {

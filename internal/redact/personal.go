@@ -166,9 +166,9 @@ func dashed(s string, start, end int) bool {
 		end+1 < len(s) && s[end] == '-' && isAlnum(s[end+1])
 }
 
-// isCard reports whether a network issues numbers that begin so, in that length,
-// and whether the check digit is right. Without the first, a tenth of all
-// timestamps in milliseconds or nanoseconds were cards.
+// isCard reports whether a network issues numbers that begin so, in that
+// length, and whether the check digit is right. Without the first, a tenth of
+// all timestamps in milliseconds or nanoseconds were cards.
 func isCard(digits []byte) bool {
 	return isIssued(digits) && luhn(digits)
 }

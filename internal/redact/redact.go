@@ -55,8 +55,14 @@ const (
 // marks need no escaping in JSON, no built-in kind finds anything in them, and
 // every one begins with markPrefix.
 var marks = [...]string{
-	markAny: "[redacted]", markKeyID: "[redacted aws-key]", markSecret: "[redacted aws-secret]", markToken: "[redacted aws-token]",
-	markBearer: "[redacted bearer]", markJWT: "[redacted jwt]", markCard: "[redacted card]", markEmail: "[redacted e-mail]",
+	markAny:    "[redacted]",
+	markKeyID:  "[redacted aws-key]",
+	markSecret: "[redacted aws-secret]",
+	markToken:  "[redacted aws-token]",
+	markBearer: "[redacted bearer]",
+	markJWT:    "[redacted jwt]",
+	markCard:   "[redacted card]",
+	markEmail:  "[redacted e-mail]",
 }
 
 //go:noinline
@@ -170,8 +176,8 @@ func mentioned(s string, wanted kinds) kinds {
 	return found
 }
 
-// scan adds what is found of the given kinds in s, in no order. Each scanner looks
-// at a byte a bounded number of times, whatever s is.
+// scan adds what is found of the given kinds in s, in no order. Each scanner
+// looks at a byte a bounded number of times, whatever s is.
 func scan(spans []span, s string, named kinds, c context) []span {
 	if named&keyID != 0 {
 		spans = appendKeyIDs(spans, s)

@@ -472,8 +472,8 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// A request's ID, and X-Ray's, are not cards, whatever their digits, nor is a part
-// of one, alone and in a text.
+// A request's ID, and X-Ray's, are not cards, whatever their digits, nor is a
+// part of one, alone and in a text.
 func TestIDsAreNoCards(t *testing.T) {
 	r := compile(t, "all")
 	random := rand.New(rand.NewSource(1))

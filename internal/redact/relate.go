@@ -4,8 +4,8 @@ import "strings"
 
 // Credentials do not always stand right behind their names:
 //
-//	{"SecretAccessKey":{"S":"…"}}            DynamoDB's JSON, and objects rendered as text
-//	{"name":"SecretAccessKey","value":"…"}   in any order, with anything between
+//	{"SecretAccessKey":{"S":"…"}}            DynamoDB's JSON, objects as text
+//	{"name":"SecretAccessKey","value":"…"}   in any order, anything between
 //	<Key>SecretAccessKey</Key><Value>…       without brackets around them
 //	"text":"SecretAccessKey:", "exception":"…"
 //
@@ -97,8 +97,8 @@ func (r *relation) open(i int) {
 	}
 }
 
-// close ends a frame before end: whether a value belongs to a name in it is known
-// only now, as it may come first.
+// close ends a frame before end: whether a value belongs to a name in it is
+// known only now, as it may come first.
 func (r *relation) close(end int) {
 	f := r.frame()
 	top := r.depth == 0 || r.depth == 1 && r.object
@@ -264,8 +264,8 @@ func skipBack(s string, i int, bytes string) int {
 	return i
 }
 
-// isWhole reports whether the word that ends with a name that begins at i is all
-// of a value, and not a word in a sentence.
+// isWhole reports whether the word that ends with a name that begins at i is
+// all of a value, and not a word in a sentence.
 func (r *relation) isWhole(i int) bool {
 	i = skipBack(r.s, skipBack(r.s, i, words), blanks)
 	return i == 0 || strings.IndexByte(quotes+":=>,|[{(", r.s[i-1]) >= 0

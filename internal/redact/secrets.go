@@ -65,8 +65,8 @@ func appendKeyIDs(spans []span, s string) []span {
 	return spans
 }
 
-// isKeyID reports whether a key ID begins at i, not reached into by a longer run
-// of its own characters. Small letters may stand beside it.
+// isKeyID reports whether a key ID begins at i, not reached into by a longer
+// run of its own characters. Small letters may stand beside it.
 func isKeyID(s string, i int) bool {
 	end := i + keyIDLength
 	if end > len(s) || end < len(s) && isCapitalOrDigit(s[end]) {
@@ -104,8 +104,8 @@ func indexCredentialName(s string) int {
 
 // credentialName returns what the name says whose k is at i, and where it
 // begins and ends. The names are secret access key, secret key, session token
-// and security token, in any case, in one word or with _ - . or a space between,
-// whatever stands before them (aws_, x-amz-).
+// and security token, in any case, in one word or with _ - . or a space
+// between, whatever stands before them (aws_, x-amz-).
 func credentialName(s string, i int) (c context, start, end int) {
 	if i < 0 {
 		return noContext, 0, 0

@@ -91,22 +91,26 @@ func split(setting string) []string {
 
 func compile(text string) (expression, error) {
 	if word := meant(text); word != "" {
-		return expression{}, fmt.Errorf("cannot tell whether %s is a word or an expression; write %s, or %s for the expression",
-			quote(text), word, quote("("+text+")"))
+		return expression{}, fmt.Errorf("cannot tell whether %s is a word or an expression; "+
+			"write %s, or %s for the expression", quote(text), word, quote("("+text+")"))
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return expression{}, fmt.Errorf("cannot compile the expression %s: %s; %s", quote(text), reason(err, text), advice(err))
+		return expression{}, uncompiled(text, err)
 	}
 	if matchesEmpty(tree) {
-		return expression{}, fmt.Errorf("cannot use the expression %s: it matches the empty string, so everywhere; "+
-			"write one that needs at least one character, such as x+ for x*", quote(text))
+		return expression{}, fmt.Errorf("cannot use the expression %s: it matches the empty string, "+
+			"so everywhere; write one that needs at least one character, such as x+ for x*", quote(text))
 	}
 	e, err := regexp.Compile(text)
 	if err != nil {
-		return expression{}, fmt.Errorf("cannot compile the expression %s: %s; %s", quote(text), reason(err, text), advice(err))
+		return expression{}, uncompiled(text, err)
 	}
 	return expression{e, isUnbounded(tree), isAnchored(tree)}, nil
+}
+
+func uncompiled(text string, err error) error {
+	return fmt.Errorf("cannot compile the expression %s: %s; %s", quote(text), reason(err, text), advice(err))
 }
 
 // meant returns the setting that somebody probably had in mind who wrote a
