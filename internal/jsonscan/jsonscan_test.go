@@ -13,12 +13,17 @@ import (
 )
 
 var values = []string{
-	``, ` `, `"`, `""`, `"a"`, `"abcdefg"`, `"abcdefgh"`, `"abcdefghi"x`, `"a\"b"`, `"\\"`, `"\`, `"\"`, `"\x"`, `"\u12"`, `"\u12g4"`, `"\u00e9\ud83d\ude00\n"`,
-	`"\ud800"`, `"\udc00\ud800x"`, `"\ud83d\u0041"`, `"\u0000"`, `"\b\f\n\r\t\/\"\\"`, "\"a\nb\"", "\"\x1f\"", "\"\x7f\"", "\"é\xff\"", "\"\xe9\"", `"12345678\u00E9`, `"1234567\"89"`,
-	`0`, `-0`, `01`, `-`, `+1`, `1.`, `.5`, `1.5`, `1e`, `1e5`, `1E-5`, `1e+`, `12x`, `-1.25e+10,`, `NaN`, `true`, `tru`, `truex`, `false`, `null`, `nul`,
-	`{}`, `{ }`, `[]`, `[ ]`, `{]`, `[}`, `{"a":1}`, `{"a":1,}`, `{,}`, `[1,]`, `[,]`, `[1 2]`, `{"a"}`, `{"a":}`, `{a:1}`, `{1:1}`, `{"a":1 "b":2}`, `{"a" : [ 1 , {"b" : "]}"} ] } x`,
+	``, ` `, `"`, `""`, `"a"`, `"abcdefg"`, `"abcdefgh"`, `"abcdefghi"x`, `"a\"b"`, `"\\"`, `"\`, `"\"`, `"\x"`,
+	`"\u12"`, `"\u12g4"`, `"\u00e9\ud83d\ude00\n"`,
+	`"\ud800"`, `"\udc00\ud800x"`, `"\ud83d\u0041"`, `"\u0000"`, `"\b\f\n\r\t\/\"\\"`, "\"a\nb\"", "\"\x1f\"",
+	"\"\x7f\"", "\"é\xff\"", "\"\xe9\"", `"12345678\u00E9`, `"1234567\"89"`,
+	`0`, `-0`, `01`, `-`, `+1`, `1.`, `.5`, `1.5`, `1e`, `1e5`, `1E-5`, `1e+`, `12x`, `-1.25e+10,`, `NaN`, `true`,
+	`tru`, `truex`, `false`, `null`, `nul`,
+	`{}`, `{ }`, `[]`, `[ ]`, `{]`, `[}`, `{"a":1}`, `{"a":1,}`, `{,}`, `[1,]`, `[,]`, `[1 2]`, `{"a"}`, `{"a":}`,
+	`{a:1}`, `{1:1}`, `{"a":1 "b":2}`, `{"a" : [ 1 , {"b" : "]}"} ] } x`,
 	`[[[]]]`, `{"a":{"b":{}}}`, `[{},[],"",0,true]`, `{"a":[1,{"b":2}}`, "[\f]", `[1`, `{"a":1`, `[{}`,
-	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), strings.Repeat("[", 500),
+	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
+	strings.Repeat("[", 500),
 }
 
 // check compares with encoding/json and jsontext what is said of b.
@@ -76,7 +81,8 @@ func depth(b []byte) int {
 func TestAgainstEncodingJSON(t *testing.T) {
 	for _, v := range values {
 		check(t, []byte(v))
-		for _, around := range [][2]string{{`[`, `]`}, {`{"a":`, `}`}, {`[1,`, `,"x"]`}, {`"12345`, `67"`}, {`"1234567`, `"`}, {` `, ``}, {``, ` ,`}} {
+		for _, around := range [][2]string{{`[`, `]`}, {`{"a":`, `}`}, {`[1,`, `,"x"]`}, {`"12345`, `67"`},
+			{`"1234567`, `"`}, {` `, ``}, {``, ` ,`}} {
 			check(t, []byte(around[0]+v+around[1]))
 		}
 	}
@@ -87,7 +93,9 @@ func TestStrings(t *testing.T) {
 	for c := range 256 {
 		for at := range 20 {
 			padding := strings.Repeat("x", at)
-			for _, s := range []string{`"` + padding + string([]byte{byte(c)}) + `yz"`, `"` + padding + `\` + string([]byte{byte(c)}) + `"`, `"é` + padding + string([]byte{byte(c)}) + `12345678"`} {
+			for _, s := range []string{`"` + padding + string([]byte{byte(c)}) + `yz"`,
+				`"` + padding + `\` + string([]byte{byte(c)}) + `"`,
+				`"é` + padding + string([]byte{byte(c)}) + `12345678"`} {
 				check(t, []byte(s))
 			}
 		}

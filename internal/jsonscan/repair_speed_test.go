@@ -17,7 +17,10 @@ func TestRepairIsNotSlow(t *testing.T) {
 	line := `{"locator":"7","level":"ERROR","text":"order stored, the customer's next step is payment","requestId":"6f0c1b52-2d0e-4b6e-9d3f-000000000000","order":{"id":7919,"total":12.50,"items":["a","b"]},"list":[1,2,3,true,null]}`
 	for name, text := range map[string]string{
 		"a line": line, "many members": `{"l":[` + strings.Repeat(line+",", 500) + `1]}`,
-		"a long string": `{"a":"` + strings.Repeat(`Zoë \"x\" `, 5000) + `"}`, "numbers": `{"a":[` + strings.Repeat("1,", 50000) + `1]}`, "brackets": `{"a":[` + strings.Repeat("[],{},", 20000) + `1]}`, "all of it": `{"a":[` + strings.Repeat(`[],{},{"a":"bcd","c":1},`, 20000) + `1]}`,
+		"a long string": `{"a":"` + strings.Repeat(`Zoë \"x\" `, 5000) + `"}`,
+		"numbers":       `{"a":[` + strings.Repeat("1,", 50000) + `1]}`,
+		"brackets":      `{"a":[` + strings.Repeat("[],{},", 20000) + `1]}`,
+		"all of it":     `{"a":[` + strings.Repeat(`[],{},{"a":"bcd","c":1},`, 20000) + `1]}`,
 	} {
 		b, r := []byte(text), Repairer{MaxDepth: 100}
 		odd := []byte(text[:len(text)-1] + `,"z":NaN}`)

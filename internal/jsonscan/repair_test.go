@@ -18,8 +18,10 @@ func TestRepair(t *testing.T) {
 	}{
 		{`{"a":1}`, `{"a":1}`, 0, ``},
 		{`{ "a" : [ 1 , {} ] } x`, `{ "a" : [ 1 , {} ] }`, 0, ` x`},
-		{`{"a":NaN,"b":-Infinity,"c":None,"d":undefined,"e":True,"f":1}`, `{"a":"NaN","b":"-Infinity","c":null,"d":null,"e":true,"f":1}`, Word, ``},
-		{`{"a":[NaN, nan],"b":01,"c":.5,"d":0x1F,"e":+1}`, `{"a":["NaN", "nan"],"b":"01","c":".5","d":"0x1F","e":"+1"}`, Word, ``},
+		{`{"a":NaN,"b":-Infinity,"c":None,"d":undefined,"e":True,"f":1}`,
+			`{"a":"NaN","b":"-Infinity","c":null,"d":null,"e":true,"f":1}`, Word, ``},
+		{`{"a":[NaN, nan],"b":01,"c":.5,"d":0x1F,"e":+1}`, `{"a":["NaN", "nan"],"b":"01","c":".5","d":"0x1F","e":"+1"}`,
+			Word, ``},
 		{`{"a":oops more}`, `{"a":"oops more"}`, Word, ``},
 		{`{"a":1,}`, `{"a":1}`, Comma, ``},
 		{`{"a":[1,2,],}`, `{"a":[1,2]}`, Comma, ``},
@@ -62,8 +64,10 @@ func TestRepair(t *testing.T) {
 			r.MaxDepth = 100
 		}
 		out, n, faults := r.Object([]byte("before"), []byte(tt.in))
-		if got := strings.TrimPrefix(string(out), "before"); got != tt.want || faults != tt.faults || tt.in[n:] != tt.rest {
-			t.Errorf("%q: got %s, faults %b, rest %q; want %s, %b, %q", tt.in, got, faults, tt.in[n:], tt.want, tt.faults, tt.rest)
+		if got := strings.TrimPrefix(string(out), "before"); got != tt.want || faults != tt.faults ||
+			tt.in[n:] != tt.rest {
+			t.Errorf("%q: got %s, faults %b, rest %q; want %s, %b, %q", tt.in, got, faults, tt.in[n:], tt.want,
+				tt.faults, tt.rest)
 		}
 		if !json.Valid(bytes.TrimPrefix(out, []byte("before"))) {
 			t.Errorf("%q: %s is no JSON", tt.in, out)
@@ -73,7 +77,8 @@ func TestRepair(t *testing.T) {
 
 // Whatever is repaired becomes valid JSON, and what is valid stays as it is.
 func FuzzRepair(f *testing.F) {
-	for _, s := range []string{`{"a":[1,{"b":NaN}],}`, `{"a":"x "y" z","b":1}`, "{\"a\":\"x\n{\"b\":2}", `{"a`, `{"a":{"b":[1,`, `{"a":1,"b":"\`, `{,,"a":[,]]}`, "{\"\xff\":\xff}", `{"a":1}}`, `{"a":":","b":","}`} {
+	for _, s := range []string{`{"a":[1,{"b":NaN}],}`, `{"a":"x "y" z","b":1}`, "{\"a\":\"x\n{\"b\":2}", `{"a`,
+		`{"a":{"b":[1,`, `{"a":1,"b":"\`, `{,,"a":[,]]}`, "{\"\xff\":\xff}", `{"a":1}}`, `{"a":":","b":","}`} {
 		f.Add([]byte(s), uint8(100))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, depth uint8) {

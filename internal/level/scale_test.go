@@ -69,17 +69,20 @@ func TestParseScale(t *testing.T) {
 		},
 		{
 			name: "errors from an alias", errorsFrom: "warning",
-			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "WARN ALARM ERROR", warn: 2, warnIsError: true, top: "ERROR", info: "INFO",
+			list: "DEBUG, INFO, WARN, ALARM, ERROR", errors: "WARN ALARM ERROR", warn: 2, warnIsError: true,
+			top: "ERROR", info: "INFO",
 		},
 		{
 			name: "replaced, in any order, with spaces", levels: " error=70, info = 10 ,warning=30,critical=80 ",
 			list: "INFO, WARNING, ERROR, CRITICAL", errors: "ERROR CRITICAL", warn: 30, top: "CRITICAL", info: "INFO",
-			find: map[string]string{"WARN": "WARNING", "fatal": "CRITICAL", "DEBUG": "", "TRACE": "", "crit": "CRITICAL"},
+			find: map[string]string{"WARN": "WARNING", "fatal": "CRITICAL", "DEBUG": "", "TRACE": "",
+				"crit": "CRITICAL"},
 		},
 		{
 			name: "a name on the scale is no alias", levels: "TRACE=-1,DEBUG=0,ERROR=5,FATAL=9",
 			list: "TRACE, DEBUG, ERROR, FATAL", errors: "ERROR FATAL", warn: 0, top: "FATAL", info: "TRACE",
-			find: map[string]string{"TRACE": "TRACE", "VERBOSE": "TRACE", "FATAL": "FATAL", "CRITICAL": "FATAL", "INFO": ""},
+			find: map[string]string{"TRACE": "TRACE", "VERBOSE": "TRACE", "FATAL": "FATAL", "CRITICAL": "FATAL",
+				"INFO": ""},
 		},
 		{
 			name: "own names", levels: "green=1,amber=2,red=3", errorsFrom: "red",
@@ -139,8 +142,11 @@ func TestParseScaleErrors(t *testing.T) {
 		{"INFO=one", "", `"one" is not a whole number; write for example INFO=3`},
 		{"INFO=1.5", "", `"1.5" is not a whole number`},
 		{"INFO=1,info=2", "", "level INFO is in it twice"},
-		{"INFO=1,WARN=2", "", "cannot tell where errors begin: the scale has neither ALARM nor ERROR; name the lowest error level, one of INFO, WARN"},
-		{"INFO=1,WARN=2", "ALARM", `cannot let errors begin at "ALARM": it is not on the scale; write one of INFO, WARN`},
+		{"INFO=1,WARN=2", "",
+			"cannot tell where errors begin: the scale has neither ALARM nor ERROR; " +
+				"name the lowest error level, one of INFO, WARN"},
+		{"INFO=1,WARN=2", "ALARM",
+			`cannot let errors begin at "ALARM": it is not on the scale; write one of INFO, WARN`},
 		{"", "LOUD", `cannot let errors begin at "LOUD"`},
 		{"A=1" + manyLevels(33), "A", "more than 32 levels"},
 	}

@@ -18,7 +18,8 @@ import (
 func corpus(form string, size int) []byte {
 	var b strings.Builder
 	for i := range events {
-		fmt.Fprintf(&b, `%c{"time":"2026-11-22T10:52:%02d.%03dZ","type":"function","record":`, "[,"[min(i, 1)], i/1000, i%1000)
+		fmt.Fprintf(&b, `%c{"time":"2026-11-22T10:52:%02d.%03dZ","type":"function","record":`, "[,"[min(i, 1)], i/1000,
+			i%1000)
 		text := "order stored, the customer's next step is payment. "
 		if i%4 == 0 {
 			text = "Bestellung für Zoë gespeichert; \\u00e9\\t"
@@ -26,7 +27,8 @@ func corpus(form string, size int) []byte {
 		line := fmt.Sprintf(`{"locator":"%d","level":"INFO","text":"%s","requestId":"6f0c1b52-2d0e-4b6e-9d3f-%012d","order":{"id":%d,"total":12.50,"items":["a","b"]}}`,
 			i, strings.Repeat(text, max(1, (size-160)/len(text))), i, i*7919)
 		if i%10 == 9 {
-			quoted, _ := json.Marshal(fmt.Sprintf("2026-11-22T10:52:00.573Z\tid-%d\tINFO\t{ msg: 'hi' } %s\n", i, strings.Repeat("x", size-60)))
+			quoted, _ := json.Marshal(fmt.Sprintf("2026-11-22T10:52:00.573Z\tid-%d\tINFO\t{ msg: 'hi' } %s\n", i,
+				strings.Repeat("x", size-60)))
 			b.Write(quoted)
 		} else if form == "str" {
 			quoted, _ := json.Marshal(line + "\n")
@@ -84,7 +86,9 @@ func BenchmarkParse(b *testing.B) {
 // the lines have no need, and of lines that need it.
 func BenchmarkMapping(b *testing.B) {
 	body := corpus("str", 300)
-	for name, body := range map[string][]byte{"own": body, "pino": bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`\"level\":\"INFO\"`), []byte(`\"level\":30`)), []byte(`\"text\"`), []byte(`\"msg\"`))} {
+	for name, body := range map[string][]byte{"own": body,
+		"pino": bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`\"level\":\"INFO\"`), []byte(`\"level\":30`)),
+			[]byte(`\"text\"`), []byte(`\"msg\"`))} {
 		b.Run(name, func(b *testing.B) {
 			m, err := parse.ParseMapping("pino")
 			if err != nil {

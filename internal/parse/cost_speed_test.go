@@ -31,7 +31,8 @@ func processorTime(t *testing.T) time.Duration {
 // it may run anywhere, beside anything.
 func TestCraftedLinesAreCheap(t *testing.T) {
 	const most = 14
-	ordinary := []byte(`[` + strings.Repeat(`{"locator":"7","level":"INFO","text":"order stored, payment is next","order":{"id":7,"total":12.5}},`, longest/100) + `0]`)
+	const line = `{"locator":"7","level":"INFO","text":"order stored, payment is next","order":{"id":7,"total":12.5}},`
+	ordinary := []byte(`[` + strings.Repeat(line, longest/100) + `0]`)
 	for setting, parser := range map[string]*parse.Parser{
 		"no mapping":  parse.New(parse.Options{}),
 		"all presets": mapped(t, "powertools;pino;slog;zap;log4j2;serilog;ecs;otel;lambda", parse.Options{}),
@@ -59,7 +60,8 @@ func TestCraftedLinesAreCheap(t *testing.T) {
 				}
 			}
 			if ours > most*theirs {
-				t.Errorf("%s: %q repeated takes %v, an ordinary body %v; want at most %d times as much", setting, c.front+c.unit, ours, theirs, most)
+				t.Errorf("%s: %q repeated takes %v, an ordinary body %v; want at most %d times as much", setting,
+					c.front+c.unit, ours, theirs, most)
 			}
 		}
 	}

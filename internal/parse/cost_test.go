@@ -15,14 +15,22 @@ const longest = 255 << 10
 // crafted are units that, repeated, make a line that is dear to read, and what
 // stands in front of them.
 var crafted = []struct{ front, unit string }{
-	{"", `{"a":"`}, {"", `{"a":`}, {"", `{"a":[`}, {"", "{\"a\":\n"}, {`{"locator":"1","level":"ERROR","exception":{"stack":[`, `1,`},
-	{`{"locator":"1","level":"ERROR","exception":[`, `{"message":"m"},`}, {`{"locator":"1","level":"ERROR","exception":`, `{"type":"E","errors":[{"message":"m"}],"cause":`},
-	{`{"level":50,"msg":"m",`, `"error.1":"x",`}, {`{"level":50,"msg":"m",`, `"":1,`}, {`{"level":50,`, `"msg":1,`}, {"", `{"a":1}`}, {"", `{"level":50,"msg":1}`},
-	{`{"locator":"1","level":"ERROR","text":"`, `"`}, {`{"locator":"1","level":"ERROR","text":"`, `","`}, {`{"locator":"1","level":"ERROR","text":"`, `\`},
-	{`{"locator":"1","level":"ERROR","text":"`, "\x01"}, {`{"locator":"1","level":"ERROR","text":"`, "x\n"}, {`{"locator":"1","level":"ERROR","text":"`, "\n{\""},
-	{`{"locator":"1","level":"ERROR","x":`, `[NaN,`}, {`{"locator":"1","level":"ERROR","x":[`, `NaN,`}, {`{"locator":"1","level":"ERROR","x":[`, `{"a":NaN},`}, {`{"a":[`, `[{"a":1},`},
-	{"", `[{"a":1},`}, {"", "[{\"a\":1\n"}, {"", `["{",`}, {"", `{"message":"{\"a\":`}, {"", `{"timestamp":1,"message":{`}, {`{"locator":"1","level":"ERROR"} `, "at x\n"},
-	{`{"locator":"1","level":"ERROR"} `, "E: x\n"}, {"", ", "}, {"", "[INFO] {"}, {"", "{\"locator\":\"1\",\"te\n"}, {`{"locator":"1","level":"ERROR",`, `"text":1,`},
+	{"", `{"a":"`}, {"", `{"a":`}, {"", `{"a":[`}, {"", "{\"a\":\n"},
+	{`{"locator":"1","level":"ERROR","exception":{"stack":[`, `1,`},
+	{`{"locator":"1","level":"ERROR","exception":[`, `{"message":"m"},`},
+	{`{"locator":"1","level":"ERROR","exception":`, `{"type":"E","errors":[{"message":"m"}],"cause":`},
+	{`{"level":50,"msg":"m",`, `"error.1":"x",`}, {`{"level":50,"msg":"m",`, `"":1,`}, {`{"level":50,`, `"msg":1,`},
+	{"", `{"a":1}`}, {"", `{"level":50,"msg":1}`},
+	{`{"locator":"1","level":"ERROR","text":"`, `"`}, {`{"locator":"1","level":"ERROR","text":"`, `","`},
+	{`{"locator":"1","level":"ERROR","text":"`, `\`},
+	{`{"locator":"1","level":"ERROR","text":"`, "\x01"}, {`{"locator":"1","level":"ERROR","text":"`, "x\n"},
+	{`{"locator":"1","level":"ERROR","text":"`, "\n{\""},
+	{`{"locator":"1","level":"ERROR","x":`, `[NaN,`}, {`{"locator":"1","level":"ERROR","x":[`, `NaN,`},
+	{`{"locator":"1","level":"ERROR","x":[`, `{"a":NaN},`}, {`{"a":[`, `[{"a":1},`},
+	{"", `[{"a":1},`}, {"", "[{\"a\":1\n"}, {"", `["{",`}, {"", `{"message":"{\"a\":`},
+	{"", `{"timestamp":1,"message":{`}, {`{"locator":"1","level":"ERROR"} `, "at x\n"},
+	{`{"locator":"1","level":"ERROR"} `, "E: x\n"}, {"", ", "}, {"", "[INFO] {"}, {"", "{\"locator\":\"1\",\"te\n"},
+	{`{"locator":"1","level":"ERROR",`, `"text":1,`},
 }
 
 // What a large record has made large is given up, and while it is read it is

@@ -18,7 +18,8 @@ var hostile = []string{
 	``, `{`, `}`, `"`, `""`, `{}`, `[]`, `null`, `{"`, `{"locator"`, `{"locator":`, `{"locator":"`, `{"locator":?}`,
 	`{"locator":"1","level":"INFO"} `, `{"locator":"1","level":"INFO"},`, `{"locator":"1","level":"INFO"}}`,
 	`{"locator":1e400,"level":"INFO"}`, `{"locator":-0,"level":"INFO"}`, `{"locator":01,"level":"INFO"}`,
-	`{"locator":"\ud800","level":"INFO","text":"\udc00\ud800"}`, "{\"locator\":\"\xff\",\"level\":\"INFO\",\"\xfe\":\"\xc0\x80\"}",
+	`{"locator":"\ud800","level":"INFO","text":"\udc00\ud800"}`,
+	"{\"locator\":\"\xff\",\"level\":\"INFO\",\"\xfe\":\"\xc0\x80\"}",
 	`{"locator":"\u0000","level":"INFO","x":"\u0000"}`, "{\"locator\":\"a\x00b\",\"level\":\"INFO\"}",
 	`{"timestamp":"t","message":{"timestamp":"t","message":{"timestamp":"t","message":{"timestamp":"t","message":{"timestamp":"t","message":{"locator":"1","level":"INFO"}}}}}}`,
 	`{"message":"{\"message\":\"{\\\"message\\\":\\\"{}\\\"}\"}"}`, `{"message":null,"timestamp":null,"locator":null}`,
@@ -27,7 +28,8 @@ var hostile = []string{
 	`{"locator":"1","level":"INFO","exception":{"message":": ","stack":": : \n"}}`,
 	`{"locator":"1","level":"INFO","exception":{"Error":{"Message":"","Code":""},"message":"x","response":{"Error":{}}}}`,
 	`{"locator":"1","level":"INFO","exception":{"type":"T","stack":"T","cause":{"cause":{"message":"m"}}}}`,
-	"[X]\t2026-11-22T10:52:00Z\t\t", "2026-11-22T10:52:00Z\tid\tINFO\t", "A, [] B c -- ", "I, [x]  INFO id --", "]\t", "[\t", "[",
+	"[X]\t2026-11-22T10:52:00Z\t\t", "2026-11-22T10:52:00Z\tid\tINFO\t", "A, [] B c -- ", "I, [x]  INFO id --", "]\t",
+	"[\t", "[",
 }
 
 func addSeeds(f *testing.F, add func(string)) {
@@ -122,7 +124,8 @@ func FuzzString(f *testing.F) {
 				if want.Kind == parse.Invalid {
 					expect.Raw = front + " " + want.Raw
 				} else {
-					expect.Issues = append(slices.Clone(want.Issues), "other text stands in front of the JSON object (print the object alone): "+front)
+					expect.Issues = append(slices.Clone(want.Issues),
+						"other text stands in front of the JSON object (print the object alone): "+front)
 				}
 			}
 			if gotOK != ok || !cmp.Equal(got, expect) {
@@ -136,7 +139,8 @@ func FuzzString(f *testing.F) {
 // must be found, unless the text takes a part in JSON, and what it says must be
 // told.
 func FuzzLines(f *testing.F) {
-	for _, s := range []string{"", ",", "hello", "\r\n", "\x1b[0m", "[INFO] ", "a\nb: ", "]", "\xff", "\x1b[", "x\r", ": x\n", "\x00;", "INFO x\n"} {
+	for _, s := range []string{"", ",", "hello", "\r\n", "\x1b[0m", "[INFO] ", "a\nb: ", "]", "\xff", "\x1b[", "x\r",
+		": x\n", "\x00;", "INFO x\n"} {
 		f.Add(s, byte(0))
 		f.Add(s, byte(1))
 	}
@@ -158,8 +162,10 @@ func FuzzLines(f *testing.F) {
 		}
 		for i, line := range lines {
 			checkLine(t, parser, record, line)
-			said := strings.ReplaceAll(strings.Trim(strings.TrimLeft(text, "\x00,; \t\r\n"), " \t\r\n"), "\x00", "\u2400")
-			plain := strings.IndexFunc(said, func(r rune) bool { return r > ' ' && r != 0x7f && r != ',' && r != ';' }) == 0
+			said := strings.ReplaceAll(strings.Trim(strings.TrimLeft(text, "\x00,; \t\r\n"), " \t\r\n"), "\x00",
+				"\u2400")
+			says := func(r rune) bool { return r > ' ' && r != 0x7f && r != ',' && r != ';' }
+			plain := strings.IndexFunc(said, says) == 0
 			if told := strings.Join(line.Issues, "\n"); plain && !strings.Contains(told, said) {
 				t.Errorf("%q: line %d: issues %q lack %q", record, i, told, said)
 			}
@@ -172,15 +178,19 @@ func FuzzLines(f *testing.F) {
 // run for minutes.
 func TestHostileLengths(t *testing.T) {
 	const ours = `{"locator":"1","level":"INFO"}`
-	parsers := []*parse.Parser{parse.New(parse.Options{Plain: "INFO"}), mapped(t, "ecs; otel; lambda; log4j2; text=a.a.a.a", parse.Options{Plain: "INFO"})}
+	parsers := []*parse.Parser{parse.New(parse.Options{Plain: "INFO"}),
+		mapped(t, "ecs; otel; lambda; log4j2; text=a.a.a.a", parse.Options{Plain: "INFO"})}
 	for _, unit := range []string{
 		`{"a":1,"a.a":{"a":`, `{"level":"INFO","error.`, `{"error.a":1,"error.b":{"c":[`,
-		`{"a":`, `["{",`, `[{"a":1},`, `[[`, `[`, `{"`, `{"a":1} `, `{"a":"`, "{\"a\":\n" + ours + ",\n\"b\":", ours + "\n",
-		ours + "\n{\"x\":?}\n", `{"locator":"1",` + "\n", "{\"locator\":\"1\",\"te\n", `{"message":"{\"a\":"}` + "\n", ", ", "\x1b[", "[INFO] ",
+		`{"a":`, `["{",`, `[{"a":1},`, `[[`, `[`, `{"`, `{"a":1} `, `{"a":"`, "{\"a\":\n" + ours + ",\n\"b\":",
+		ours + "\n",
+		ours + "\n{\"x\":?}\n", `{"locator":"1",` + "\n", "{\"locator\":\"1\",\"te\n", `{"message":"{\"a\":"}` + "\n",
+		", ", "\x1b[", "[INFO] ",
 	} {
 		for i, parser := range parsers {
 			long := strings.Repeat(unit, 1<<(18-2*i)/len(unit))
-			for _, text := range []string{long, long + ours, long + "\n" + ours + " x", ours + long + `{"a":1}` + long} {
+			for _, text := range []string{long, long + ours, long + "\n" + ours + " x",
+				ours + long + `{"a":1}` + long} {
 				record, err := json.Marshal(text)
 				if err != nil {
 					t.Fatal(err)
@@ -197,15 +207,19 @@ func TestHostileLengths(t *testing.T) {
 
 // Objects made to be searched over and over with a mapping come to an end, too.
 func TestHostileObjects(t *testing.T) {
-	parser := mapped(t, "ecs; otel; lambda; log4j2; serilog; text=a.a.a.a,a.a.b,a.b; exception=a,a.a,b.a; locator=a.a.c,a.c", parse.Options{})
-	for _, unit := range []string{`"error.%d":"x",`, `"a.%d":{},`, `"a":{"a":{"b%d":"x"}},`, `"attributes":{"exception.%d":1},`, `"x%d":1,`, `"log.origin.file.%d":[],`} {
+	parser := mapped(t,
+		"ecs; otel; lambda; log4j2; serilog; text=a.a.a.a,a.a.b,a.b; exception=a,a.a,b.a; locator=a.a.c,a.c",
+		parse.Options{})
+	for _, unit := range []string{`"error.%d":"x",`, `"a.%d":{},`, `"a":{"a":{"b%d":"x"}},`,
+		`"attributes":{"exception.%d":1},`, `"x%d":1,`, `"log.origin.file.%d":[],`} {
 		var b strings.Builder
 		b.WriteString(`{"level":"INFO","message":"m",`)
 		for i := 0; b.Len() < 1<<16; i++ {
 			fmt.Fprintf(&b, unit, i)
 		}
 		members := strings.TrimSuffix(b.String(), ",")
-		for _, record := range []string{members + "}", members + `,"a":{"a":` + members + "}}}", members + `,"log":` + members + `}}`} {
+		for _, record := range []string{members + "}", members + `,"a":{"a":` + members + "}}}",
+			members + `,"log":` + members + `}}`} {
 			if line, ok := parser.Record([]byte(record)); !ok || line.Kind != parse.Ours {
 				t.Errorf("%q repeated: %v, %v", unit, line.Kind, ok)
 			}
@@ -217,7 +231,8 @@ func TestHostileObjects(t *testing.T) {
 // must be there to read, and nothing of the stack but a repetition may go.
 func FuzzException(f *testing.F) {
 	f.Add("TypeError", "x is not a function", "TypeError: x is not a function\n    at f\n    at g")
-	f.Add("ZeroDivisionError", "division by zero", "Traceback (most recent call last):\n  File\nZeroDivisionError: division by zero\n")
+	f.Add("ZeroDivisionError", "division by zero",
+		"Traceback (most recent call last):\n  File\nZeroDivisionError: division by zero\n")
 	f.Add("E", "", "E\nE: \nE")
 	f.Add("", "m", "xm\nm")
 	f.Add("a: b", ": ", ": : \n: ")
@@ -293,7 +308,8 @@ func wrapped(t *testing.T, text, id string) map[string]string {
 		"go":                       quote("2026/11/22 10:52:42 " + text + "\n"),
 		"envelope, object with id": envelope + text + `}`,
 		"envelope, string with id": envelope + quote(text) + `}`,
-		"envelope, go text":        `{"timestamp":"` + stamp + `","message":` + quote("2026/11/22 10:52:42 "+text) + `}`,
+		"envelope, go text": `{"timestamp":"` + stamp + `","message":` + quote("2026/11/22 10:52:42 "+text) +
+			`}`,
 		"envelope as text with id": quote(envelope + quote(text) + `}`),
 	}
 }
@@ -327,7 +343,8 @@ func FuzzMapping(f *testing.F) {
 // FuzzMapped reads anything as the line of a known logger: whatever is found to
 // be one, nothing that it says is missing from the row.
 func FuzzMapped(f *testing.F) {
-	settings := []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel", "lambda", "text=message,msg; locator=caller,name; exception=error,stack"}
+	settings := []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel", "lambda",
+		"text=message,msg; locator=caller,name; exception=error,stack"}
 	for i := range settings {
 		for _, s := range mappedSamples(f) {
 			f.Add(uint8(i), []byte(s.Record))
@@ -361,12 +378,14 @@ func FuzzMapped(f *testing.F) {
 		row += line.Module + "\n" + line.RequestID
 		for _, m := range all {
 			level := strings.ToLower(m.Name)
-			if !isString(m.Value) || !utf8.ValidString(m.Value) || strings.Contains(m.Name, "\uFFFD") || strings.Contains(level, "level") || level == "@l" || strings.HasPrefix(level, "severity") ||
+			if !isString(m.Value) || !utf8.ValidString(m.Value) || strings.Contains(m.Name, "\uFFFD") ||
+				strings.Contains(level, "level") || level == "@l" || strings.HasPrefix(level, "severity") ||
 				strings.Contains(m.Name, ".") || strings.HasPrefix(m.Name, "error") || m.Name == "stackTrace" {
 				continue // a level's own name, or an exception that is put together
 			}
 			if _, left := rest[m.Name]; !left && !strings.Contains(row, unquote(m.Value)) {
-				t.Errorf("%s: %s: %q of %s is in neither %q nor %s", settings[n], record, m.Value, m.Name, row, line.Fields)
+				t.Errorf("%s: %s: %q of %s is in neither %q nor %s", settings[n], record, m.Value, m.Name, row,
+					line.Fields)
 			}
 		}
 	})

@@ -70,7 +70,8 @@ func TestParseMapping(t *testing.T) {
 		}
 	}
 	for _, setting := range []string{
-		"pino", "Pino;", " zap ; slog ", "text=message", "text = message , msg;level=lvl", "level=level", "powertools; lambda", "ecs;otel;log4j2;serilog;text=x",
+		"pino", "Pino;", " zap ; slog ", "text=message", "text = message , msg;level=lvl", "level=level",
+		"powertools; lambda", "ecs;otel;log4j2;serilog;text=x",
 		"locator=a.b.c.d", "text=@m,größe", "exception=a;exception=b",
 	} {
 		if m, err := parse.ParseMapping(setting); m == nil || err != nil {
@@ -79,7 +80,9 @@ func TestParseMapping(t *testing.T) {
 	}
 	for _, tt := range []struct{ setting, want string }{
 		{";", "it has neither a preset nor a name"},
-		{"winston", `cannot read "winston": write role=name,name or one of the presets ecs, lambda, log4j2, otel, pino, powertools, serilog, slog, zap`},
+		{"winston",
+			`cannot read "winston": write role=name,name or one of the presets ` +
+				`ecs, lambda, log4j2, otel, pino, powertools, serilog, slog, zap`},
 		{"pino,zap", `cannot read "pino,zap"`},
 		{"message=text", `cannot map onto "message": write one of locator, level, text, exception, module, request_id`},
 		{"=a", `cannot map onto ""`},
@@ -112,12 +115,22 @@ func TestMappedLevels(t *testing.T) {
 	}{
 		{"pino; text=msg", `DEBUG 5 10 20 29.5 "20"; INFO 30 39; WARN 40 45; ERROR 50 60 100`},
 		{"powertools; text=msg", `DEBUG 0 10 "DEBUG"; INFO 20; WARN 30 "WARNING"; ERROR 40 50 "CRITICAL"`},
-		{"ecs; text=msg", `DEBUG 7 "debug"; INFO 5 6 "notice"; WARN 4 "warning"; ERROR 0 1 2 3 "emerg" "alert" "crit" "err"; - 8 -1 2.5`},
-		{"log4j2; text=msg", `DEBUG 7 500 600 "TRACE" "FINE"; INFO 6 400; WARN 4 300; ERROR 3 0 100 200 "FATAL" "SEVERE"; - 8 150`},
-		{"serilog; text=msg", `DEBUG 0 1 "Verbose" "Debug" "Trace"; INFO 2 "Information"; WARN 3 "Warning"; ERROR 4 5 "Error" "Fatal" "Critical"; - 6 "None"`},
-		{"slog; text=msg", `DEBUG -9 -4 -1 "DEBUG" "DEBUG+3" "DEBUG-8" "INFO-1"; INFO 0 3 "INFO" "INFO+3"; WARN 4 "INFO+4" "WARN+1"; ERROR 8 12 "ERROR" "ERROR+99"; - "INFO+" "INFO+x" "LOUD+1"`},
-		{"zap; text=msg", `DEBUG -1 "debug"; INFO 0 "info"; WARN 1 "warn"; ERROR 2 3 4 5 "error" "dpanic" "panic" "fatal"; - 6`},
-		{"otel; text=msg", `DEBUG 1 4 5 8 "TRACE" "DEBUG4"; INFO 0 9 12 "INFO" "INFO2" "Information"; WARN 13 16; ERROR 17 20 21 24 "ERROR3" "FATAL"; - 25 -1 "INFO5"`},
+		{"ecs; text=msg",
+			`DEBUG 7 "debug"; INFO 5 6 "notice"; WARN 4 "warning"; ` +
+				`ERROR 0 1 2 3 "emerg" "alert" "crit" "err"; - 8 -1 2.5`},
+		{"log4j2; text=msg",
+			`DEBUG 7 500 600 "TRACE" "FINE"; INFO 6 400; WARN 4 300; ERROR 3 0 100 200 "FATAL" "SEVERE"; - 8 150`},
+		{"serilog; text=msg",
+			`DEBUG 0 1 "Verbose" "Debug" "Trace"; INFO 2 "Information"; WARN 3 "Warning"; ` +
+				`ERROR 4 5 "Error" "Fatal" "Critical"; - 6 "None"`},
+		{"slog; text=msg",
+			`DEBUG -9 -4 -1 "DEBUG" "DEBUG+3" "DEBUG-8" "INFO-1"; INFO 0 3 "INFO" "INFO+3"; ` +
+				`WARN 4 "INFO+4" "WARN+1"; ERROR 8 12 "ERROR" "ERROR+99"; - "INFO+" "INFO+x" "LOUD+1"`},
+		{"zap; text=msg",
+			`DEBUG -1 "debug"; INFO 0 "info"; WARN 1 "warn"; ERROR 2 3 4 5 "error" "dpanic" "panic" "fatal"; - 6`},
+		{"otel; text=msg",
+			`DEBUG 1 4 5 8 "TRACE" "DEBUG4"; INFO 0 9 12 "INFO" "INFO2" "Information"; WARN 13 16; ` +
+				`ERROR 17 20 21 24 "ERROR3" "FATAL"; - 25 -1 "INFO5"`},
 		{"slog; pino; text=msg", `INFO 0; ERROR 30`},
 		{"text=msg", `DEBUG 0; INFO 1; WARN 2; ALARM 6; ERROR 7 "7" "ERROR"; - 3 30 1e99 "1 2" "" "INFO+2" "INFO2"`},
 	}
@@ -127,7 +140,11 @@ func TestMappedLevels(t *testing.T) {
 			values := words.FindAllString(part, -1)
 			for _, value := range values[1:] {
 				line, ok := parser.Record([]byte(`{"level":` + value + `,"msg":"m"}`))
-				if got := line.Level.Name; values[0] == "-" && line.Kind != parse.Invalid || values[0] != "-" && (line.Kind != parse.Ours || got != values[0]) || !ok {
+				got, wanted := line.Level.Name, line.Kind == parse.Invalid
+				if values[0] != "-" {
+					wanted = line.Kind == parse.Ours && got == values[0]
+				}
+				if !ok || !wanted {
 					t.Errorf("%s: level %s is %s (%v), want %s", tt.setting, value, got, line.Kind, values[0])
 				}
 			}
@@ -144,7 +161,8 @@ func TestMappedLevelsOnReplacedScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	for setting, want := range map[string]string{"text=msg": "CRITICAL", "pino": "ERROR"} {
-		if line, _ := mapped(t, setting, parse.Options{Scale: scale}).Record([]byte(`{"level":50,"msg":"m"}`)); line.Level.Name != want {
+		line, _ := mapped(t, setting, parse.Options{Scale: scale}).Record([]byte(`{"level":50,"msg":"m"}`))
+		if line.Level.Name != want {
 			t.Errorf("%s: level 50 is %s, want %s", setting, line.Level.Name, want)
 		}
 	}
@@ -154,14 +172,16 @@ func TestMappedLevelsOnReplacedScale(t *testing.T) {
 // missing locator is no fault.
 func TestMappedOwnLines(t *testing.T) {
 	plain := parse.New(parse.Options{})
-	for _, setting := range []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel", "lambda"} {
+	for _, setting := range []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel",
+		"lambda"} {
 		parser := mapped(t, setting, parse.Options{})
 		for _, s := range samples(t) {
 			if s.Want.Kind == "plain" || s.Want.Issues != nil || s.More != nil {
 				continue
 			}
 			want, _ := plain.Record(s.Record)
-			if got, ok := parser.Record(s.Record); !ok || got.Locator != want.Locator || got.Level != want.Level || got.RequestID != want.RequestID || !strings.HasPrefix(got.Exception, want.Exception) {
+			if got, ok := parser.Record(s.Record); !ok || got.Locator != want.Locator || got.Level != want.Level ||
+				got.RequestID != want.RequestID || !strings.HasPrefix(got.Exception, want.Exception) {
 				t.Errorf("%s: %s: got %+v, want %+v", setting, s.Name, got, want)
 			}
 		}

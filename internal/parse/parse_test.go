@@ -126,8 +126,9 @@ func TestRaw(t *testing.T) {
 			message: "INFO: (12) ab", issueContains: "breaks off after 41 bytes",
 		},
 		{
-			name:    "a record nested too deep for the decoder",
-			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"INFO","x":` + deep + `}}`,
+			name: "a record nested too deep for the decoder",
+			text: `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"INFO","x":` +
+				deep + `}}`,
 			message: "INFO: (12)", issueContains: "nested more than 100 deep",
 		},
 		{
@@ -138,17 +139,20 @@ func TestRaw(t *testing.T) {
 		{
 			name: "an event that breaks behind the record",
 			text: `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","text":"x"},"x":?}`,
-			kind: parse.Invalid, message: `WARN: (12) {"locator":"12","text":"x"},"x":?}`, issueContains: "level is missing",
+			kind: parse.Invalid, message: `WARN: (12) {"locator":"12","text":"x"},"x":?}`,
+			issueContains: "level is missing",
 		},
 		{
-			name:    "an event whose record is not valid",
-			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"ERROR","n":NaN}}`,
+			name: "an event whose record is not valid",
+			text: `{"time":"2026-11-22T10:52:00Z","type":"function",` +
+				`"record":{"locator":"12","level":"ERROR","n":NaN}}`,
 			message: "ERROR: (12)", issueContains: "such as NaN",
 		},
 		{
 			name: "text in front that is no event",
 			text: `"abc {"locator":"12","text":"x"}`,
-			kind: parse.Invalid, message: `WARN: (12) "abc {"locator":"12","text":"x"}`, issueContains: "level is missing",
+			kind: parse.Invalid, message: `WARN: (12) "abc {"locator":"12","text":"x"}`,
+			issueContains: "level is missing",
 		},
 		{name: "no JSON", text: "Segmentation fault", kind: parse.Plain},
 		{name: "no UTF-8 and NUL", text: "a\xffb\x00c\n", kind: parse.Plain, raw: "a\uFFFDb\u2400c"},
@@ -187,8 +191,11 @@ func TestRecordNotJSON(t *testing.T) {
 		{"string cut off", `"abc`, `INFO: (plain) "abc`},
 		{"string with an invalid escape", `"a\xb"`, `INFO: (plain) "a\xb"`},
 		{"object cut off", `{"level":"INFO","locator":"12"`, `INFO: (12)`},
-		{"invalid UTF-8 in a valid line", "{\"level\":\"INFO\",\"locator\":\"12\",\"text\":\"a\xffb\",\"x\":\"\xff\"}", "INFO: (12) a\uFFFDb"},
-		{"invalid UTF-8 in a string record", "\"{\\\"level\\\":\\\"INFO\\\",\\\"locator\\\":\\\"12\\\",\\\"text\\\":\\\"a\xffb\\\"}\"", "INFO: (12) a\uFFFDb"},
+		{"invalid UTF-8 in a valid line", "{\"level\":\"INFO\",\"locator\":\"12\",\"text\":\"a\xffb\",\"x\":\"\xff\"}",
+			"INFO: (12) a\uFFFDb"},
+		{"invalid UTF-8 in a string record",
+			"\"{\\\"level\\\":\\\"INFO\\\",\\\"locator\\\":\\\"12\\\",\\\"text\\\":\\\"a\xffb\\\"}\"",
+			"INFO: (12) a\uFFFDb"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -223,7 +230,9 @@ func TestManyLines(t *testing.T) {
 	}{
 		{limit, nil},
 		{limit + 1, []string{"other text follows the JSON object (print the object alone): " + strings.TrimSpace(one)}},
-		{limit + 100, []string{fmt.Sprintf("other text of %d bytes follows the JSON object (print the object alone): %.500s…", 100*len(one)-1, strings.Repeat(one, 100))}},
+		{limit + 100,
+			[]string{fmt.Sprintf("other text of %d bytes follows the JSON object (print the object alone): %.500s…",
+				100*len(one)-1, strings.Repeat(one, 100))}},
 	}
 	parser := parse.New(parse.Options{})
 	for _, tt := range tests {
@@ -253,7 +262,8 @@ func TestManyMembers(t *testing.T) {
 	parser := parse.New(parse.Options{})
 	line, ok := parser.Record([]byte(strings.Replace(record, "%s", strings.Repeat(`,"x":1`, 998), 1)))
 	if !ok || line.Text != "" || !strings.HasSuffix(line.Fields, `,"text":"late"}`) {
-		t.Errorf("1,001 members: text %q, fields end in %q; want the text in the fields", line.Text, line.Fields[len(line.Fields)-20:])
+		t.Errorf("1,001 members: text %q, fields end in %q; want the text in the fields", line.Text,
+			line.Fields[len(line.Fields)-20:])
 	}
 	line, ok = parser.Record([]byte(strings.Replace(record, "%s", strings.Repeat(`,"x":1`, 997), 1)))
 	if !ok || line.Text != "late" {
@@ -310,7 +320,8 @@ func TestLineOwnsItsMemory(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	parser := parse.New(parse.Options{})
 	for _, s := range samples(t) {
-		if s.Want.Kind != "ours" || s.Want.Issues != nil || s.More != nil || strings.HasPrefix(s.Name, "exceptions/") || strings.Contains(s.Name, "surrogate") {
+		if s.Want.Kind != "ours" || s.Want.Issues != nil || s.More != nil || strings.HasPrefix(s.Name, "exceptions/") ||
+			strings.Contains(s.Name, "surrogate") {
 			continue // rare, and text is put together or an error is made on the way
 		}
 		if n := testing.AllocsPerRun(20, func() { parser.Record(s.Record) }); n > 2 {
@@ -334,7 +345,8 @@ func TestInvalidOnReplacedScale(t *testing.T) {
 	if got, _ := message(line); !ok || got != `WARN: (1) {"locator":"1","level":"INFO"}` {
 		t.Errorf("got %q, %v", got, ok)
 	}
-	if want := `level "INFO" is not on the scale: write one of LOW, MID, HIGH`; len(line.Issues) != 1 || line.Issues[0] != want {
+	if want := `level "INFO" is not on the scale: write one of LOW, MID, HIGH`; len(line.Issues) != 1 ||
+		line.Issues[0] != want {
 		t.Errorf("issues %q, want %q", line.Issues, want)
 	}
 }

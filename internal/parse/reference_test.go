@@ -53,7 +53,8 @@ var idNames = map[string]bool{
 	"awsRequestId": true, "AWSRequestId": true, "function_request_id": true,
 }
 
-var levelNames = map[string]bool{"log_level": true, "severity": true, "levelname": true, "severity_text": true, "level_name": true}
+var levelNames = map[string]bool{"log_level": true, "severity": true, "levelname": true, "severity_text": true,
+	"level_name": true}
 
 // levelNamed is the level that a value names.
 func levelNamed(value string) (string, bool) {
@@ -68,7 +69,8 @@ func suits(name, value string) bool {
 		_, ok := levelNamed(value)
 		return ok
 	case "locator":
-		return isString(value) && strings.TrimSpace(unquoteRaw(value)) != "" || value != "" && strings.Trim(value, "-0123456789") == ""
+		return isString(value) && strings.TrimSpace(unquoteRaw(value)) != "" || value != "" &&
+			strings.Trim(value, "-0123456789") == ""
 	}
 	return isString(value)
 }
@@ -196,7 +198,8 @@ func checkReference(t *testing.T, text []byte, line parse.Line, ok bool) {
 	if !r.valid {
 		return
 	}
-	if line.Level.Name != r.level || replaced(member{"", line.Text}) != replaced(member{"", r.text}) || line.Module != r.module || r.exception != "" && line.Exception != r.exception {
+	if line.Level.Name != r.level || replaced(member{"", line.Text}) != replaced(member{"", r.text}) ||
+		line.Module != r.module || r.exception != "" && line.Exception != r.exception {
 		t.Fatalf("%q: got %+v; want %+v", text, line, r)
 	}
 	rest, _ := members([]byte(line.Fields))
@@ -241,7 +244,8 @@ func depth(text []byte) int {
 // checkLine is what holds for every line.
 func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 	t.Helper()
-	for _, s := range append([]string{line.Locator, line.Text, line.Exception, line.Module, line.RequestID, line.Fields, line.Raw}, line.Issues...) {
+	for _, s := range append([]string{line.Locator, line.Text, line.Exception, line.Module, line.RequestID, line.Fields,
+		line.Raw}, line.Issues...) {
 		if strings.ToValidUTF8(s, "") != s || strings.Contains(s, "\x00") {
 			t.Errorf("%q: %q is no UTF-8 or holds NUL", input, s)
 		}
@@ -268,7 +272,8 @@ func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 			t.Errorf("%q: ours, but %+v", input, line)
 		}
 	case parse.Invalid:
-		if len(line.Issues) == 0 || line.Raw == "" || line.Level.Name != "WARN" || line.Fields+line.Text+line.Exception != "" {
+		if len(line.Issues) == 0 || line.Raw == "" || line.Level.Name != "WARN" ||
+			line.Fields+line.Text+line.Exception != "" {
 			t.Errorf("%q: invalid, but %+v", input, line)
 		}
 	case parse.Plain:
@@ -302,10 +307,13 @@ func TestReference(t *testing.T) {
 		try(string(text))
 	}
 	values := []string{
-		`""`, `"INFO"`, `"error"`, `"12"`, `"a\"b"`, `"\u00e9\ud83d\ude00\n"`, `"\ud800"`, `"\u0000"`, `0`, `-5`, `1.50`, `1e3`,
-		`12345678901234567890123456789`, `null`, `true`, `{}`, `[]`, `{"locator":"1"}`, `[ 1 , {"a" : "]}"} ]`, "\"\xff\"",
+		`""`, `"INFO"`, `"error"`, `"12"`, `"a\"b"`, `"\u00e9\ud83d\ude00\n"`, `"\ud800"`, `"\u0000"`, `0`, `-5`,
+		`1.50`, `1e3`,
+		`12345678901234567890123456789`, `null`, `true`, `{}`, `[]`, `{"locator":"1"}`, `[ 1 , {"a" : "]}"} ]`,
+		"\"\xff\"",
 	}
-	names := []string{"locator", "level", "text", "exception", "module", "requestId", "request_id", "other", `l\u0065vel`, "Locator", ""}
+	names := []string{"locator", "level", "text", "exception", "module", "requestId", "request_id", "other",
+		`l\u0065vel`, "Locator", ""}
 	bases := []string{``, `"locator":"1","level":"INFO",`, `"level":"INFO","text":"x",`}
 	for _, base := range bases {
 		for i, name := range names {

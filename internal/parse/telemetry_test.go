@@ -91,8 +91,10 @@ func TestEmittedForms(t *testing.T) {
 	if len(forms) < 16 {
 		t.Errorf("only %d forms", len(forms))
 	}
-	ours := strings.NewReplacer(`"msg":"hi"`, `"locator":"12","level":"INFO","text":"hi"`, `"msg": "hi"`, `"locator": "12", "level": "INFO", "text": "hi"`,
-		`\"msg\":\"hi\"`, `\"locator\":\"12\",\"level\":\"INFO\",\"text\":\"hi\"`, `\"msg\": \"hi\"`, `\"locator\": \"12\", \"level\": \"INFO\", \"text\": \"hi\"`)
+	ours := strings.NewReplacer(`"msg":"hi"`, `"locator":"12","level":"INFO","text":"hi"`, `"msg": "hi"`,
+		`"locator": "12", "level": "INFO", "text": "hi"`,
+		`\"msg\":\"hi\"`, `\"locator\":\"12\",\"level\":\"INFO\",\"text\":\"hi\"`, `\"msg\": \"hi\"`,
+		`\"locator\": \"12\", \"level\": \"INFO\", \"text\": \"hi\"`)
 	parser := parse.New(parse.Options{})
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {

@@ -92,7 +92,8 @@ func FuzzJSON(f *testing.F) {
 		f.Add(`{"SecretAccessKey":[` + quoted(s) + `],` + quoted(s) + `:null}`)
 	})
 	for _, object := range []string{
-		`{"card":4111111111111111,"x":-1.5e+10}`, `{"a":"\u0041\ud83d\ude00\ud800\/\\"}`, `{"a":"` + "\xff" + `","a":{}}`, `{`, `{"a`, `[`, `""`,
+		`{"card":4111111111111111,"x":-1.5e+10}`, `{"a":"\u0041\ud83d\ude00\ud800\/\\"}`,
+		`{"a":"` + "\xff" + `","a":{}}`, `{`, `{"a`, `[`, `""`,
 		strings.Repeat("[", 20) + strings.Repeat("]", 20), cleanObject, hitObject,
 	} {
 		f.Add(object)
@@ -122,7 +123,8 @@ func FuzzJSON(f *testing.F) {
 			for i, token := range before {
 				if s, ok := token.(string); ok {
 					checkString(t, setting, r.String(s), s, after[i])
-				} else if !cmp.Equal(token, after[i]) && after[i] != mCard && !(after[i] == mAny && hasExpression(setting)) {
+				} else if !cmp.Equal(token, after[i]) && after[i] != mCard &&
+					!(after[i] == mAny && hasExpression(setting)) {
 					t.Errorf("%s: %v has become %v", setting, token, after[i])
 				}
 			}
@@ -171,7 +173,8 @@ func tokens(t *testing.T, text string) []any {
 // FuzzSetting: no setting makes New or what it returns panic or change its
 // mind.
 func FuzzSetting(f *testing.F) {
-	for _, s := range append(settings, "", "off", "a*", `a\;b`, "(", `\`, ";", "secrets,all", "(?i)x", `\pL`, "[^a]", "off;x", `x{2,5}`, `(?:a|b)+?`) {
+	for _, s := range append(settings, "", "off", "a*", `a\;b`, "(", `\`, ";", "secrets,all", "(?i)x", `\pL`, "[^a]",
+		"off;x", `x{2,5}`, `(?:a|b)+?`) {
 		f.Add(s, hitLine)
 		f.Add(s, hitObject)
 	}

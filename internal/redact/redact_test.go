@@ -49,7 +49,8 @@ var secretCases = []textCase{
 	// AWS access key IDs, at the ends, in the middle, several.
 	{key, mKey},
 	{tmpKey + " and " + key, mKey + " and " + mKey},
-	{"Credential=" + key + "/20261122/eu-west-1/s3/aws4_request", "Credential=" + mKey + "/20261122/eu-west-1/s3/aws4_request"},
+	{"Credential=" + key + "/20261122/eu-west-1/s3/aws4_request",
+		"Credential=" + mKey + "/20261122/eu-west-1/s3/aws4_request"},
 	{"X-Amz-Credential=" + key + "%2F20261122", "X-Amz-Credential=" + mKey + "%2F20261122"},
 	{"u=%3D" + key + "&x", "u=%3D" + mKey + "&x"},
 	{`{\"id\":\"x\n` + key + `\"}`, `{\"id\":\"x\n` + mKey + `\"}`},
@@ -88,7 +89,8 @@ var secretCases = []textCase{
 	// Session tokens.
 	{"aws_session_token=" + token + "\n", "aws_session_token=" + mToken + "\n"},
 	{`"SessionToken": "` + token + `",`, `"SessionToken": "` + mToken + `",`},
-	{"?X-Amz-Security-Token=" + strings.NewReplacer("/", "%2F", "+", "%2b", "=", "%3D").Replace(token) + "&X=1", "?X-Amz-Security-Token=" + mToken + "&X=1"},
+	{"?X-Amz-Security-Token=" + strings.NewReplacer("/", "%2F", "+", "%2b", "=", "%3D").Replace(token) + "&X=1",
+		"?X-Amz-Security-Token=" + mToken + "&X=1"},
 	{"sessionToken: expired", ""},
 	{"token=" + token, ""},
 
@@ -186,7 +188,8 @@ var allCases = []textCase{
 	{"4111-1111-1111-1111", mCard},
 	{"3782 822463 10005, 378282246310005", mCard + ", " + mCard},
 	{"3056 930902 5904", mCard},
-	{"5555555555554444,2223003122003222;6011111111111117|3530111333300000", mCard + "," + mCard + ";" + mCard + "|" + mCard},
+	{"5555555555554444,2223003122003222;6011111111111117|3530111333300000",
+		mCard + "," + mCard + ";" + mCard + "|" + mCard},
 	{"4222222222222", mCard},
 	{"4111 1111 1111 1111 5555 5555 5555 4444", mCard + " " + mCard},
 	{"12 4111 1111 1111 1111 12/27 123", "12 " + mCard + " 12/27 123"},
@@ -304,7 +307,8 @@ func TestJSONAsString(t *testing.T) {
 				} {
 					in := strings.Replace(frame, "%s", escape(c.in), 1)
 					got := r.JSON(in)
-					if before, after := decodeAny(t, strings.Replace(frame, "%s", quoted(want), 1)), decodeAny(t, got); !cmp.Equal(before, after) {
+					wanted := decodeAny(t, strings.Replace(frame, "%s", quoted(want), 1))
+					if !cmp.Equal(wanted, decodeAny(t, got)) {
 						t.Errorf("%s: JSON(%s)\n got %s\nwant %q in it", setting, in, got, want)
 					}
 					before, after, _ := strings.Cut(frame, "%s")
@@ -363,10 +367,14 @@ func TestJSON(t *testing.T) {
 			{`{}`, ""},
 			{`{"a":1}`, ""},
 			// The name says what the value is.
-			{`{"Credentials":{"AccessKeyId":"` + tmpKey + `","SecretAccessKey":"` + secret + `","SessionToken" : "` + token + `"}}`,
-				`{"Credentials":{"AccessKeyId":"` + mKey + `","SecretAccessKey":"` + mSecret + `","SessionToken" : "` + mToken + `"}}`},
-			{`{"aws\u005fsecret_access_key":"` + strings.ReplaceAll(secret, "/", `\/`) + `"}`, `{"aws\u005fsecret_access_key":"` + mSecret + `"}`},
-			{`{"X-Amz-Security-Token":["` + token + `"],"x":"` + token + `"}`, `{"X-Amz-Security-Token":["` + mToken + `"],"x":"` + token + `"}`},
+			{`{"Credentials":{"AccessKeyId":"` + tmpKey + `","SecretAccessKey":"` + secret + `","SessionToken" : "` +
+				token + `"}}`,
+				`{"Credentials":{"AccessKeyId":"` + mKey + `","SecretAccessKey":"` + mSecret + `","SessionToken" : "` +
+					mToken + `"}}`},
+			{`{"aws\u005fsecret_access_key":"` + strings.ReplaceAll(secret, "/", `\/`) + `"}`,
+				`{"aws\u005fsecret_access_key":"` + mSecret + `"}`},
+			{`{"X-Amz-Security-Token":["` + token + `"],"x":"` + token + `"}`,
+				`{"X-Amz-Security-Token":["` + mToken + `"],"x":"` + token + `"}`},
 			{`{"headers":{"Authorization":"Bearer short"}}`, `{"headers":{"Authorization":"Bearer ` + mBearer + `"}}`},
 			{`{"multiValueHeaders":{"authorization":["bearer short"]},"note":"bearer short"}`,
 				`{"multiValueHeaders":{"authorization":["bearer ` + mBearer + `"]},"note":"bearer short"}`},
@@ -378,7 +386,8 @@ func TestJSON(t *testing.T) {
 			{`{"a":"\"` + key + `\"\\"}`, `{"a":"\"` + mKey + `\"\\"}`},
 			{`{"a":"\\\\","b":"\\\"` + key + `"}`, `{"a":"\\\\","b":"\\\"` + mKey + `"}`},
 			{`{"a":"\\u0041KIAIOSFODNN7EXAMPLE"}`, `{"a":"` + mKey + `"}`}, // JSON in a string
-			{`{"a":"\n` + key + `\ud83d\ude00 \ud800 ` + key + `"}`, `{"a":"\n` + mKey + `\ud83d\ude00 \ud800 ` + mKey + `"}`},
+			{`{"a":"\n` + key + `\ud83d\ude00 \ud800 ` + key + `"}`,
+				`{"a":"\n` + mKey + `\ud83d\ude00 \ud800 ` + mKey + `"}`},
 			{"{\"a\":\"\xff" + key + "\xfe\\n" + key + "\"}", "{\"a\":\"\xff" + mKey + "\xfe\\n" + mKey + "\"}"},
 			{`{"a":"{\"SecretAccessKey\":\"` + secret + `\"}"}`, `{"a":"{\"SecretAccessKey\":\"` + mSecret + `\"}"}`},
 			// Names, twice the same one too.
@@ -389,14 +398,18 @@ func TestJSON(t *testing.T) {
 			{`{"headers":{"authorization":{"values":["Bearer short"]}},"note":"Bearer short"}`,
 				`{"headers":{"authorization":{"values":["Bearer ` + mBearer + `"]}},"note":"Bearer short"}`},
 			{`[{"value":"` + secret + `","name":"aws\u005fsecret_access_key"},{"name":"x","value":"` + secret + `"}]`,
-				`[{"value":"` + mSecret + `","name":"aws\u005fsecret_access_key"},{"name":"x","value":"` + secret + `"}]`},
-			{`{"rawHeaders":["x-amz-security-token","` + token + `"]}`, `{"rawHeaders":["x-amz-security-token","` + mToken + `"]}`},
+				`[{"value":"` + mSecret + `","name":"aws\u005fsecret_access_key"},{"name":"x","value":"` + secret +
+					`"}]`},
+			{`{"rawHeaders":["x-amz-security-token","` + token + `"]}`,
+				`{"rawHeaders":["x-amz-security-token","` + mToken + `"]}`},
 			{`{"SecretAccessKeyId":{"S":"` + secret + `"},"name":"SecretAccessKeyId","value":"` + secret + `"}`, ""},
 			{`{"name":"SecretAccessKey","value":"` + secret[1:] + `"}`, ""},
 			// In several layers.
-			{`{"a":"{\"b\":\"{\\\"SecretAccessKey\\\":\\\"` + strings.ReplaceAll(secret, "/", `\\\u002F`) + `\\\"}\"}"}`,
+			{`{"a":"{\"b\":\"{\\\"SecretAccessKey\\\":\\\"` + strings.ReplaceAll(secret, "/", `\\\u002F`) +
+				`\\\"}\"}"}`,
 				`{"a":"{\"b\":\"{\\\"SecretAccessKey\\\":\\\"` + mSecret + `\\\"}\"}"}`},
-			{`{"u":"x?secret%255Faccess%255Fkey%253D` + strings.ReplaceAll(secret, "/", "%252F") + `%2526b"}`, `{"u":"x?secret%255Faccess%255Fkey%253D` + mSecret + `%2526b"}`},
+			{`{"u":"x?secret%255Faccess%255Fkey%253D` + strings.ReplaceAll(secret, "/", "%252F") + `%2526b"}`,
+				`{"u":"x?secret%255Faccess%255Fkey%253D` + mSecret + `%2526b"}`},
 			// What is one text in two strings is none.
 			{`{"a":"Bearer","b":"` + opaque + `"}`, ""},
 			{`{"AKIA":"IOSFODNN7EXAMPLE"}`, ""},
@@ -410,7 +423,8 @@ func TestJSON(t *testing.T) {
 			{``, ""},
 		}},
 		{"all", []textCase{
-			{`{"a":"zoe\u0040example.com","zoe@example.com":"4111 1111 1111 1111"}`, `{"a":"` + mEmail + `","` + mEmail + `":"` + mCard + `"}`},
+			{`{"a":"zoe\u0040example.com","zoe@example.com":"4111 1111 1111 1111"}`,
+				`{"a":"` + mEmail + `","` + mEmail + `":"` + mCard + `"}`},
 			{`{"card":4111111111111111}`, `{"card":"` + mCard + `"}`},
 			{`{"cards":[4111111111111111,5555555555554444 , 1]}`, `{"cards":["` + mCard + `","` + mCard + `" , 1]}`},
 			{`{"a":4111111111111112,"b":4111111111111111.0,"c":-4111111111111111,"d":4111111111111111e2,"e":1795300002050}`, ""},
@@ -437,7 +451,8 @@ func TestJSON(t *testing.T) {
 			{`{"a":"password","b":"x"}`, ""}, // of two members
 		}},
 		{`off;.*password.*`, []textCase{
-			{`{"a":"x","password":"hunter2","SecretAccessKey":"` + secret + `"}`, `{"a":"x","` + mAny + `":"` + mAny + `","SecretAccessKey":"` + secret + `"}`},
+			{`{"a":"x","password":"hunter2","SecretAccessKey":"` + secret + `"}`,
+				`{"a":"x","` + mAny + `":"` + mAny + `","SecretAccessKey":"` + secret + `"}`},
 		}},
 		{`\b\d{9}\b`, []textCase{
 			{`{"ssn":123456789,"n":12345678,"f":123456789.5,"list":[123456789 ,-123456789]}`,
@@ -487,7 +502,8 @@ func TestIDsAreNoCards(t *testing.T) {
 	}
 	for range 100_000 {
 		for _, id := range [...]string{
-			digits(8) + "-" + digits(4) + "-4" + digits(3) + "-8" + digits(3) + "-" + digits(12), "1-" + digits(8) + "-" + digits(24),
+			digits(8) + "-" + digits(4) + "-4" + digits(3) + "-8" + digits(3) + "-" + digits(12),
+			"1-" + digits(8) + "-" + digits(24),
 		} {
 			for _, text := range [...]string{id, "Root=" + id + ";Sampled=1", "RequestId: " + id + " 12 ms"} {
 				if got := r.String(text); got != text {
@@ -560,7 +576,8 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New(%q) returns an error and a Redactor", c.setting)
 		}
 		text := err.Error()
-		if !strings.HasPrefix(text, "cannot ") || !strings.Contains(text, c.says) || !strings.Contains(text, c.advises) {
+		if !strings.HasPrefix(text, "cannot ") || !strings.Contains(text, c.says) ||
+			!strings.Contains(text, c.advises) {
 			t.Errorf("New(%q) says %q, which does not contain %q and %q", c.setting, text, c.says, c.advises)
 		}
 		if strings.ContainsAny(text, "\r\n") || len(text) > 400 {
@@ -570,7 +587,8 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestOff(t *testing.T) {
-	for setting, want := range map[string]bool{"off": true, " Off;": true, "": false, ";": false, "secrets": false, "all": false, "x": false} {
+	for setting, want := range map[string]bool{"off": true, " Off;": true, "": false, ";": false, "secrets": false,
+		"all": false, "x": false} {
 		if got := compile(t, setting).Off(); got != want {
 			t.Errorf("%q: Off() = %v", setting, got)
 		}
@@ -602,11 +620,16 @@ func TestNoAllocation(t *testing.T) {
 // hostile are texts that begin much and end nothing, repeated.
 var hostile = []string{
 	"eyJ", "eyJ-", "eyJ.", "-eyJaaaaaaaa", "eyJaaaaaaaaaa.", "eyJaaaaaaaaaa..", ".eyJaaaaaaaaaa.a",
-	"4", "4 ", "4-", "4111 ", "4111-", "4111 1111 1111 111", "4111 1111 1111 1111 ", "4111111111111111 ", "4111111111111112 ", " ", "-",
+	"4", "4 ", "4-", "4111 ", "4111-", "4111 1111 1111 111", "4111 1111 1111 1111 ", "4111111111111111 ",
+	"4111111111111112 ", " ", "-",
 	"@", "a@", "a@a.", "a.@", "@a.a-", "%40", "a%40a.", "ä@ä.",
-	"AKIA", "ASIA", "AKIAA", "bearer", "bearer ", "Bearer\t", "bearer/", "authorization bearer ", "Authorization: Bearer ",
-	"secretkey", "secretkey=", "secretaccesskey:\"", "sessiontoken", "sessiontoken=", "sessiontoken=aaaaaaaa ", "k", "K", "token", "key",
-	"\\", "\\\"", "\"", "%", "%25", "%2525 ", "\\u005c", "\\u0025", "\\x5c", "\\ud83d", "{", "}", "{[(", "secretkey{", "{secretkey,", "secretkey\":{\"", "x\"}secretkey", "%3D", "\\n", "\\u0041", "\\u003deyJ", "[redacted", "[redacted]", "[redacted jwt] ",
+	"AKIA", "ASIA", "AKIAA", "bearer", "bearer ", "Bearer\t", "bearer/", "authorization bearer ",
+	"Authorization: Bearer ",
+	"secretkey", "secretkey=", "secretaccesskey:\"", "sessiontoken", "sessiontoken=", "sessiontoken=aaaaaaaa ", "k",
+	"K", "token", "key",
+	"\\", "\\\"", "\"", "%", "%25", "%2525 ", "\\u005c", "\\u0025", "\\x5c", "\\ud83d", "{", "}", "{[(", "secretkey{",
+	"{secretkey,", "secretkey\":{\"", "x\"}secretkey", "%3D", "\\n", "\\u0041", "\\u003deyJ", "[redacted",
+	"[redacted]", "[redacted jwt] ",
 }
 
 // 128 KiB of each take milliseconds. Where something is quadratic it takes

@@ -63,7 +63,8 @@ func otherSide(dir string) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		_, _ = io.WriteString(w, `{"UnprocessedItems":{}}`)
 	})
-	plain, secure, control := httptest.NewServer(table), httptest.NewTLSServer(table), httptest.NewServer(http.HandlerFunc(produce))
+	plain, secure, control := httptest.NewServer(table), httptest.NewTLSServer(table),
+		httptest.NewServer(http.HandlerFunc(produce))
 	bundle := filepath.Join(dir, "bundle.pem")
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
 	if err := os.WriteFile(bundle, cert, 0o600); err != nil {
@@ -86,7 +87,8 @@ func produce(w http.ResponseWriter, r *http.Request) {
 				body.WriteByte(',')
 			}
 			record, _ := json.Marshal(line(produced) + "\n")
-			fmt.Fprintf(&body, `{"time":%q,"type":"function","record":%s}`, at(produced).Format("2006-01-02T15:04:05.000Z"), record)
+			fmt.Fprintf(&body, `{"time":%q,"type":"function","record":%s}`,
+				at(produced).Format("2006-01-02T15:04:05.000Z"), record)
 			produced++
 		}
 		body.WriteByte(']')
@@ -176,9 +178,12 @@ func (e ends) plainClient(tb testing.TB, endpoint string) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: "eu-central-1", BaseEndpoint: &endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 400)}, nil
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret",
+				SessionToken: strings.Repeat("t", 400)}, nil
 		}),
-		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.TLSClientConfig.RootCAs = roots }),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.TLSClientConfig.RootCAs = roots
+		}),
 	})
 }
 
@@ -193,11 +198,13 @@ type way struct {
 func ours(tb testing.TB, c store.Client, l *logsapi.Listener, masks bool) way {
 	log := diag.New(io.Discard)
 	s := store.New(store.Config{
-		Client: c, InfoTable: infoTable, ErrorsTable: errorTable, TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20, Report: log,
+		Client: c, InfoTable: infoTable, ErrorsTable: errorTable, TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20,
+		Report:   log,
 		Panicked: func(v any) { tb.Errorf("panic: %v", v) }, Attempt: time.Minute,
 	})
 	cfg := agent.Config{
-		Receiver: l, Store: s, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"}, FlushTimeout: time.Second,
+		Receiver: l, Store: s, Diag: log, Rows: agent.Rows{Scale: level.DefaultScale(), Module: "orders"},
+		FlushTimeout: time.Second,
 	}
 	if masks {
 		r, err := redact.New("secrets")
@@ -220,8 +227,8 @@ func ours(tb testing.TB, c store.Client, l *logsapi.Listener, masks bool) way {
 	}}
 }
 
-// usual is how one would write it with encoding/json and the SDK's own types and
-// client: the same listener, the same number of requests at once.
+// usual is how one would write it with encoding/json and the SDK's own types
+// and client: the same listener, the same number of requests at once.
 func usual(tb testing.TB, c *dynamodb.Client) way {
 	type event struct {
 		Time   time.Time
@@ -255,7 +262,9 @@ func usual(tb testing.TB, c *dynamodb.Client) way {
 			}
 			s := func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
 			item := map[string]types.AttributeValue{
-				"date": s(e.Time.Format(time.DateOnly)), "stamp_mod": s(fmt.Sprintf("%d.%03d%04d+orders+2p4thtomb9", e.Time.Unix(), e.Time.UnixMilli()%1000, seq%10_000)),
+				"date": s(e.Time.Format(time.DateOnly)),
+				"stamp_mod": s(fmt.Sprintf("%d.%03d%04d+orders+2p4thtomb9", e.Time.Unix(), e.Time.UnixMilli()%1000,
+					seq%10_000)),
 				"message": s(fmt.Sprintf("%s: (%s) %s", fields["level"], fields["locator"], fields["text"])),
 				"expiry":  &types.AttributeValueMemberN{Value: strconv.FormatInt(e.Time.Unix()+3600, 10)},
 			}
@@ -299,7 +308,9 @@ func BenchmarkPipe(b *testing.B) {
 			make func(*testing.B, *dynamodb.Client, *logsapi.Listener) way
 		}{
 			{"ours", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way { return ours(b, c, l, false) }},
-			{"ours, secrets masked", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way { return ours(b, c, l, true) }},
+			{"ours, secrets masked", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way {
+				return ours(b, c, l, true)
+			}},
 			{"ours, SDK's types", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way {
 				return ours(b, plainOnly{c}, l, false)
 			}},
@@ -344,6 +355,8 @@ func run(b *testing.B, e ends, c *dynamodb.Client, make func(*testing.B, *dynamo
 // plainOnly hides everything from the Store but the call.
 type plainOnly struct{ client *dynamodb.Client }
 
-func (p plainOnly) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (p plainOnly) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	return p.client.BatchWriteItem(ctx, in, o...)
 }
