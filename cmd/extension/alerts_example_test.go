@@ -19,7 +19,7 @@ import (
 )
 
 // exampleOutput is what the examples leave behind, in both languages, but for
-// the text of the exception. README shows it.
+// the text of the exception. docs/alerts.md shows it.
 const exampleOutput = `Rows                                             Alerts
 INFO: (2) taking stock
 ERROR: (5) cannot count the pears …              oncall: ERROR shop 5: cannot count the pears
@@ -29,14 +29,14 @@ WARN: (7+) an alert asks for the unknown channel "pigeon": the one there is is s
 `
 
 // TestAlertsExample runs examples/alerts-* and holds what they leave behind
-// against what README shows.
+// against what docs/alerts.md shows.
 func TestAlertsExample(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	document, err := os.ReadFile("../../docs/alerts.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(readme), exampleOutput) {
-		t.Errorf("README does not show:\n%s", exampleOutput)
+	if !strings.Contains(string(document), exampleOutput) {
+		t.Errorf("docs/alerts.md does not show:\n%s", exampleOutput)
 	}
 	for _, tc := range []struct {
 		name, program, handler string

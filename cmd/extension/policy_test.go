@@ -66,8 +66,11 @@ type grant struct {
 	function string // the one whose items it is for; "" for all
 }
 
-// grants collects the policies in the template, in README and in what the code
-// says when a permission is missing.
+// documents are those that have a policy: one to write, one for alerts.
+var documents = []string{"install.md", "alerts.md"}
+
+// grants collects the policies in the template, in the documents and in what
+// the code says when a permission is missing.
 func grants(t *testing.T) (list []grant) {
 	const base = "arn:aws:dynamodb:eu-central-1:123456789012:table/"
 	tpl, err := template()
@@ -90,23 +93,24 @@ func grants(t *testing.T) (list []grant) {
 		}
 		list = append(list, g)
 	}
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, block := range regexp.MustCompile("(?s)```json\n(\\{\"Effect\".*?)```").FindAllSubmatch(readme, -1) {
-		p, err := iam.Parse([]byte("[" + string(block[1]) + "]"))
+	for _, name := range documents {
+		document, err := os.ReadFile("../../docs/" + name)
 		if err != nil {
-			t.Fatalf("README's policy %d: %v", i+1, err)
+			t.Fatal(err)
 		}
-		g := grant{where: fmt.Sprint("README, policy ", i+1), policy: p}
-		if strings.Contains(string(block[1]), "UpdateItem") {
+		blocks := regexp.MustCompile("(?s)```json\n(\\{\"Effect\".*?)```").FindAllSubmatch(document, -1)
+		if len(blocks) != 1 {
+			t.Fatalf("docs/%s has %d policies, want one", name, len(blocks))
+		}
+		p, err := iam.Parse([]byte("[" + string(blocks[0][1]) + "]"))
+		if err != nil {
+			t.Fatalf("the policy in docs/%s: %v", name, err)
+		}
+		g := grant{where: "docs/" + name, policy: p}
+		if strings.Contains(string(blocks[0][1]), "UpdateItem") {
 			g.function = "shop"
 		}
 		list = append(list, g)
-	}
-	if len(list) != len(names)+2 {
-		t.Fatalf("README has %d policies, want one to write and one for alerts", len(list)-len(names))
 	}
 	advised := &lock.Table{Client: refusing{}, Name: base + "logtable-info", Function: "shop", Window: time.Minute, Max: 1, Now: time.Now}
 	_, err = advised.Acquire(t.Context(), "g")
@@ -137,7 +141,7 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 	days := []string{"2026-11-22", row.ShardDate("2026-11-22", 1), row.ShardDate("2099-12-31", 255)}
 	own, others := lockKeys(t, "shop"), lockKeys(t, "shop-2")
 	for _, g := range grants(t) {
-		writes := strings.Contains(g.where, "WritePolicy") || g.where == "README, policy 1"
+		writes := strings.Contains(g.where, "WritePolicy") || g.where == "docs/install.md"
 		replays := strings.Contains(g.where, "ReplayPolicy")
 		alerts := g.function != "" || strings.Contains(g.where, "AlertPolicy")
 		for _, arn := range []string{info, errorsTable} {
