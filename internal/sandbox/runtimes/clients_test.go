@@ -38,7 +38,7 @@ type function struct {
 
 // A runtimeClient is what takes invocations to samples of one language.
 type runtimeClient struct {
-	name string // as in README's table
+	name string // as in the table of docs/languages.md
 	// frames: as one of Lambda's managed runtimes it logs through the framed
 	// channel, in a container image through stdout.
 	frames bool

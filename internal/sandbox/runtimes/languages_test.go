@@ -31,9 +31,9 @@ type row struct {
 	init                 bool     // printed before the first invocation
 }
 
-// TestLanguages runs every sample of README's table twice in the local Lambda,
-// with its language's runtime client and the real extension, and reads the
-// rows.
+// TestLanguages runs every sample of docs/languages.md twice in the local
+// Lambda, with its language's runtime client and the real extension, and reads
+// the rows.
 func TestLanguages(t *testing.T) {
 	languages := map[string][]sample{}
 	for _, s := range samples {

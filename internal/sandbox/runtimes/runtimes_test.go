@@ -221,7 +221,7 @@ func TestUncaughtErrors(t *testing.T) {
 }
 
 // Every example prints an informational line and an error, with an exception
-// unless it dies of it, as a reader of README expects.
+// unless it dies of it, as a reader of the documents expects.
 func TestExamples(t *testing.T) {
 	examples, err := filepath.Abs(filepath.Join("..", "..", "..", "examples"))
 	if err != nil {

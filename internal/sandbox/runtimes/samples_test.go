@@ -1,6 +1,6 @@
 package runtimes_test
 
-// A sample is a row of README's table of languages.
+// A sample is a row of the table in docs/languages.md.
 type sample struct {
 	language, logger string
 	client           *runtimeClient
