@@ -150,14 +150,14 @@ func messages(n ast.Node) []ast.Expr {
 		case name == "warn" && args == 2:
 			return n.Args[:1]
 		case name == "refuse" && args == 5:
-			return []ast.Expr{&ast.BinaryExpr{X: &ast.BasicLit{Kind: token.STRING, Value: `"…=… "`, ValuePos: n.Pos()}, Op: token.ADD,
-				Y: &ast.BinaryExpr{X: n.Args[2], Op: token.ADD, Y: &ast.BasicLit{Kind: token.STRING, Value: `"; using …"`, ValuePos: n.Pos()}}}}
+			return []ast.Expr{sum(text(n, "…=… "), sum(n.Args[2], text(n, "; using …")))}
 		}
 	case *ast.CompositeLit:
 		if id, ok := n.Type.(*ast.Ident); ok && id.Name == "Problem" {
 			for _, e := range n.Elts {
 				if kv, ok := e.(*ast.KeyValueExpr); ok && named(kv.Key, "Message") {
-					if call, ok := kv.Value.(*ast.CallExpr); ok && len(call.Args) > 1 && strings.Contains(literal(call.Args[0]), "; using") {
+					call, ok := kv.Value.(*ast.CallExpr)
+					if ok && len(call.Args) > 1 && strings.Contains(literal(call.Args[0]), "; using") {
 						continue // refuse's own, found where it is called
 					}
 					return []ast.Expr{kv.Value}
@@ -171,6 +171,13 @@ func messages(n ast.Node) []ast.Expr {
 	}
 	return nil
 }
+
+// text is a literal in the place of a node, and sum a concatenation.
+func text(n ast.Node, s string) ast.Expr {
+	return &ast.BasicLit{Kind: token.STRING, Value: strconv.Quote(s), ValuePos: n.Pos()}
+}
+
+func sum(x, y ast.Expr) ast.Expr { return &ast.BinaryExpr{X: x, Op: token.ADD, Y: y} }
 
 func named(e ast.Expr, name string) bool {
 	id, ok := e.(*ast.Ident)
@@ -230,8 +237,8 @@ func (p *source) texts(e ast.Expr, depth int) []string {
 	return nil
 }
 
-// assigned are the texts that a package assigns to a variable, constant or field
-// of a name.
+// assigned are the texts that a package assigns to a variable, constant or
+// field of a name.
 func (p *source) assigned(name string, depth int) (all []string) {
 	if depth > 2 {
 		return nil
@@ -379,11 +386,14 @@ func TestReasons(t *testing.T) {
 		p := parsePackage(t, dir)
 		for _, file := range p.files {
 			ast.Inspect(file, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 2 {
-					if s, ok := call.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "drop" || strings.HasPrefix(s.Sel.Name, "lose")) {
-						for _, text := range p.texts(call.Args[1], 0) {
-							inSource[text] = true
-						}
+				call, ok := n.(*ast.CallExpr)
+				if !ok || len(call.Args) != 2 {
+					return true
+				}
+				s, ok := call.Fun.(*ast.SelectorExpr)
+				if ok && (s.Sel.Name == "drop" || strings.HasPrefix(s.Sel.Name, "lose")) {
+					for _, text := range p.texts(call.Args[1], 0) {
+						inSource[text] = true
 					}
 				}
 				return true

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/logtable/logtable/internal/parse"
 )
@@ -27,7 +28,7 @@ func documents(t *testing.T) map[string]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (p != "." && strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || p == "bin" || p == "build"):
+		case d.IsDir() && passedOver(p):
 			return fs.SkipDir
 		case path.Ext(p) == ".md":
 			text, err := os.ReadFile(filepath.Join("..", p))
@@ -40,6 +41,12 @@ func documents(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// passedOver reports whether a directory holds nothing of the project's own.
+func passedOver(dir string) bool {
+	return dir != "." && strings.HasPrefix(path.Base(dir), ".") || path.Base(dir) == "node_modules" ||
+		dir == "bin" || dir == "build"
 }
 
 // TestSizes keeps the two documents that everybody reads short, and prose and
@@ -82,7 +89,7 @@ func anchors(text string) map[string]bool {
 			switch {
 			case r == ' ':
 				b.WriteByte('-')
-			case r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127 && r != '…':
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
 				b.WriteRune(r)
 			}
 		}
@@ -177,7 +184,9 @@ func TestMakeTargets(t *testing.T) {
 // TestPaths holds that files and folders of the repository exist that the
 // documents name.
 func TestPaths(t *testing.T) {
-	roots := []string{"cmd/", "internal/", "layer/", "examples/", "docs/", "./cmd/", "./internal/", "./docs", "./layer/"}
+	roots := []string{
+		"cmd/", "internal/", "layer/", "examples/", "docs/", "./cmd/", "./internal/", "./layer/", "./docs",
+	}
 	eachCode(t, func(document, piece string) {
 		for word := range strings.FieldsSeq(piece) {
 			word = strings.TrimPrefix(word, "fileb://")
@@ -204,6 +213,9 @@ func TestVariables(t *testing.T) {
 		}
 	}
 }
+
+// goTest is a command that runs some tests of one package.
+var goTest = regexp.MustCompile(`^(?:\w+=\S+ )*go test (?:-\w+ )?(\./\S+) -(?:run|bench) (\S+)`)
 
 // tests are the names of all tests, fuzz targets and benchmarks, by package.
 func tests(t *testing.T) map[string][]string {
@@ -249,7 +261,7 @@ func TestProofs(t *testing.T) {
 		if m := name.FindStringSubmatch(piece); m != nil && piece != "Test" && !has(m[1], m[2], m[3] != "") {
 			t.Errorf("%s names the test %s, which is not there", document, piece)
 		}
-		if m := regexp.MustCompile(`^(?:\w+=\S+ )*go test (?:-\w+ )?(\./\S+) -(?:run|bench) (\S+)`).FindStringSubmatch(piece); m != nil {
+		if m := goTest.FindStringSubmatch(piece); m != nil {
 			found := slices.ContainsFunc(all[strings.TrimPrefix(m[1], "./")], func(n string) bool {
 				matched, _ := regexp.MatchString(strings.SplitN(m[2], "/", 2)[0], n)
 				return matched
@@ -310,7 +322,7 @@ func packages(t *testing.T) (dirs []string) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || p != "." && strings.HasPrefix(d.Name(), ".") || p == "bin" || p == "build"):
+		case d.IsDir() && (passedOver(p) || d.Name() == "testdata"):
 			return fs.SkipDir
 		case path.Ext(p) == ".go" && !slices.Contains(dirs, path.Dir(p)):
 			dirs = append(dirs, path.Dir(p))
@@ -346,7 +358,8 @@ func TestCommands(t *testing.T) {
 		return helps[command]
 	}
 	has := func(help, name string) bool {
-		return regexp.MustCompile(`(?m)^ +(-\w, )?` + regexp.QuoteMeta(name) + `\b|^ +` + regexp.QuoteMeta(name) + `, `).MatchString(help)
+		name = regexp.QuoteMeta(name)
+		return regexp.MustCompile(`(?m)^ +(-\w, )?` + name + `\b|^ +` + name + `, `).MatchString(help)
 	}
 	eachCode(t, func(document, piece string) {
 		piece, _, _ = strings.Cut(piece, " | ")

@@ -32,10 +32,10 @@ func peakMemory(pid int) int {
 }
 
 // TestBurstOverAHangingTable: 200,000 lines in one invocation of the smallest
-// function while DynamoDB hangs. Memory stays within the bound that README
-// states, the invocation is not held beyond the flush time-out, and every line
-// is stored, or was dropped by Lambda, whose buffer is bounded: then a row says
-// how many.
+// function while DynamoDB hangs. Memory stays within the bound that
+// docs/operations.md states, the invocation is not held beyond the flush
+// time-out, and every line is stored, or was dropped by Lambda, whose buffer is
+// bounded: then a row says how many.
 func TestBurstOverAHangingTable(t *testing.T) {
 	lines := 200_000
 	if len(raceFlag) > 0 {

@@ -2,8 +2,8 @@
 // it is the file extensions/logtable; Lambda starts it beside the function.
 //
 // It receives the lines that the function prints and writes them to two
-// DynamoDB tables. See README for the settings, all of them environment
-// variables, and DESIGN.md for what is promised when.
+// DynamoDB tables. See docs/settings.md for the settings, all of them
+// environment variables, and docs/guarantees.md for what is promised when.
 package main
 
 import (

@@ -1,5 +1,5 @@
 // Package config reads the extension's settings from the environment. The
-// variables are a contract: README lists the same names and defaults.
+// variables are a contract: docs/settings.md lists the same names and defaults.
 //
 // A bad setting never fails the function. Load always returns a usable
 // Config, with the default in place of what was refused, and the problems to
@@ -606,7 +606,7 @@ func (l *loader) misspelt(environ []string) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		advice := "remove it, or see the table of settings in README"
+		advice := "remove it, or see docs/settings.md"
 		if near := nearest(name); near != "" {
 			advice = "did you mean " + near + "?"
 		}

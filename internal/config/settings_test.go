@@ -44,7 +44,8 @@ const topic = "arn:aws:sns:eu-central-1:123456789012:oncall"
 var settings = []setting{
 	{
 		name: InfoTable, def: "logtable-info", same: "logtable-info", takes: "a table's name or ARN",
-		text:  "The table for informational lines. An ARN may name a table in another account, in the function's region.",
+		text: "The table for informational lines. An ARN may name a table in another account, in the " +
+			"function's region.",
 		other: []string{"abc", "arn:aws:dynamodb:eu-central-1:123456789012:table/info"}, refused: []string{"ab", "a b"},
 		value: func(c Config) any { return c.InfoTable },
 	},
@@ -68,7 +69,8 @@ var settings = []setting{
 	},
 	{
 		name: TZOffset, takes: "-14 to 14",
-		text:  "Whole hours behind UTC, for tables that began with another library: see [Compatibility](compatibility.md).",
+		text: "Whole hours behind UTC, for tables that began with another library: see " +
+			"[Compatibility](compatibility.md).",
 		other: []string{"-14", "6", "14"}, refused: []string{"-15", "15", "1.5"},
 		value: func(c Config) any { return c.Zone.String() },
 	},
@@ -130,7 +132,8 @@ var settings = []setting{
 	},
 	{
 		name: BufferBytes, def: "1/64 of the function's memory, 2 MB to 64 MB", same: "2MB", takes: "64KB to 1GB",
-		text: "How much may wait in memory. The rest moves to `/tmp`. Without `/tmp` the default is four times as large, " +
+		text: "How much may wait in memory. The rest moves to `/tmp`. Without `/tmp` the default is four " +
+			"times as large, " +
 			"up to 64 MB.",
 		other: []string{"64KB", "1GB"}, refused: []string{"63KB", "2GB"},
 		value: func(c Config) any { return c.BufferBytes },
@@ -163,7 +166,8 @@ var settings = []setting{
 		value: func(c Config) any { return c.Platform },
 	},
 	{
-		name: Redact, def: "secrets", same: "secrets", takes: "`secrets`, `all`, `off`, and RE2 expressions, separated by `;`",
+		name: Redact, def: "secrets", same: "secrets",
+		takes: "`secrets`, `all`, `off`, and RE2 expressions, separated by `;`",
 		text:  "What is masked: see [Secrets](lines.md#secrets).",
 		other: []string{"all", "off", `\b\d{9}\b`}, refused: []string{"(", "x*"},
 		value: func(c Config) any {
@@ -211,7 +215,8 @@ var settings = []setting{
 	},
 	{
 		name: AlertMax, def: "10", same: "10", takes: "1 to 1000",
-		text:  "How many messages the function publishes in that time at most; one alert to two topics is two messages.",
+		text: "How many messages the function publishes in that time at most; one alert to two topics is " +
+			"two messages.",
 		other: []string{"1", "1000"}, refused: []string{"0", "1001"},
 		value: func(c Config) any { return c.Alerts.Max },
 	},

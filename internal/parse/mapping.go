@@ -63,7 +63,8 @@ type preset struct {
 	lambda        bool // it is the runtimes' envelope itself
 }
 
-// presets are the loggers that are known by name. README has the same table.
+// presets are the loggers that are known by name. docs/loggers.md has the same
+// table.
 //
 // The names are those of the loggers' documents: Powertools for AWS Lambda
 // (Python, TypeScript, Java, .NET), pino 9, log/slog's JSONHandler, zap's

@@ -1,7 +1,7 @@
 package row
 
 // The attributes of a row. These names are a contract with every reader of
-// the tables (README, "A row"); the first three and AttrExpiry are the
+// the tables (docs/tables.md, "A row"); the first three and AttrExpiry are the
 // ancestor's.
 //
 // AttrDate is the partition key (S): YYYY-MM-DD in the configured zone.

@@ -1,5 +1,5 @@
 // Package iam decides, as AWS's IAM would, what a role may do by the policy
-// documents that the project hands out: the template's and README's. It serves
+// documents that the project hands out: the template's and those of docs. It serves
 // the tests, which run the layer under them; nothing of it is linked into the
 // layer.
 //

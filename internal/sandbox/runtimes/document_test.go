@@ -36,7 +36,8 @@ func TestLanguagesDocument(t *testing.T) {
 // languagesTable is the table. Its links lead from docs.
 func languagesTable() string {
 	var b strings.Builder
-	b.WriteString("| language | runtime client | logger | Text | JSON | `LOGTABLE_FIELDS` | sample |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| language | runtime client | logger | Text | JSON | `LOGTABLE_FIELDS` | sample |\n")
+	b.WriteString("|---|---|---|---|---|---|---|\n")
 	for _, s := range samples {
 		fields, path := s.fields, s.path
 		if fields != "" {
