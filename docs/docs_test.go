@@ -510,3 +510,18 @@ func TestPresets(t *testing.T) {
 	}
 	t.Errorf("this test finds no presets in %q", err)
 }
+
+// TestDependencies holds that design.md says why each dependency is there.
+func TestDependencies(t *testing.T) {
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`)
+	all := direct.FindAllStringSubmatch(read(t, "../go.mod"), -1)
+	if len(all) < 5 {
+		t.Fatal("this test finds no dependencies in go.mod")
+	}
+	for _, m := range all {
+		name := strings.TrimPrefix(strings.TrimPrefix(m[1], "github.com/"), "aws/")
+		if !regexp.MustCompile(`(?m)^\|[^|]*\b` + regexp.QuoteMeta(name) + `\b`).MatchString(read(t, "design.md")) {
+			t.Errorf("docs/design.md does not say why %s is a dependency", m[1])
+		}
+	}
+}

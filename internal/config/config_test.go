@@ -155,7 +155,7 @@ func TestAlertsFromTheErrorsOnAScaleWithoutALARM(t *testing.T) {
 func TestMisspeltNamesAreFound(t *testing.T) {
 	for name, want := range map[string]string{
 		"LOGTABLE_INFOTABLE": "did you mean LOGTABLE_INFO_TABLE?", "LOGTABLE_TIME_ZONE": "did you mean LOGTABLE_TIMEZONE?",
-		"LOGTABLE_XYZZY": "see the table of settings",
+		"LOGTABLE_XYZZY": "see docs/settings.md",
 	} {
 		_, problems := load(t, map[string]string{name: "1"})
 		if len(problems) != 1 || !strings.Contains(problems[0].Advice, want) || !problems[0].Harmless {

@@ -293,7 +293,8 @@ func TestSettingsDocument(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s differs from this table; `go test ./internal/config -run Document -update` writes it:\n%s", path, want)
+		t.Fatalf("%s differs from this table; `go test ./internal/config -run Document -update` writes it:\n%s",
+			path, want)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
