@@ -414,3 +414,42 @@ func TestReasons(t *testing.T) {
 			slices.Sorted(maps.Keys(inDocument)), slices.Sorted(maps.Keys(inSource)))
 	}
 }
+
+// TestQuotes holds other texts that the documents quote to the source: the
+// alert in alerts.md, and what rows and errors say in tables.md.
+func TestQuotes(t *testing.T) {
+	alert := fence.FindStringSubmatch(read(t, "alerts.md"))[1]
+	source := read(t, "../internal/alert/message_test.go")
+	fixed := regexp.MustCompile(`^(function |version |region |time |request |About |logtable |https:)`)
+	for line := range strings.Lines(alert) {
+		line = strings.TrimSuffix(strings.TrimSpace(line), "…")
+		if fixed.MatchString(line) && !strings.Contains(source, line) {
+			t.Errorf("docs/alerts.md shows %q, which is in no test of the message", line)
+		}
+	}
+	var forms []*regexp.Regexp
+	for _, dir := range linked(t, "cmd/extension") {
+		for _, file := range parsePackage(t, dir).files {
+			ast.Inspect(file, func(n ast.Node) bool {
+				e, ok := n.(ast.Expr)
+				if form := ""; ok {
+					if form = literal(e); strings.Count(form, " ") > 2 {
+						form = verb.ReplaceAllString(regexp.QuoteMeta(form), ".*")
+						forms = append(forms, regexp.MustCompile("^"+form))
+					}
+				}
+				return true
+			})
+		}
+	}
+	for _, m := range span.FindAllStringSubmatch(prose(read(t, "tables.md")), -1) {
+		quote := strings.Join(strings.Fields(m[1]), " ")
+		if strings.Count(quote, " ") < 3 || strings.HasPrefix(quote, "logtable ") ||
+			strings.HasPrefix(quote, "go test ") || strings.Contains(quote, ": (") {
+			continue
+		}
+		if !slices.ContainsFunc(forms, func(r *regexp.Regexp) bool { return r.MatchString(quote) }) {
+			t.Errorf("docs/tables.md quotes `%s`, which the layer does not say", quote)
+		}
+	}
+}
