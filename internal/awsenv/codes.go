@@ -2,6 +2,7 @@ package awsenv
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -96,10 +97,19 @@ func OfKey(code string) bool { return strings.HasPrefix(code, "KMS") }
 
 // A Failure is an answer of AWS's that is an error.
 type Failure struct {
+	Answer  []byte // its body, for what a code says beside the message; may be nil
 	Class   Class
 	Code    string // as it may be quoted, at most 64 bytes; "" for an answer without one
 	Message string // as AWS wrote it: only ParseDenial makes it fit to be quoted
 	Status  int    // of HTTP; 0 if not known
+}
+
+// Error implements error. It quotes nothing but the code.
+func (f *Failure) Error() string {
+	if f.Code == "" {
+		return "HTTP " + strconv.Itoa(f.Status)
+	}
+	return f.Code + ", HTTP " + strconv.Itoa(f.Status)
 }
 
 // NewFailure returns what an answer says that is an error.
@@ -108,9 +118,13 @@ func NewFailure(status int, code, message string) Failure {
 	return Failure{Class: Classify(code, message), Code: code, Message: message, Status: status}
 }
 
-// FailureOf returns what the SDK's error for an answer says. It is the zero
-// Failure for an error that is not an answer.
+// FailureOf returns what an error for an answer says, a *Failure or one of the
+// SDK's. It is the zero Failure for an error that is not an answer.
 func FailureOf(err error) Failure {
+	var failure *Failure
+	if errors.As(err, &failure) {
+		return *failure
+	}
 	status := 0
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
