@@ -9,11 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/alert/lock"
+	"github.com/logtable/logtable/internal/awsenv"
 )
 
 // TestAForgedLineIsWorthOneLine: a line that asks for ten messages to ten
@@ -225,11 +223,9 @@ func TestPlacesByThousands(t *testing.T) {
 // never is a table in which no condition holds.
 type never struct{ calls int }
 
-func (n *never) UpdateItem(
-	context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
-) (*dynamodb.UpdateItemOutput, error) {
+func (n *never) Call(context.Context, string, []byte) ([]byte, error) {
 	n.calls++
-	return nil, &types.ConditionalCheckFailedException{}
+	return nil, &awsenv.Failure{Status: 400, Code: "ConditionalCheckFailedException"}
 }
 
 // TestLimits: openTries, three, and keep, 30 days beyond the window.

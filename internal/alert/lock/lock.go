@@ -32,11 +32,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 const (
@@ -50,11 +48,9 @@ const (
 	openTries = 3
 )
 
-// A Client is what Table needs of *dynamodb.Client.
+// A Client is what Table needs of *dynamo.Client.
 type Client interface {
-	UpdateItem(
-		context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
-	) (*dynamodb.UpdateItemOutput, error)
+	Call(ctx context.Context, operation string, body []byte) (answer []byte, err error)
 }
 
 // A Table is the lock of one environment. Its errors say what to do.
@@ -121,7 +117,7 @@ func (t *Table) Places(ctx context.Context, n int) (alert.Answer, error) {
 		take.number(":most", int64(t.Max))
 		take.number(":over", ms(now.Add(-t.Window)))
 		take.number(":ahead", ms(now.Add(alert.Skew)))
-		take.returns = types.ReturnValueAllNew
+		take.returns = "ALL_NEW"
 		item, passed, err := take.do(ctx)
 		if err != nil {
 			return alert.Answer{}, err
@@ -236,63 +232,65 @@ type update struct {
 	group      string
 	expression string
 	condition  string
-	values     item
-	returns    types.ReturnValue
+	values     []byte // members of a JSON object, each behind a comma
+	returns    string // which item a success returns: ALL_OLD or ALL_NEW
 }
 
 func (t *Table) update(group, expression string) *update {
 	if t.Holder == "" {
 		t.Holder = rand.Text() // not before: a process may be cloned after its start
 	}
-	u := &update{table: t, group: group, expression: expression, values: item{}, returns: types.ReturnValueAllOld}
+	u := &update{table: t, group: group, expression: expression, returns: "ALL_OLD"}
 	u.number(":expiry", t.Now().Add(t.Window+keep).Unix())
 	return u
 }
 
 func (u *update) number(name string, n int64) {
-	u.values[name] = &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+	u.values = fmt.Appendf(u.values, `,"%s":{"N":"%d"}`, name, n)
 }
 
-func (u *update) text(name, s string) { u.values[name] = &types.AttributeValueMemberS{Value: s} }
+func (u *update) text(name, s string) {
+	u.values = fmt.Appendf(u.values, `,"%s":{"S":%s}`, name, quote(s))
+}
+
+// quote makes a JSON string of s.
+func quote(s string) []byte { return jsonscan.AppendQuote(nil, strings.ToValidUTF8(s, "\uFFFD")) }
 
 // do returns the item as it was (or, with returns, is), and whether the
 // condition held.
 func (u *update) do(ctx context.Context) (it item, passed bool, err error) {
-	in := &dynamodb.UpdateItemInput{
-		TableName: &u.table.Name,
-		Key: map[string]types.AttributeValue{
-			"date":      &types.AttributeValueMemberS{Value: u.table.key(u.group)},
-			"stamp_mod": &types.AttributeValueMemberS{Value: sortKey},
-		},
-		UpdateExpression:                    &u.expression,
-		ExpressionAttributeNames:            u.names(),
-		ExpressionAttributeValues:           u.values,
-		ReturnValues:                        u.returns,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	answer, err := u.table.Client.Call(ctx, "UpdateItem", u.body())
+	if err == nil {
+		return itemIn(answer, `"Attributes"`), true, nil
 	}
-	if u.condition != "" {
-		in.ConditionExpression = &u.condition
-	}
-	out, err := u.table.Client.UpdateItem(ctx, in)
-	var failed *types.ConditionalCheckFailedException
-	switch {
-	case err == nil:
-		return out.Attributes, true, nil
-	case errors.As(err, &failed):
-		return failed.Item, false, nil
+	if f := awsenv.FailureOf(err); f.Code == "ConditionalCheckFailedException" {
+		return itemIn(f.Answer, `"Item"`), false, nil
 	}
 	return nil, false, u.table.explain(err)
 }
 
-// names are those that the expressions mention: DynamoDB refuses others.
-func (u *update) names() map[string]string {
-	names := map[string]string{}
+// body is the request's.
+func (u *update) body() []byte {
+	b := fmt.Appendf(nil, `{"TableName":%s,"Key":{"date":{"S":%s},"stamp_mod":{"S":"%s"}}`,
+		quote(u.table.Name), quote(u.table.key(u.group)), sortKey)
+	b = fmt.Appendf(b, `,"UpdateExpression":%s`, quote(u.expression))
+	if u.condition != "" {
+		b = fmt.Appendf(b, `,"ConditionExpression":%s`, quote(u.condition))
+	}
+	b = fmt.Appendf(b, `,"ExpressionAttributeNames":{%s},"ExpressionAttributeValues":{%s}`, u.names(), u.values[1:])
+	return fmt.Appendf(b, `,"ReturnValues":"%s","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}`, u.returns)
+}
+
+// names are the members for the names that the expressions mention: DynamoDB
+// refuses others.
+func (u *update) names() []byte {
+	var names []byte
 	for _, name := range attributes {
 		if strings.Contains(u.expression+" "+u.condition, "#"+name) {
-			names["#"+name] = name
+			names = fmt.Appendf(names, `,"#%s":"%s"`, name, name)
 		}
 	}
-	return names
+	return names[1:]
 }
 
 // explain turns an error into words without anybody's data.
@@ -360,18 +358,39 @@ func (t *Table) explainDenial(a awsenv.Failure) error {
 	return fmt.Errorf("%s: allow the function's role: %s", a.Code, t.statement(""))
 }
 
-// An item is what DynamoDB has.
-type item map[string]types.AttributeValue
+// An item is what DynamoDB has: the numbers of it.
+type item map[string]int64
+
+// itemIn returns the item that is a member of an answer; nil if there is none.
+func itemIn(answer []byte, member string) item {
+	if jsonscan.Value(answer) == 0 {
+		return nil
+	}
+	for name, value := range jsonscan.Object(answer).Members {
+		if string(name) == member {
+			return readItem(value)
+		}
+	}
+	return nil
+}
+
+// readItem reads the attributes that are numbers. Nobody else writes here; what
+// is not one of ours does no harm.
+func readItem(object []byte) item {
+	it := make(item)
+	for name, attribute := range jsonscan.Object(object).Members {
+		for kind, value := range jsonscan.Object(attribute).Members {
+			if string(kind) == `"N"` && len(value) > 2 {
+				n, _ := strconv.ParseInt(string(value[1:len(value)-1]), 10, 64)
+				it[string(name[1:len(name)-1])] = n
+			}
+		}
+	}
+	return it
+}
 
 // number is an attribute's value; 0 where there is none.
-func (it item) number(name string) int64 {
-	n, ok := it[name].(*types.AttributeValueMemberN)
-	if !ok {
-		return 0
-	}
-	v, _ := strconv.ParseInt(n.Value, 10, 64) // nobody else writes here; 0 does no harm
-	return v
-}
+func (it item) number(name string) int64 { return it[name] }
 
 func (it item) held() alert.Held {
 	h := alert.Held{Count: int(it.number("held"))}

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/alert/lock"
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/dynamo"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 const arn = "arn:aws:sns:eu-central-1:123456789012:oncall"
@@ -26,7 +27,7 @@ const arn = "arn:aws:sns:eu-central-1:123456789012:oncall"
 type fleet struct {
 	t      *testing.T
 	table  *table.Server
-	client *dynamodb.Client
+	client *dynamo.Client
 	clock  atomic.Int64 // epoch milliseconds
 	max    int
 
@@ -46,9 +47,9 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	f := &fleet{t: t, table: s, max: 10}
-	f.client = s.Client(func(o *dynamodb.Options) {
+	f.client = testkit.DynamoDB(s.URL(), func(e *awsenv.Environment) {
 		// A thousand environments have a connection each; a test has not.
-		o.HTTPClient = &http.Client{Transport: &http.Transport{MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16}}
+		e.HTTP = &awsenv.HTTPClient{Transport: &http.Transport{MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16}}
 	})
 	f.clock.Store(1_795_300_000_000)
 	return f
@@ -366,8 +367,8 @@ func TestWhatTheLockSaysOfErrors(t *testing.T) {
 func TestTheLockWithoutCredentials(t *testing.T) {
 	f := newFleet(t)
 	l := f.lock("e")
-	l.Client = f.table.Client(func(o *dynamodb.Options) {
-		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	l.Client = testkit.DynamoDB(f.table.URL(), func(e *awsenv.Environment) {
+		e.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{}, &awsenv.CredentialsError{
 				Why: "the endpoint answered HTTP 403", Advice: "ask it nicely",
 			}
@@ -393,7 +394,7 @@ func TestReadersDoNotSeeLocks(t *testing.T) {
 			t.Errorf("%v", item)
 		}
 	}
-	rows := read.New(f.client).Query(t.Context(), read.Options{
+	rows := read.New(f.table.Client()).Query(t.Context(), read.Options{
 		InfoTable: "logtable-info", From: f.now().Add(-48 * time.Hour), To: f.now().Add(48 * time.Hour), Now: f.now(),
 	})
 	for row, err := range rows {
