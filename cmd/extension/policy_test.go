@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/logtable/logtable/internal/alert/lock"
+	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/iam"
 	"github.com/logtable/logtable/internal/sandbox/table"
@@ -124,8 +126,9 @@ func grants(t *testing.T) (list []grant) {
 
 type refusing struct{}
 
-func (refusing) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	return nil, &smithy.GenericAPIError{Code: "AccessDeniedException"}
+func (refusing) Call(context.Context, string, []byte) ([]byte, error) {
+	refusal := awsenv.NewFailure(400, "AccessDeniedException", "")
+	return nil, &refusal
 }
 
 // may asks one policy.
@@ -204,8 +207,14 @@ func lockKeys(t *testing.T, function string) []string {
 
 type recording struct{ keys []string }
 
-func (r *recording) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	r.keys = append(r.keys, in.Key["date"].(*types.AttributeValueMemberS).Value)
+func (r *recording) Call(_ context.Context, _ string, body []byte) ([]byte, error) {
+	var request struct {
+		Key struct{ Date struct{ S string } }
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, err
+	}
+	r.keys = append(r.keys, request.Key.Date.S)
 	return nil, errors.New("only looking")
 }
 

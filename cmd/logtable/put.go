@@ -17,6 +17,7 @@ import (
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/row"
+	"github.com/logtable/logtable/internal/row/items"
 	"github.com/logtable/logtable/internal/wait"
 )
 
@@ -94,7 +95,7 @@ func (p *putter) wait() error {
 // row writes a record: its row, or if that place is taken and the record is a
 // pack of several lines, those lines.
 func (p *putter) row(r *row.Record) error {
-	item, err := r.Values()
+	item, err := items.Of(r)
 	if err != nil {
 		return err // by us decoded
 	}
@@ -111,7 +112,7 @@ func (p *putter) row(r *row.Record) error {
 	}
 	// What is there has the key of the pack's first line: it is that line
 	// alone, or another pack that begins with it.
-	lines, err := row.Unpack(packed.Value)
+	lines, err := items.Unpack(packed.Value)
 	if err != nil {
 		return err // ParseRecord has looked at it
 	}

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/smithy-go"
 )
 
 // A Class is what an error code of AWS's means for whoever made the request.
@@ -118,23 +115,14 @@ func NewFailure(status int, code, message string) Failure {
 	return Failure{Class: Classify(code, message), Code: code, Message: message, Status: status}
 }
 
-// FailureOf returns what an error for an answer says, a *Failure or one of the
-// SDK's. It is the zero Failure for an error that is not an answer.
+// FailureOf returns what an error says that wraps a *Failure; the zero Failure
+// for one that is not an answer.
 func FailureOf(err error) Failure {
 	var failure *Failure
 	if errors.As(err, &failure) {
 		return *failure
 	}
-	status := 0
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
-		status = response.HTTPStatusCode()
-	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return NewFailure(status, api.ErrorCode(), api.ErrorMessage())
-	}
-	return Failure{Status: status}
+	return Failure{}
 }
 
 // maxCode bounds an error code that is quoted, in bytes. AWS's longest have

@@ -1,13 +1,10 @@
 package awsenv
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -32,7 +29,7 @@ func newHTTPClient(bundle string, warn func(message, advice string)) *HTTPClient
 		TLSHandshakeTimeout: 2 * time.Second,
 		IdleConnTimeout:     5 * time.Second,
 		MaxIdleConnsPerHost: MaxConnections,
-		// A request of 25 usual lines (15 KB) is one write: see HTTPClient.Do.
+		// A request of 25 usual lines (15 KB) is one write.
 		WriteBufferSize: 32 << 10,
 	}
 	if bundle != "" {
@@ -46,29 +43,8 @@ func newHTTPClient(bundle string, warn func(message, advice string)) *HTTPClient
 // cookies and copies of the headers.
 type HTTPClient struct{ Transport http.RoundTripper }
 
-// bodyKey finds a request's body in its context: see WithBody.
-type bodyKey struct{}
-
-// WithBody says of the request that is made with the context that this is its
-// body, in memory. It must stay as it is until the request is over.
-func WithBody(ctx context.Context, body []byte) context.Context {
-	return context.WithValue(ctx, bodyKey{}, body)
-}
-
-// Do implements aws.HTTPClient. The SDK hides a body behind a type of its own,
-// from which net/http cannot tell that it is in memory: it would send the
-// header alone, and copy the body through a buffer of its size.
-func (c *HTTPClient) Do(req *http.Request) (*http.Response, error) {
-	body, ok := req.Context().Value(bodyKey{}).([]byte)
-	if ok && req.ContentLength == int64(len(body)) && req.Body != nil {
-		req.Body.Close()
-		// With it, a connection that turns out to be dead before anything was
-		// written on it costs a dial and no failure.
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body, _ = req.GetBody()
-	}
-	return c.Transport.RoundTrip(req)
-}
+// Do implements aws.HTTPClient.
+func (c *HTTPClient) Do(req *http.Request) (*http.Response, error) { return c.Transport.RoundTrip(req) }
 
 // bundleTransport trusts the certificates of AWS_CA_BUNDLE instead of the
 // system's, as the SDKs do. The file is read with the first request that

@@ -48,6 +48,10 @@ const (
 // DynamoDB's: a captive portal or a proxy answers in its place.
 var ErrForeignAnswer = errors.New("the answer is not one of DynamoDB's")
 
+// ErrNotRegion is returned where a region is set that cannot be a part of a
+// host's name.
+var ErrNotRegion = errors.New("AWS_REGION is not a region")
+
 // A Client calls DynamoDB in one region. Its methods may be called from any
 // goroutine.
 type Client struct {
@@ -116,6 +120,9 @@ func (c *Client) Call(ctx context.Context, operation string, body []byte) ([]byt
 
 // request is the signed request.
 func (c *Client) request(ctx context.Context, operation string, body []byte) (*http.Request, error) {
+	if c.env.DynamoDB == "" && !isLabel(c.env.Region) {
+		return nil, ErrNotRegion
+	}
 	// The reader's type tells net/http that the body is in memory: it goes out
 	// with the header, and once more on another connection if the first turns
 	// out to be dead before anything was written.
@@ -138,6 +145,16 @@ func (c *Client) request(ctx context.Context, operation string, body []byte) (*h
 		return nil, fmt.Errorf("cannot sign a request: %w", err)
 	}
 	return req, nil
+}
+
+// isLabel reports whether s can be a part of a host's name.
+func isLabel(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 63 && s[0] != '-'
 }
 
 // read returns the body of an answer. DynamoDB sends a checksum with it.

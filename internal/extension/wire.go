@@ -9,12 +9,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/dynamo"
 	"github.com/logtable/logtable/internal/extapi"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/signing"
@@ -38,7 +37,7 @@ type parts struct {
 type extension struct {
 	parts
 	aws      *awsenv.Environment
-	dynamodb *dynamodb.Client
+	dynamodb *dynamo.Client
 	store    *store.Store
 	agent    *agent.Agent
 	mark     []byte // what a process left that did not end properly; nil for none
@@ -55,7 +54,7 @@ func wire(p parts) *extension {
 		e.listener.Close()
 		e.listener = nil
 	}
-	e.dynamodb = store.NewClient(e.aws)
+	e.dynamodb = dynamo.New(e.aws)
 	e.store = store.New(e.storeConfig())
 	e.store.SignWith(e.key)
 	cfg := e.agentConfig()
@@ -147,7 +146,7 @@ func (e *extension) besideInit() {
 	defer e.log.Guard("started", nil)
 	e.agent.Started()
 	if !e.env.snapStart {
-		store.Warm(context.Background(), e.dynamodb)
+		e.dynamodb.Warm(context.Background())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/row"
+	"github.com/logtable/logtable/internal/row/items"
 )
 
 // Row is one row of either table, its message taken apart.
@@ -58,7 +59,7 @@ func rowsOf(item map[string]types.AttributeValue) []Row {
 	if !ok {
 		return []Row{decode(item)}
 	}
-	lines, err := row.Unpack(packed.Value)
+	lines, err := items.Unpack(packed.Value)
 	if err != nil {
 		r := decode(item)
 		r.Issues = err.Error()

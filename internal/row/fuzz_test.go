@@ -55,7 +55,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 0, 0, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		items, err := row.Unpack(data)
+		items, err := row.UnpackRows(data)
 		if (len(items) > 0) != (err == nil) {
 			t.Errorf("%d items, error %v", len(items), err)
 		}

@@ -12,7 +12,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -182,17 +181,9 @@ func (r *Record) Unpack() ([]*Record, error) {
 	return records, nil
 }
 
-// Unpack returns the items in a pack, which is what the value of its attribute
-// AttrPacked is, in the order of their keys. The error says that it is none, or
-// damaged, or wraps ErrNewer.
-func Unpack(packed []byte) ([]map[string]types.AttributeValue, error) {
-	lines, err := (&Row{Packed: string(packed)}).unpack()
-	if err != nil {
-		return nil, fmt.Errorf("cannot unpack an item: %w", err)
-	}
-	items := make([]map[string]types.AttributeValue, len(lines))
-	for i, line := range lines {
-		items[i] = line.values()
-	}
-	return items, nil
+// UnpackRows returns the rows in a pack, which is what the value of its
+// attribute AttrPacked is, in the order of their keys. The error says that it is
+// not a pack, or damaged, or wraps ErrNewer.
+func UnpackRows(packed []byte) ([]*Row, error) {
+	return (&Row{Packed: string(packed)}).unpack()
 }

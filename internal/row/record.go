@@ -3,7 +3,6 @@ package row
 import (
 	"bytes"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -105,15 +104,6 @@ func (r *Record) Row() (*Row, error) {
 	decoded.Error = r.error
 	err := decoded.readItem(jsontext.NewDecoder(bytes.NewBuffer(r.item)))
 	return decoded, err
-}
-
-// Values is the row as the SDK wants an item.
-func (r *Record) Values() (map[string]types.AttributeValue, error) {
-	decoded, err := r.Row()
-	if err != nil {
-		return nil, err
-	}
-	return decoded.values(), nil
 }
 
 // Reduce turns the record into the short form that takes the place of a row

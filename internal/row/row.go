@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/jsonscan"
@@ -302,24 +301,36 @@ func (r *Row) reduce(why string) {
 	r.Issues = Cut("DynamoDB refused the whole row: "+strings.ToValidUTF8(why, "\uFFFD"), maxShort)
 }
 
-// values is the row as the SDK wants it.
-func (r *Row) values() map[string]types.AttributeValue {
-	item := make(map[string]types.AttributeValue, 10)
+// The types of an attribute's value, as DynamoDB calls them.
+const (
+	Text   = typeText
+	Number = typeNumber
+	Binary = typeBinary
+)
+
+// An Attribute is a part of a row as its item has it.
+type Attribute struct {
+	Name  string
+	Type  string // Text, Number or Binary
+	Value string // of a Binary the bytes themselves
+}
+
+// Attributes is the sequence of a row's attributes, without those that are
+// empty.
+func (r *Row) Attributes(yield func(Attribute) bool) {
 	for i := range attributes {
-		switch a := &attributes[i]; {
+		a := &attributes[i]
+		attribute := Attribute{Name: a.name}
+		switch {
 		case a.text != nil:
-			if v := *a.text(r); v != "" {
-				item[a.name] = &types.AttributeValueMemberS{Value: v}
-			}
+			attribute.Type, attribute.Value = Text, *a.text(r)
 		case a.binary != nil:
-			if v := *a.binary(r); v != "" {
-				item[a.name] = &types.AttributeValueMemberB{Value: []byte(v)}
-			}
-		default:
-			if v := *a.number(r); v != a.none {
-				item[a.name] = &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}
-			}
+			attribute.Type, attribute.Value = Binary, *a.binary(r)
+		case *a.number(r) != a.none:
+			attribute.Type, attribute.Value = Number, strconv.FormatInt(*a.number(r), 10)
+		}
+		if attribute.Value != "" && !yield(attribute) {
+			return
 		}
 	}
-	return item
 }

@@ -6,32 +6,29 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // itemSize counts as DynamoDB's documentation does: names and values in
 // UTF-8; a number is about half its digits and one byte.
-func itemSize(item map[string]types.AttributeValue) int {
+func itemSize(r *Row) int {
 	n := 0
-	for name, v := range item {
-		n += len(name)
-		switch v := v.(type) {
-		case *types.AttributeValueMemberS:
-			n += len(v.Value)
-		case *types.AttributeValueMemberN:
-			n += len(v.Value)/2 + 2
+	for a := range r.Attributes {
+		n += len(a.Name)
+		switch a.Type {
+		case Text:
+			n += len(a.Value)
+		case Number:
+			n += len(a.Value)/2 + 2
 		}
 	}
 	return n
 }
 
-func textOf(item map[string]types.AttributeValue, name string) string {
-	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	if v, ok := item[name].(*types.AttributeValueMemberN); ok {
-		return v.Value
+func textOf(r *Row, name string) string {
+	for a := range r.Attributes {
+		if a.Name == name && a.Type != Binary {
+			return a.Value
+		}
 	}
 	return ""
 }
@@ -59,13 +56,12 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 				Message: tc.message, Fields: tc.fields, ExceptionAt: tc.exceptionAt, Expiry: 1_795_300_002}
 			before := len(r.Message) + len(r.Fields)
 			r.Fit()
-			item := r.values()
-			if n := itemSize(item); n > limit {
+			if n := itemSize(&r); n > limit {
 				t.Errorf("item of %d bytes", n)
 			} else if n < limit*9/10 && tc.name != "fields full of quotes" {
 				t.Errorf("only %d bytes are left of %d", n, before)
 			}
-			message, kept := textOf(item, AttrMessage), textOf(item, AttrFields)
+			message, kept := textOf(&r, AttrMessage), textOf(&r, AttrFields)
 			if !strings.HasPrefix(tc.message, message) || !utf8.ValidString(message) {
 				t.Error("the message is not a head of the original")
 			}
@@ -79,10 +75,10 @@ func TestLargeRowsAreCutOnPurpose(t *testing.T) {
 				}
 				keptBytes = len(cut.Head)
 			}
-			if want := strconv.Itoa(before - len(message) - keptBytes); textOf(item, AttrTruncated) != want {
-				t.Errorf("truncated says %s, %s bytes are gone", textOf(item, AttrTruncated), want)
+			if want := strconv.Itoa(before - len(message) - keptBytes); textOf(&r, AttrTruncated) != want {
+				t.Errorf("truncated says %s, %s bytes are gone", textOf(&r, AttrTruncated), want)
 			}
-			if at := textOf(item, AttrExceptionAt); at != "" {
+			if at := textOf(&r, AttrExceptionAt); at != "" {
 				if n, _ := strconv.Atoi(at); n >= len(message) {
 					t.Errorf("exception_at %s lies outside a message of %d bytes", at, len(message))
 				}
@@ -96,7 +92,10 @@ func TestNothingIsStoredThatIsNotThere(t *testing.T) {
 		Error: true, Date: "d", StampMod: "s", Message: "ERROR: (1)", Level: "ERROR", Locator: "1", ExceptionAt: -1,
 	}
 	r.Fit()
-	item := r.values()
+	item := map[string]string{}
+	for a := range r.Attributes {
+		item[a.Name] = a.Value
+	}
 	for _, name := range []string{AttrExpiry, AttrRequestID, AttrExceptionAt, AttrFields, AttrIssues, AttrTruncated} {
 		if _, there := item[name]; there {
 			t.Errorf("attribute %s is stored empty", name)

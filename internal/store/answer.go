@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
+	"github.com/logtable/logtable/internal/dynamo"
+	"github.com/logtable/logtable/internal/jsonscan"
 	"github.com/logtable/logtable/internal/row"
 )
 
@@ -31,12 +27,9 @@ const (
 func (w writer) request(c *call) (outcome, string) {
 	ctx := w.begin(c)
 	defer c.cancel()
-	out, err := w.sender.send(ctx, c.batch)
-	if err == nil && out.UnprocessedItems == nil {
-		err = errStrangersAnswer()
-	}
+	unprocessed, err := w.sender.send(ctx, c.batch)
 	if err == nil {
-		w.confirm(c, out, w.cfg.Now().Sub(c.began))
+		w.confirm(c, unprocessed, w.cfg.Now().Sub(c.began))
 		return stored, ""
 	}
 	f := classify(err)
@@ -58,17 +51,6 @@ func (w writer) request(c *call) (outcome, string) {
 		}
 	}
 	return f.result, f.why
-}
-
-// errStrangersAnswer is for an answer with 200 that is not DynamoDB's, which
-// always names the unprocessed items, if only to say that there are none: a
-// captive portal or a proxy may answer {} to everybody. It is reported like a
-// body that cannot be read.
-func errStrangersAnswer() error {
-	answer := &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusOK}}
-	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
-		Response: answer, Err: errors.New("the answer names no unprocessed items"),
-	}}
 }
 
 // begin opens a request's time limit.
@@ -102,13 +84,12 @@ func (w writer) failed(c *call, timedOut, clock bool) bool {
 
 // confirm settles a request that DynamoDB answered with 200: everything is
 // stored except the unprocessed items, which go back to the queue.
-func (w writer) confirm(c *call, out *dynamodb.BatchWriteItemOutput, took time.Duration) {
-	left := unprocessedKeys(out.UnprocessedItems)
+func (w writer) confirm(c *call, unprocessed itemKeys, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var back []*record
 	for _, r := range c.batch {
-		if left != nil && left.has(r) {
+		if unprocessed.has(r) {
 			back = append(back, r)
 		} else {
 			w.confirmed(r)
@@ -152,30 +133,69 @@ func (s *Store) reportRecovery(all bool) {
 	}
 }
 
-// itemKeys are keys of items: date and stamp_mod.
+// itemKeys are keys of items, date and stamp_mod. The zero value has none.
 type itemKeys map[[2]string]bool
 
 func (k itemKeys) has(r *record) bool {
+	if len(k) == 0 {
+		return false
+	}
 	date, stampMod := r.Key()
 	return k[[2]string{string(date), string(stampMod)}]
 }
 
-func unprocessedKeys(tables map[string][]types.WriteRequest) itemKeys {
-	if len(tables) == 0 {
-		return nil
+// readUnprocessed reads the answer to BatchWriteItem. DynamoDB always names the
+// unprocessed items, if only to say that there are none: a captive portal or a
+// proxy may answer {} to everybody. An item without its keys counts as written,
+// since it is not one of ours.
+func readUnprocessed(answer []byte) (itemKeys, error) {
+	if jsonscan.Value(answer) == 0 {
+		return nil, fmt.Errorf("%w: it is not JSON", dynamo.ErrForeignAnswer)
 	}
-	keys := make(itemKeys)
-	for _, requests := range tables {
-		for _, w := range requests {
-			if w.PutRequest == nil {
+	for name, tables := range jsonscan.Object(answer).Members {
+		if string(name) == `"UnprocessedItems"` && tables[0] == '{' {
+			return keysIn(tables), nil
+		}
+	}
+	return nil, fmt.Errorf("%w: it names no unprocessed items", dynamo.ErrForeignAnswer)
+}
+
+// keysIn returns the keys of the items in lists of requests, by table.
+func keysIn(tables []byte) itemKeys {
+	var keys itemKeys
+	for _, requests := range jsonscan.Object(tables).Members {
+		for request := range jsonscan.Array(requests).Elements {
+			item := member(member(request, `"PutRequest"`), `"Item"`)
+			date, stampMod := textOf(item, row.AttrDate), textOf(item, row.AttrStampMod)
+			if date == "" || stampMod == "" {
 				continue
 			}
-			date, _ := w.PutRequest.Item[row.AttrDate].(*types.AttributeValueMemberS)
-			stamp, _ := w.PutRequest.Item[row.AttrStampMod].(*types.AttributeValueMemberS)
-			if date != nil && stamp != nil {
-				keys[[2]string{date.Value, stamp.Value}] = true
+			if keys == nil {
+				keys = make(itemKeys)
 			}
+			keys[[2]string{date, stampMod}] = true
 		}
 	}
 	return keys
+}
+
+// textOf is the text of an item's attribute; "" if it is not a text.
+func textOf(item []byte, attribute string) string {
+	text := member(member(item, `"`+attribute+`"`), `"S"`)
+	if len(text) == 0 || text[0] != '"' {
+		return ""
+	}
+	b, _, _ := jsonscan.AppendUnquote(nil, text)
+	return string(b)
+}
+
+// member is the value of an object's member, whose name is given in quotes; nil
+// if there is none.
+func member(object []byte, quoted string) []byte {
+	for name, value := range jsonscan.Object(object).Members {
+		if string(name) == quoted {
+			return value
+		}
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/logtable/logtable/internal/row"
+	"github.com/logtable/logtable/internal/row/items"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -156,7 +156,7 @@ func TestPacksAreBounded(t *testing.T) {
 			continue
 		}
 		raw := []byte(item["packed"].Text)
-		lines, err := row.Unpack(raw)
+		lines, err := items.Unpack(raw)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/dynamo"
 )
 
 // An adviser says what to do, given the table's name or ARN and its region, ""
@@ -45,7 +46,7 @@ func classify(err error) finding {
 	switch {
 	case status == http.StatusRequestEntityTooLarge:
 		return finding{result: itemFault, why: "HTTP 413", advice: advise("")}
-	case status >= 200 && status < 300:
+	case errors.Is(err, dynamo.ErrForeignAnswer):
 		return finding{result: again, why: "the answer is not one of DynamoDB's",
 			advice: advise("something else answers in its place: " +
 				"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")}
@@ -68,7 +69,7 @@ func classifyNetwork(err error) finding {
 		return finding{result: again, why: why, advice: advise(advice)}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return finding{result: again, why: "no answer in time", advice: advise(checkRoute)}
-	case strings.Contains(err.Error(), "invalid input region"):
+	case errors.Is(err, dynamo.ErrNotRegion):
 		return finding{result: again, why: "AWS_REGION is not a region", advice: advise("set AWS_REGION to a region " +
 			"such as eu-central-1")}
 	}

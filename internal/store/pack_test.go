@@ -25,6 +25,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 func packed(c *store.Config) { c.Layout.Packed = true }
@@ -346,7 +347,7 @@ func TestPacksAreValidatedAsAStrangers(t *testing.T) {
 
 // metered asks DynamoDB what each request cost.
 type metered struct {
-	store.Client
+	testkit.BatchWriter
 
 	mu    sync.Mutex
 	units float64
@@ -356,7 +357,7 @@ func (m *metered) BatchWriteItem(
 	ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options),
 ) (*dynamodb.BatchWriteItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
-	out, err := m.Client.BatchWriteItem(ctx, in, o...)
+	out, err := m.BatchWriter.BatchWriteItem(ctx, in, o...)
 	if err == nil {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -378,7 +379,7 @@ func TestPackedOnDynamoDBLocal(t *testing.T) {
 	if err := table.CreateLogTables(context.Background(), client, infoTable, errorsTable); err != nil {
 		t.Fatal(err)
 	}
-	metered := &metered{Client: client}
+	metered := &metered{BatchWriter: client}
 	f := newFixtureOn(t, nil, metered, packed)
 	f.add(500, "line")
 	f.flushed()

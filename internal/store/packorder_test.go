@@ -11,6 +11,7 @@ import (
 
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/row"
+	"github.com/logtable/logtable/internal/row/items"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -41,7 +42,7 @@ func TestAPacksKeyIsItsEarliestLines(t *testing.T) {
 			continue
 		}
 		packs++
-		lines, err := row.Unpack(packed.Value)
+		lines, err := items.Unpack(packed.Value)
 		if err != nil {
 			t.Fatal(err)
 		}

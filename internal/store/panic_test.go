@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -38,11 +36,7 @@ func (r touchy) Recover(key, message string) {
 // brittle is a client whose calls panic.
 type brittle struct{}
 
-func (brittle) BatchWriteItem(
-	context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options),
-) (*dynamodb.BatchWriteItemOutput, error) {
-	panic("in the SDK")
-}
+func (brittle) Call(context.Context, string, []byte) ([]byte, error) { panic("in the client") }
 
 // within fails the test if f has not returned in a time that only a dead-lock
 // needs.

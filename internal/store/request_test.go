@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,14 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
 )
 
-// plainOnly hides everything from the Store but the call: what it then sends,
-// the SDK has written from its own types.
+// plainOnly hides what kind of client it is: what it sends, the SDK has written
+// from its own types.
 type plainOnly struct{ client *dynamodb.Client }
 
 func (p plainOnly) BatchWriteItem(
@@ -33,21 +31,11 @@ func (p plainOnly) BatchWriteItem(
 	return p.client.BatchWriteItem(ctx, in, o...)
 }
 
-// deaf is an SDK that no longer asks its protocol for the body.
-type deaf struct{ *dynamodb.Client }
-
-func (d deaf) BatchWriteItem(
-	ctx context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options),
-) (*dynamodb.BatchWriteItemOutput, error) {
-	return d.Client.BatchWriteItem(ctx, in)
-}
-
 // captured is a client's transport that keeps requests and confirms them.
 type captured struct {
 	mu       sync.Mutex
 	requests []*http.Request
 	bodies   []string
-	kinds    []string // types of the bodies
 }
 
 func (c *captured) Do(req *http.Request) (*http.Response, error) {
@@ -75,36 +63,6 @@ func (c *captured) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	}, options...)
 }
 
-// RoundTrip makes a transport of it.
-func (c *captured) RoundTrip(req *http.Request) (*http.Response, error) {
-	c.mu.Lock()
-	c.kinds = append(c.kinds, fmt.Sprintf("%T", req.Body))
-	c.mu.Unlock()
-	return c.Do(req)
-}
-
-// net/http sends header and body with one write if it knows the body's type, as
-// io.NopCloser's of a bytes.Reader. Behind one of the SDK's it flushes the
-// header alone, and copies the body.
-func TestTheTransportKnowsOurBodyIsInMemory(t *testing.T) {
-	c := &captured{}
-	f := newFixtureOn(t, nil, c.client(func(o *dynamodb.Options) { o.HTTPClient = &awsenv.HTTPClient{Transport: c} }))
-	f.add(3, "line")
-	f.flushed()
-	if want := fmt.Sprintf("%T", io.NopCloser(bytes.NewReader(nil))); !slices.Equal(c.kinds, []string{want}) {
-		t.Fatalf("bodies of type %q, want %s", c.kinds, want)
-	}
-	again, err := c.requests[0].GetBody()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(again)
-	announced := c.requests[0].ContentLength
-	if err != nil || string(text) != c.bodies[0] || announced != int64(len(text)) {
-		t.Errorf("%v; once more it is %s, %d bytes are announced", err, text, announced)
-	}
-}
-
 // oddEntries have what JSON may stumble over.
 func oddEntries() []store.Entry {
 	text := "größe \x00\x1f\u2028\u2029\"\\/</script>&🙂\xff\xc3 \t\r\n end"
@@ -122,8 +80,7 @@ func oddEntries() []store.Entry {
 	}
 }
 
-// The body that we write and the one that the SDK writes are the same JSON, and
-// so are the headers, except those that depend on the bytes.
+// The body that we write and the one that the SDK writes are the same JSON.
 func TestOurRequestIsTheSDKs(t *testing.T) {
 	for name, change := range map[string]func(*store.Config){
 		"two tables": func(*store.Config) {},
@@ -161,21 +118,8 @@ func TestOurRequestIsTheSDKs(t *testing.T) {
 			if ours.bodies[0] == theirs.bodies[0] {
 				t.Error("both bodies are the SDK's: what is compared here?")
 			}
-			a, b := theirs.requests[0], ours.requests[0]
-			for _, h := range []http.Header{a.Header, b.Header} {
-				for _, name := range []string{"Authorization", "X-Amz-Date", "Amz-Sdk-Invocation-Id"} {
-					if len(h[name]) != 1 {
-						t.Errorf("no header %s", name)
-					}
-					delete(h, name)
-				}
-			}
-			diff := cmp.Diff(a.Header, b.Header)
-			if diff != "" || a.URL.String() != b.URL.String() || a.Method != b.Method {
-				t.Errorf("headers differ (-SDK's +ours), %s %s and %s %s:\n%s", a.Method, a.URL, b.Method, b.URL, diff)
-			}
-			if int(b.ContentLength) != len(ours.bodies[0]) {
-				t.Errorf("length %d of a body of %d bytes", b.ContentLength, len(ours.bodies[0]))
+			if n := ours.requests[0].ContentLength; int(n) != len(ours.bodies[0]) {
+				t.Errorf("length %d of a body of %d bytes", n, len(ours.bodies[0]))
 			}
 		})
 	}
@@ -192,51 +136,6 @@ func decoded(t *testing.T, body string) any {
 		t.Fatalf("%v in %.200s", err, body)
 	}
 	return v
-}
-
-// Without the seam everything is written all the same, and nothing is said
-// where nobody need know.
-func TestTheSDKsOwnWayIsTheFallback(t *testing.T) {
-	for name, wrap := range map[string]struct {
-		client func(*dynamodb.Client) store.Client
-		said   bool
-	}{
-		"no options":         {func(c *dynamodb.Client) store.Client { return plainOnly{c} }, false},
-		"options without it": {func(c *dynamodb.Client) store.Client { return noProtocol{c} }, false},
-		"never asked":        {func(c *dynamodb.Client) store.Client { return deaf{c} }, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := table.Start(t)
-			if err := server.CreateLogTables(context.Background(), infoTable, errorsTable); err != nil {
-				t.Fatal(err)
-			}
-			f := newFixtureOn(t, server, wrap.client(server.Client()))
-			f.add(150, "line")
-			f.flushed()
-			f.complete(150, "line")
-			if said := strings.Contains(f.reports.text(), "slower way"); said != wrap.said {
-				t.Errorf("said: %q", f.reports.text())
-			}
-		})
-	}
-}
-
-// noProtocol is an SDK without the seam.
-type noProtocol struct{ *dynamodb.Client }
-
-func (n noProtocol) Options() dynamodb.Options { return dynamodb.Options{} }
-
-// Faults of the table are the same through the SDK's own types.
-func TestTheFallbackLosesNothing(t *testing.T) {
-	server := table.Start(t)
-	if err := server.CreateLogTables(context.Background(), infoTable, errorsTable); err != nil {
-		t.Fatal(err)
-	}
-	f := newFixtureOn(t, server, plainOnly{server.Client()})
-	f.server.OnRequest(table.Unprocessed(0.3, 2))
-	f.add(200, "line")
-	f.flushed()
-	f.complete(200, "line")
 }
 
 func TestWhatWritingCosts(t *testing.T) {

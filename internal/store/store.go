@@ -31,17 +31,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
 )
 
-// A Client is what the Store needs of *dynamodb.Client.
+// A Client is what the Store needs of *dynamo.Client.
 type Client interface {
-	BatchWriteItem(
-		context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options),
-	) (*dynamodb.BatchWriteItemOutput, error)
+	Call(ctx context.Context, operation string, body []byte) (answer []byte, err error)
 }
 
 // A Reporter is told of failures, each of which it says once, and of their

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -143,3 +144,27 @@ func failure(err error) error {
 	f := awsenv.NewFailure(status, api.ErrorCode(), api.ErrorMessage())
 	return &f
 }
+
+// Over returns the layer's client in place of one of the SDK's: with the same
+// endpoint, region, credentials and transport; for any other BatchWriter, Typed.
+func Over(w BatchWriter) interface {
+	Call(context.Context, string, []byte) ([]byte, error)
+} {
+	sdk, ok := w.(*dynamodb.Client)
+	if !ok {
+		return Typed{w}
+	}
+	o := sdk.Options()
+	env := &awsenv.Environment{
+		Region: o.Region, Credentials: o.Credentials, HTTP: &awsenv.HTTPClient{Transport: doer{o.HTTPClient}},
+	}
+	if o.BaseEndpoint != nil {
+		env.DynamoDB = *o.BaseEndpoint
+	}
+	return dynamo.New(env)
+}
+
+// A doer is a transport over what the SDK has.
+type doer struct{ dynamodb.HTTPClient }
+
+func (d doer) RoundTrip(req *http.Request) (*http.Response, error) { return d.Do(req) }

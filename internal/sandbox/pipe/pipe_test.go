@@ -31,6 +31,7 @@ import (
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/dynamo"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/redact"
@@ -151,7 +152,7 @@ func (e ends) produce(tb testing.TB, l *logsapi.Listener, n int) {
 }
 
 // client is the extension's own, at an endpoint.
-func (e ends) client(tb testing.TB, endpoint string) *dynamodb.Client {
+func (e ends) client(tb testing.TB, endpoint string) *dynamo.Client {
 	settings := map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
 		"AWS_SESSION_TOKEN":         strings.Repeat("t", 400),
@@ -164,7 +165,7 @@ func (e ends) client(tb testing.TB, endpoint string) *dynamodb.Client {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return store.NewClient(env)
+	return dynamo.New(env)
 }
 
 // plainClient is the SDK's own, with the settings that it has by itself.
@@ -305,16 +306,13 @@ func BenchmarkPipe(b *testing.B) {
 	for _, wire := range []struct{ name, endpoint string }{{"http", e.Plain}, {"tls", e.TLS}} {
 		for _, w := range []struct {
 			name string
-			make func(*testing.B, *dynamodb.Client, *logsapi.Listener) way
+			make func(*testing.B, *dynamo.Client, *logsapi.Listener) way
 		}{
-			{"ours", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way { return ours(b, c, l, false) }},
-			{"ours, secrets masked", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way {
+			{"ours", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way { return ours(b, c, l, false) }},
+			{"ours, secrets masked", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way {
 				return ours(b, c, l, true)
 			}},
-			{"ours, SDK's types", func(b *testing.B, c *dynamodb.Client, l *logsapi.Listener) way {
-				return ours(b, plainOnly{c}, l, false)
-			}},
-			{"usual", func(b *testing.B, _ *dynamodb.Client, _ *logsapi.Listener) way {
+			{"usual", func(b *testing.B, _ *dynamo.Client, _ *logsapi.Listener) way {
 				return usual(b, e.plainClient(b, wire.endpoint))
 			}},
 		} {
@@ -326,7 +324,7 @@ func BenchmarkPipe(b *testing.B) {
 // thousands is how many thousand lines an operation has.
 const thousands = 5
 
-func run(b *testing.B, e ends, c *dynamodb.Client, make func(*testing.B, *dynamodb.Client, *logsapi.Listener) way) {
+func run(b *testing.B, e ends, c *dynamo.Client, make func(*testing.B, *dynamo.Client, *logsapi.Listener) way) {
 	l, err := logsapi.Listen()
 	if err != nil {
 		b.Fatal(err)
@@ -350,13 +348,4 @@ func run(b *testing.B, e ends, c *dynamodb.Client, make func(*testing.B, *dynamo
 	}
 	b.ReportMetric(float64(least.Microseconds())/1000/thousands, "least-cpu-ms/1000")
 	b.ReportMetric(0, "ns/op")
-}
-
-// plainOnly hides everything from the Store but the call.
-type plainOnly struct{ client *dynamodb.Client }
-
-func (p plainOnly) BatchWriteItem(
-	ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options),
-) (*dynamodb.BatchWriteItemOutput, error) {
-	return p.client.BatchWriteItem(ctx, in, o...)
 }
