@@ -12,7 +12,7 @@ import (
 	"github.com/logtable/logtable/internal/alert/lock"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 // says fails a test with what is reported.
@@ -53,10 +53,10 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 		client := server.Client()
 		zone := time.FixedZone("", (n-12)*3600)
 		s := store.New(store.Config{
-			Client: testkit.Over(client), InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour, Zone: zone, MaxBytes: 64 << 20,
+			Client: dynamotest.Over(client), InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour, Zone: zone, MaxBytes: 64 << 20,
 			Report: says{t}, Attempt: time.Minute, Layout: store.Layout{Packed: n%2 == 0, Shards: []int{0, 7, 256}[n%3]},
 		})
-		l := &lock.Table{Client: testkit.Over(client), Name: "logtable-info", Function: "orders", Window: time.Minute, Max: 1000, Now: time.Now}
+		l := &lock.Table{Client: dynamotest.Over(client), Name: "logtable-info", Function: "orders", Window: time.Minute, Max: 1000, Now: time.Now}
 		if n%4 > 1 {
 			l.Name = "arn:aws:dynamodb:us-east-1:000000000000:table/logtable-info"
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/signing"
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 const lastResortLine = `{"logtable_record":{"table":"%s","item":{"date":{"S":"2026-11-22"},` +
@@ -231,7 +231,7 @@ func packedLog(t *testing.T, lines []store.Entry) packedLines {
 		t.Fatal(err)
 	}
 	server.OnRequest(table.Throttle(1, 1))
-	s := store.New(store.Config{Client: testkit.DynamoDB(server.URL()), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour,
+	s := store.New(store.Config{Client: dynamotest.Client(server.URL()), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour,
 		Zone:     time.UTC,
 		MaxBytes: 1 << 20, Layout: store.Layout{Packed: true}, Report: silent{}})
 	for _, e := range lines {

@@ -21,7 +21,7 @@ import (
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 // cloud plays Lambda and DynamoDB for an Agent inside a synctest bubble, where
@@ -138,9 +138,9 @@ func (c *cloud) set(f func()) {
 }
 
 // storeConfig is what the Stores here have in common.
-func storeConfig(client testkit.BatchWriter, log *diag.Logger) store.Config {
+func storeConfig(client dynamotest.BatchWriter, log *diag.Logger) store.Config {
 	return store.Config{
-		Client: testkit.Over(client), InfoTable: "info", ErrorsTable: "errors",
+		Client: dynamotest.Over(client), InfoTable: "info", ErrorsTable: "errors",
 		TTL: time.Hour, Zone: time.UTC, MaxBytes: 1 << 20, Report: log,
 	}
 }

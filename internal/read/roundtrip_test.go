@@ -15,7 +15,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 type noReport struct{ t *testing.T }
@@ -41,7 +41,7 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 	// DynamoDB Local deletes what has expired by the real clock.
 	const ttl = 50 * 365 * 24 * time.Hour
 	s := store.New(store.Config{
-		Client: testkit.Over(client), InfoTable: "info", ErrorsTable: "errors", TTL: ttl,
+		Client: dynamotest.Over(client), InfoTable: "info", ErrorsTable: "errors", TTL: ttl,
 		Zone: time.FixedZone("", 14*60*60), MaxBytes: 1 << 20, Report: noReport{t},
 		Panicked: func(v any) { t.Errorf("panic: %v", v) }, Attempt: time.Minute, Now: func() time.Time { return now },
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 // discard is a transport that confirms everything.
@@ -61,9 +61,9 @@ func lineEntries() []store.Entry {
 	return all
 }
 
-func quietStore(tb testing.TB, client testkit.BatchWriter) *store.Store {
+func quietStore(tb testing.TB, client dynamotest.BatchWriter) *store.Store {
 	return store.New(store.Config{
-		Client: testkit.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable, TTL: 60 * 24 * time.Hour, Zone: time.UTC,
+		Client: dynamotest.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable, TTL: 60 * 24 * time.Hour, Zone: time.UTC,
 		MaxBytes: 1 << 30,
 		Report:   &reports{t: tb, failing: map[string]string{}},
 		Panicked: func(v any) { tb.Errorf("a writer panicked: %v", v) }, Attempt: time.Minute,

@@ -25,7 +25,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 func packed(c *store.Config) { c.Layout.Packed = true }
@@ -347,7 +347,7 @@ func TestPacksAreValidatedAsAStrangers(t *testing.T) {
 
 // metered asks DynamoDB what each request cost.
 type metered struct {
-	testkit.BatchWriter
+	dynamotest.BatchWriter
 
 	mu    sync.Mutex
 	units float64

@@ -14,7 +14,7 @@ import (
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 const (
@@ -76,11 +76,11 @@ func newFixture(t *testing.T, change ...func(*store.Config)) *fixture {
 	return newFixtureOn(t, server, server.Client(), change...)
 }
 
-func newFixtureOn(t *testing.T, server *table.Server, client testkit.BatchWriter, change ...func(*store.Config)) *fixture {
+func newFixtureOn(t *testing.T, server *table.Server, client dynamotest.BatchWriter, change ...func(*store.Config)) *fixture {
 	t.Helper()
 	r := &reports{t: t, failing: map[string]string{}}
 	cfg := store.Config{
-		Client: testkit.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable, TTL: ttl,
+		Client: dynamotest.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable, TTL: ttl,
 		Zone: time.UTC, MaxBytes: 64 << 20, Report: r, Attempt: time.Minute,
 		Panicked: func(v any) { t.Errorf("a writer panicked: %v", v) },
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/logtable/logtable/internal/dynamo"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
-	"github.com/logtable/logtable/internal/testkit"
+	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
 const arn = "arn:aws:sns:eu-central-1:123456789012:oncall"
@@ -47,7 +47,7 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	f := &fleet{t: t, table: s, max: 10}
-	f.client = testkit.DynamoDB(s.URL(), func(e *awsenv.Environment) {
+	f.client = dynamotest.Client(s.URL(), func(e *awsenv.Environment) {
 		// A thousand environments have a connection each; a test has not.
 		e.HTTP = &awsenv.HTTPClient{Transport: &http.Transport{MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16}}
 	})
@@ -367,7 +367,7 @@ func TestWhatTheLockSaysOfErrors(t *testing.T) {
 func TestTheLockWithoutCredentials(t *testing.T) {
 	f := newFleet(t)
 	l := f.lock("e")
-	l.Client = testkit.DynamoDB(f.table.URL(), func(e *awsenv.Environment) {
+	l.Client = dynamotest.Client(f.table.URL(), func(e *awsenv.Environment) {
 		e.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{}, &awsenv.CredentialsError{
 				Why: "the endpoint answered HTTP 403", Advice: "ask it nicely",

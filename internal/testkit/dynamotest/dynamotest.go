@@ -1,4 +1,6 @@
-package testkit
+// Package dynamotest has the layer's client of DynamoDB for tests: before any
+// endpoint, and over tables of a test's own that are written in terms of the SDK.
+package dynamotest
 
 import (
 	"context"
@@ -15,9 +17,9 @@ import (
 	"github.com/logtable/logtable/internal/dynamo"
 )
 
-// DynamoDB returns the layer's client for a DynamoDB that takes any credentials,
+// Client returns the layer's client for a DynamoDB that takes any credentials,
 // such as the local one, after changes of its environment.
-func DynamoDB(url string, changes ...func(*awsenv.Environment)) *dynamo.Client {
+func Client(url string, changes ...func(*awsenv.Environment)) *dynamo.Client {
 	variables := map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_DYNAMODB": url,
 		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
