@@ -62,15 +62,14 @@ func run(ctx context.Context, addr string, client *extapi.Client, stderr *diag.A
 	cfg, usable := settings(log)
 	limitMemory(cfg.BufferBytes)
 	claimed, key := claim(addr, usable, log, stderr)
-	var threads sync.WaitGroup
-	threads.Go(spareThreads)
-
 	env, err := register(ctx, client)
 	if err != nil {
 		message, advice := unregistered(err, addr)
 		log.Say(slog.LevelError, message+": Logtable exits", advice, "error", err.Error())
 		return 1
 	}
+	var threads sync.WaitGroup
+	threads.Go(spareThreads) // the runtime waits for the registration, not for this
 	own := <-claimed
 	defer own.release()
 	listener := subscribe(ctx, client, addr, env, own.listener, log)

@@ -8,7 +8,7 @@ import (
 // threads is how many threads the process may need at once, given GOMAXPROCS.
 // An environment has 1,024, the function's and ours together, and the Go
 // runtime ends the process when it cannot make one that it wants: so they are
-// made before the function is there to take them. One costs 0.15 ms of
+// made before the function's init can have taken them all. One costs 0.15 ms of
 // processor time and 15 KB.
 //
 // A goroutine holds a thread while it runs, and while it is in a system call.
