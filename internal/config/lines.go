@@ -1,0 +1,87 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/logtable/logtable/internal/level"
+	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
+)
+
+func (l *loader) lines() Lines {
+	scale := l.scale()
+	lines := Lines{
+		Module:   strings.TrimSpace(l.getenv(Module)),
+		Scale:    scale,
+		MaxLines: l.integer(MaxLines, 0, 1, 1<<31-1, 1000),
+		Fields:   l.fields(),
+		Platform: l.choice(PlatformRows, "errors", "all", "none"),
+	}
+	lines.MinLevel, _ = l.level(Level, "all", scale)
+	if plain, ok := l.level(Plain, "off", scale); ok {
+		lines.Plain = plain.Name
+	}
+	lines.Redact, lines.Masking = l.redact()
+	return lines
+}
+
+func (l *loader) scale() *level.Scale {
+	levels, from := strings.TrimSpace(l.getenv(Levels)), strings.TrimSpace(l.getenv(ErrorsFrom))
+	scale, err := level.ParseScale(levels, from)
+	if err == nil {
+		return scale
+	}
+	// A scale that is refused must not take a good LOGTABLE_ERRORS_FROM
+	// along, nor the other way round.
+	if scale, lerr := level.ParseScale(levels, ""); lerr == nil {
+		l.refuse(ErrorsFrom, from, "is not a level of the scale", "the scale's own", "write the name of a level: "+
+			scale.String())
+		return scale
+	}
+	l.refuse(Levels, levels, "is refused: "+err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
+		"write NAME=number,… in rising order, for example "+Levels+"=DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7; a scale "+
+			"without ALARM and ERROR needs "+ErrorsFrom+", too")
+	if scale, err := level.ParseScale("", from); err == nil {
+		return scale
+	}
+	return level.DefaultScale()
+}
+
+// level reads the name of a level; the neutral word means none.
+func (l *loader) level(variable, neutral string, scale *level.Scale) (level.Level, bool) {
+	v := strings.TrimSpace(l.getenv(variable))
+	if v == "" || strings.EqualFold(v, neutral) {
+		return level.Level{}, false
+	}
+	level, ok := scale.Find(v)
+	if !ok {
+		instead := "all levels"
+		if variable == Plain {
+			instead = "none (plain lines are left to CloudWatch)"
+		}
+		l.refuse(variable, v, "is not a level of the scale", instead, "write "+neutral+" or the name of a level: "+
+			scale.String())
+	}
+	return level, ok
+}
+
+func (l *loader) fields() *parse.Mapping {
+	v := strings.TrimSpace(l.getenv(Fields))
+	m, err := parse.ParseMapping(v)
+	if err != nil {
+		l.refuse(Fields, v, "is refused: "+err.Error(), "Logtable's own names only",
+			"write a preset such as pino, names such as text=message,msg; locator=caller, or both separated by semicolons")
+	}
+	return m
+}
+
+func (l *loader) redact() (setting string, r *redact.Redactor) {
+	v := strings.TrimSpace(l.getenv(Redact))
+	r, err := redact.New(v)
+	if err != nil {
+		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets or all, and regular expressions, separated by semicolons")
+		r, _ = redact.New("") // secrets, which is never refused
+		return "", r
+	}
+	return v, r
+}
