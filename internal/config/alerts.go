@@ -40,8 +40,10 @@ const (
 	defaultAlertMax    = 10
 )
 
-func (l *loader) alerts(scale *level.Scale) Alerts {
-	a := Alerts{From: alarm(scale), Window: l.alertWindow(), Max: l.integer(AlertMax, defaultAlertMax, 1, 1000, 20)}
+func (l *loader) alerts(a *Alerts, scale *level.Scale) {
+	a.From = alarm(scale)
+	a.Window = l.alertWindow()
+	a.Max = l.integer(AlertMax, defaultAlertMax, 1, 1000, 20)
 	for _, entry := range list(l.getenv(AlertTopics)) {
 		topic, err := alert.ParseTopic(entry)
 		if err != nil {
@@ -55,7 +57,8 @@ func (l *loader) alerts(scale *level.Scale) Alerts {
 	for _, entry := range list(l.getenv(AlertAllow)) {
 		topic, err := alert.ParseAllowed(entry)
 		if err != nil {
-			l.refuse(AlertAllow, entry, "is refused: "+err.Error(), "the other entries", "write ARNs of topics, with * in the name at most, separated by commas")
+			l.refuse(AlertAllow, entry, "is refused: "+err.Error(), "the other entries",
+				"write ARNs of topics, with * in the name at most, separated by commas")
 			continue
 		}
 		a.Allow = append(a.Allow, topic)
@@ -68,7 +71,6 @@ func (l *loader) alerts(scale *level.Scale) Alerts {
 			a.From = level
 		}
 	}
-	return a
 }
 
 // exampleTopic is an ARN as the function's region has them.

@@ -168,12 +168,14 @@ type Problem struct {
 // (os.Environ's form, NAME=value) serves only to find misspelt names.
 func Load(getenv func(string) string, environ []string) (Config, []Problem) {
 	l := loader{getenv: getenv}
-	c := Config{Tables: l.tables()}
-	c.Lines = l.lines()
+	var c Config
+	l.tables(&c.Tables)
+	l.lines(&c.Lines)
 	c.Strict = l.boolean(Strict)
-	c.Delivery = Delivery{Flush: l.choice(Flush, "end", "adaptive", "background"), FlushTimeout: l.flushTimeout()}
-	c.Storage = l.storage()
-	c.Alerts = l.alerts(c.Scale)
+	c.Flush = l.choice(Flush, "end", "adaptive", "background")
+	c.FlushTimeout = l.flushTimeout()
+	l.storage(&c.Storage)
+	l.alerts(&c.Alerts, c.Scale)
 	l.misspelt(environ)
 	return c, l.problems
 }

@@ -8,21 +8,17 @@ import (
 	"github.com/logtable/logtable/internal/redact"
 )
 
-func (l *loader) lines() Lines {
-	scale := l.scale()
-	lines := Lines{
-		Module:   strings.TrimSpace(l.getenv(Module)),
-		Scale:    scale,
-		MaxLines: l.integer(MaxLines, 0, 1, 1<<31-1, 1000),
-		Fields:   l.fields(),
-		Platform: l.choice(PlatformRows, "errors", "all", "none"),
+func (l *loader) lines(to *Lines) {
+	to.Module = strings.TrimSpace(l.getenv(Module))
+	to.Scale = l.scale()
+	to.MaxLines = l.integer(MaxLines, 0, 1, 1<<31-1, 1000)
+	to.MinLevel, _ = l.level(Level, "all", to.Scale)
+	if plain, ok := l.level(Plain, "off", to.Scale); ok {
+		to.Plain = plain.Name
 	}
-	lines.MinLevel, _ = l.level(Level, "all", scale)
-	if plain, ok := l.level(Plain, "off", scale); ok {
-		lines.Plain = plain.Name
-	}
-	lines.Redact, lines.Masking = l.redact()
-	return lines
+	to.Fields = l.fields()
+	to.Platform = l.choice(PlatformRows, "errors", "all", "none")
+	to.Redact, to.Masking = l.redact()
 }
 
 func (l *loader) scale() *level.Scale {

@@ -8,10 +8,10 @@ import (
 
 const maxDefaultBuffer = 64 << 20
 
-func (l *loader) storage() Storage {
+func (l *loader) storage(s *Storage) {
 	buffer := defaultBuffer(l.getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	problems := len(l.problems)
-	s := Storage{BufferBytes: l.bytes(BufferBytes, buffer, 64<<10, 1<<30, "4MB")}
+	s.BufferBytes = l.bytes(BufferBytes, buffer, 64<<10, 1<<30, "4MB")
 	s.BufferAlone = s.BufferBytes
 	if strings.TrimSpace(l.getenv(BufferBytes)) == "" || len(l.problems) > problems {
 		s.BufferAlone = min(4*buffer, maxDefaultBuffer)
@@ -19,7 +19,6 @@ func (l *loader) storage() Storage {
 	s.SpillDir = l.directory(SpillDir, "/tmp/logtable")
 	s.SpillBytes = l.bytes(SpillBytes, -1, 0, 1<<40, "64MB")
 	s.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20, "1MB")
-	return s
 }
 
 // defaultBuffer is a 64th of the function's memory (given in MB), at least 2 MiB

@@ -8,15 +8,13 @@ import (
 	"github.com/logtable/logtable/internal/awsenv"
 )
 
-func (l *loader) tables() Tables {
-	return Tables{
-		InfoTable:   l.table(InfoTable, DefaultInfoTable),
-		ErrorsTable: l.table(ErrorsTable, DefaultErrorsTable),
-		TTL:         l.ttl(),
-		Zone:        l.zone(),
-		Packed:      l.choice(Layout, "line", "packed") == "packed",
-		Shards:      l.integer(Shards, 1, 1, MaxShards, 2),
-	}
+func (l *loader) tables(t *Tables) {
+	t.InfoTable = l.table(InfoTable, DefaultInfoTable)
+	t.ErrorsTable = l.table(ErrorsTable, DefaultErrorsTable)
+	t.TTL = l.ttl()
+	t.Zone = l.zone()
+	t.Packed = l.choice(Layout, "line", "packed") == "packed"
+	t.Shards = l.integer(Shards, 1, 1, MaxShards, 2)
 }
 
 // table accepts what DynamoDB accepts as TableName: a name of 3 to 255
