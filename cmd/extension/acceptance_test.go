@@ -23,6 +23,7 @@ import (
 // its own. The environment is shut down, and the referee asked, at the end.
 func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *table.Server) {
 	t.Helper()
+	testkit.Slow(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // isFirstLine reports whether a line of the log is the one that every process
@@ -47,6 +49,7 @@ func inPipe(pipe *os.File) []byte {
 // asks to be registered. Lambda starts the function after the registration, so
 // nothing that the function prints can come before.
 func TestTheFirstLine(t *testing.T) {
+	testkit.Slow(t)
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

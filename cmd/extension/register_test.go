@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // TestARegistrationThatIsLate: another layer's proxy before Lambda's API opens
@@ -97,6 +98,7 @@ func TestSignals(t *testing.T) {
 // TestAStandardErrorThatNobodyReads: the process exits though its standard
 // error is a full pipe.
 func TestAStandardErrorThatNobodyReads(t *testing.T) {
+	testkit.Slow(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

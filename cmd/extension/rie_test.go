@@ -10,11 +10,13 @@ import (
 
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 	"github.com/logtable/logtable/internal/sandbox/rie"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // emulated is a scenario with the real extension and the scripted function.
 func emulated(t *testing.T, concurrency int) rie.Scenario {
 	t.Helper()
+	testkit.Slow(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/rie"
 	"github.com/logtable/logtable/internal/sandbox/sns"
 	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/layer/build"
 )
 
@@ -47,6 +49,9 @@ func TestMain(m *testing.M) {
 }
 
 func testMain(m *testing.M) int {
+	if flag.Parse(); testing.Short() {
+		return m.Run() // without the binary, which testkit.Slow says
+	}
 	// This machine's settings are not the function's.
 	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "GODEBUG"} {
 		os.Unsetenv(name)
@@ -71,6 +76,7 @@ func testMain(m *testing.M) int {
 // order ends with a shutdown that must be clean, and with the referee having
 // nothing to complain of.
 func TestStories(t *testing.T) {
+	testkit.Slow(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireUniqueNames:  true,

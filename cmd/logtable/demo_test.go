@@ -21,6 +21,7 @@ import (
 // builtExtension builds the extension as the layer has it.
 func builtExtension(t *testing.T) string {
 	t.Helper()
+	testkit.Slow(t)
 	path := filepath.Join(t.TempDir(), "logtable")
 	cmd := exec.Command("go", "build", "-tags", build.Tags, "-o", path, "../extension")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/logtable/logtable/internal/sandbox/sns"
 	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // toolDir is where tool builds; "" before.
@@ -42,6 +43,7 @@ var tool = sync.OnceValues(func() (string, error) {
 // toolCommand is the real program with an empty environment but for env.
 func toolCommand(t *testing.T, env map[string]string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
+	testkit.Slow(t)
 	path, err := tool()
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // TestNoSecretLeaves is every secret in every part of a line and in every
@@ -197,6 +198,7 @@ var harmless = []string{
 
 // TestHarmlessStays byte for byte, in each part.
 func TestHarmlessStays(t *testing.T) {
+	testkit.Slow(t)
 	environment := regexp.MustCompile(`(?m)^(stamp_mod: .*)\+[a-z0-9]+$`)
 	stored := func(setting, mapping string, lines []string) []string {
 		rows := leave(t, setting, mapping, lines...).rows

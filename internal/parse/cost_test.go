@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // longest is about the longest entry that Lambda hands on, in bytes.
@@ -36,6 +37,7 @@ var crafted = []struct{ front, unit string }{
 // What a large record has made large is given up, and while it is read it is
 // not many times larger than the record.
 func TestMemoryOfLargeRecords(t *testing.T) {
+	testkit.Slow(t)
 	for setting, parser := range map[string]*parse.Parser{
 		"no mapping": parse.New(parse.Options{}),
 		"pino":       mapped(t, "pino", parse.Options{}),

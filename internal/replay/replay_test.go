@@ -11,6 +11,7 @@ import (
 	"github.com/logtable/logtable/internal/replay"
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/signing"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // replayed reads a log and returns the records that it takes.
@@ -384,6 +385,7 @@ var memoryTested = 28 << 20
 
 // Memory is bounded, whatever the log.
 func TestMemoryIsBounded(t *testing.T) {
+	testkit.Slow(t)
 	size := memoryTested
 	const bound = 22 << 20
 	for name, log := range map[string]*endless{

@@ -31,6 +31,7 @@ func init() {
 // child is the test binary, started in a mode of children.
 func child(t *testing.T, mode, dir string) *exec.Cmd {
 	t.Helper()
+	testkit.Slow(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // says is a client's transport that answers everything with 200 and a text.
@@ -36,6 +38,7 @@ func (s says) client() *dynamodb.Client {
 // A proxy or a captive portal that says 200 to everybody has stored nothing.
 // DynamoDB names the unprocessed items even when there are none.
 func TestOnlyDynamoDBConfirms(t *testing.T) {
+	testkit.Slow(t)
 	for answer, confirms := range map[string]bool{
 		`{}`:                              false,
 		`<html>welcome</html>`:            false,

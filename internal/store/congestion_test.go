@@ -15,6 +15,7 @@ import (
 
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // longHold is what an environment may hold an invocation for once a minute at
@@ -191,6 +192,7 @@ func (l *life) bounded() {
 
 // A table at its write limit, which is far below what is printed.
 func TestACappedTableHoldsOnceAMinute(t *testing.T) {
+	testkit.Slow(t)
 	for _, tc := range []struct {
 		lines int
 		pause time.Duration // between invocations

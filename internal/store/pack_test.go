@@ -25,6 +25,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/ddblocal"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
@@ -161,6 +162,7 @@ func TestPacksOfManyEnvironmentsAreReadInOrder(t *testing.T) {
 }
 
 func TestFaultsLoseAndDoubleNoPackedLine(t *testing.T) {
+	testkit.Slow(t)
 	for name, fault := range map[string]table.FaultFunc{
 		"throttled":    table.Throttle(0.4, 1),
 		"unprocessed":  table.Unprocessed(0.4, 2),

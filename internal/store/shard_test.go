@@ -17,6 +17,7 @@ import (
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // sharded starts an endpoint and n environments that write to it.
@@ -171,6 +172,7 @@ func (p *partitions) BatchWriteItem(
 // partitions with DynamoDB's limit: 1,000 write units a second. Where one
 // partition is not enough, invocations are held for it and rows pile up.
 func TestShardsRemoveThePartitionsLimit(t *testing.T) {
+	testkit.Slow(t)
 	const environments, perSecond, seconds = 1000, 4, 5
 	for _, tc := range []struct {
 		shards    int

@@ -14,6 +14,7 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/spill"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // withSpill gives a fixture a spill in a directory of the test's.
@@ -144,6 +145,7 @@ func TestOnTheWireAndInTheSpillIsStillOneRow(t *testing.T) {
 }
 
 func TestFaultsWithASpillLoseAndDoubleNothing(t *testing.T) {
+	testkit.Slow(t)
 	for name, fault := range map[string]table.FaultFunc{
 		"throttled":    table.Throttle(0.5, 1),
 		"unprocessed":  table.Unprocessed(0.5, 2),

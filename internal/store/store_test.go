@@ -14,6 +14,7 @@ import (
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
@@ -203,6 +204,7 @@ func TestErrorsLeaveFirst(t *testing.T) {
 }
 
 func TestFaultsLoseAndDoubleNothing(t *testing.T) {
+	testkit.Slow(t)
 	for name, fault := range map[string]table.FaultFunc{
 		"30 % throttled":         table.Throttle(0.3, 1),
 		"30 % unprocessed items": table.Unprocessed(0.3, 2),
@@ -267,6 +269,7 @@ func TestAnOutageIsOneLineAndCostsLittle(t *testing.T) {
 }
 
 func TestAHungTableHoldsOnce(t *testing.T) {
+	testkit.Slow(t)
 	f := newFixture(t, func(c *store.Config) { c.Attempt = 0 })
 	f.server.Hang()
 	f.add(3, "line")

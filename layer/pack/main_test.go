@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/layer/build"
 )
 
@@ -18,6 +19,7 @@ import (
 // that would change a binary. Both are copies, so that an edit meanwhile does
 // not make them differ.
 func TestLayerIsTheSameBytesEverywhere(t *testing.T) {
+	testkit.Slow(t)
 	here, elsewhere := t.TempDir(), t.TempDir()
 	copySource(t, filepath.Join("..", ".."), here)
 	copySource(t, here, elsewhere)
@@ -109,6 +111,7 @@ func TestTimesInTheZipFileAreFixed(t *testing.T) {
 }
 
 func TestABrokenBuildSaysWhy(t *testing.T) {
+	testkit.Slow(t)
 	err := pack(t.Context(), t.TempDir(), t.TempDir(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "cannot build the extension for arm64") ||
 		!strings.Contains(err.Error(), "go.mod") {

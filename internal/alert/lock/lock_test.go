@@ -18,6 +18,7 @@ import (
 	"github.com/logtable/logtable/internal/dynamo"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/table"
+	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/internal/testkit/dynamotest"
 )
 
@@ -117,6 +118,7 @@ func (f *fleet) fail(s *alert.Sender, locator string) {
 // TestAThousandEnvironmentsSendOneMessage is the storm: all fail at once, with
 // the same error, and once more a window later.
 func TestAThousandEnvironmentsSendOneMessage(t *testing.T) {
+	testkit.Slow(t)
 	const environments = 1000
 	f := newFleet(t)
 	senders := make([]*alert.Sender, environments)

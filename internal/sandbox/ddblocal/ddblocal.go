@@ -57,6 +57,7 @@ const (
 // missing component (see testkit.Component).
 func Start(t testing.TB) (endpoint string) {
 	t.Helper()
+	testkit.Slow(t)
 	endpoint, err := shared.start()
 	testkit.Component(t, "AWS DynamoDB Local (Java 17, Maven)", err)
 	t.Cleanup(shared.release)

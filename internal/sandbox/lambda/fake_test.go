@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // fakeName is what this test binary is called when it is the extension.
@@ -250,6 +251,7 @@ func start(t *testing.T, cfg Config, modes ...string) *Environment {
 
 func withFake(t *testing.T, cfg Config, modes ...string) Config {
 	t.Helper()
+	testkit.Slow(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

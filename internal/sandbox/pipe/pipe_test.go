@@ -36,6 +36,7 @@ import (
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 const (
@@ -116,6 +117,7 @@ func line(i int) string {
 // startOther starts the other side.
 func startOther(tb testing.TB) ends {
 	tb.Helper()
+	testkit.Slow(tb)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+tb.TempDir())
 	cmd.Stderr = os.Stderr
