@@ -315,6 +315,7 @@ func TestALineOfAMegabyte(t *testing.T) {
 // TestASecondLogtable: two layers bring one each. One does the work, the other
 // says so once and is a silent guest.
 func TestASecondLogtable(t *testing.T) {
+	testkit.Slow(t)
 	second := filepath.Join(t.TempDir(), "logtable-again")
 	if err := os.Link(extension, second); err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ func TestARegistrationThatIsLate(t *testing.T) {
 // extension is registered, so the second one finds out afterwards that it is
 // the second.
 func TestASecondLogtableRegistersAtOnce(t *testing.T) {
+	testkit.Slow(t)
 	second := filepath.Join(t.TempDir(), "logtable-again")
 	if err := os.Link(extension, second); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/layer/build"
 )
 
@@ -117,6 +118,7 @@ func TestEachImportRuleFindsWhatBreaksIt(t *testing.T) {
 // imports is the graph of the product's packages, built as for the layer.
 func imports(t *testing.T) graph {
 	t.Helper()
+	testkit.Slow(t)
 	format := `{{.ImportPath}};{{join .Imports " "}};{{join .Deps " "}}`
 	list := exec.Command("go", "list", "-tags", build.Tags, "-f", format, "./cmd/...", "./internal/...", "./layer/...")
 	list.Dir = "../.."

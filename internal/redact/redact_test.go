@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // The keys are the examples of AWS's own documentation.
@@ -635,6 +636,7 @@ var hostile = []string{
 // 128 KiB of each take milliseconds. Where something is quadratic it takes
 // minutes: the test's own timeout is the judge.
 func TestHostile(t *testing.T) {
+	testkit.Slow(t)
 	for _, unit := range hostile {
 		checkHostile(t, compile(t, "all"), strings.Repeat(unit, 1<<17/len(unit)))
 	}
