@@ -22,6 +22,7 @@ import (
 // issues, alerts, diagnostics. Without masking each place and each encoding
 // does show the secret, or the table would prove nothing.
 func TestNoSecretLeaves(t *testing.T) {
+	testkit.Slow(t)
 	for _, s := range secrets(rand.New(rand.NewSource(1))) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

@@ -92,6 +92,7 @@ func TestSegmentsStaySmall(t *testing.T) {
 }
 
 func TestADirectoryFullOfFiles(t *testing.T) {
+	testkit.Slow(t)
 	dir := spillDir(t)
 	// In memory where there is a file system for it: a disk takes half a
 	// minute.

@@ -260,6 +260,7 @@ func TestASlowTableHoldsOnceAMinute(t *testing.T) {
 
 // An environment that prints little on a table that others keep at its limit.
 func TestAQuietFunctionBesideAStorm(t *testing.T) {
+	testkit.Slow(t)
 	synctest.Test(t, func(t *testing.T) {
 		c := newCapped(200)
 		var storm sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/store"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // ear hears when rows are safe.
@@ -53,6 +54,7 @@ func TestKeptIsCalledWhenTheRowIsStored(t *testing.T) {
 }
 
 func TestKeptIsCalledOnceWhenTheRowIsInTheSpill(t *testing.T) {
+	testkit.Slow(t)
 	for name, onTheWire := range map[string]bool{"from the queue": false, "from the wire": true} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(c *store.Config) { c.Attempt = 0 }) // what hangs is given up

@@ -74,6 +74,7 @@ func (f *fixture) whole(n int, prefix string) {
 
 // The reader shows the same rows whether lines are packed or not.
 func TestPackedLinesReadAsTheyWere(t *testing.T) {
+	testkit.Slow(t)
 	plain, dense := newFixture(t), newFixture(t, packed)
 	for _, f := range []*fixture{plain, dense} {
 		f.add(500, "line")
@@ -194,6 +195,7 @@ func TestFaultsLoseAndDoubleNoPackedLine(t *testing.T) {
 // A pack keeps its key and its content through everything: no row is
 // overwritten by another one.
 func TestAPackIsWrittenAgainAsItWas(t *testing.T) {
+	testkit.Slow(t)
 	f := newFixture(t, packed)
 	f.server.OnRequest(table.ResetAfter(0.5, 7))
 	for i := range 5 {

@@ -35,6 +35,7 @@ func sharded(t *testing.T, n, shards int) (*table.Server, []*fixture) {
 }
 
 func TestShardsAreReadAsOneTable(t *testing.T) {
+	testkit.Slow(t)
 	for _, shards := range []int{2, 16, 40} {
 		t.Run(fmt.Sprint(shards), func(t *testing.T) {
 			server, environments := sharded(t, 60, shards)

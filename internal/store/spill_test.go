@@ -53,6 +53,7 @@ func TestWhatDoesNotFitIntoMemoryIsSpilledAndReplayed(t *testing.T) {
 // TestAHoldWaitsForItsOwnOverflow: lines that only found no room in memory are
 // written before the flush ends; what an earlier one left gets a share of it.
 func TestAHoldWaitsForItsOwnOverflow(t *testing.T) {
+	testkit.Slow(t)
 	f := newFixture(t, func(c *store.Config) { c.MaxBytes = 64 << 10 })
 	sp := f.withSpill(filepath.Join(t.TempDir(), "spill"))
 	f.server.OnRequest(table.Always(table.Fault{Delay: 20 * time.Millisecond}))
