@@ -88,9 +88,9 @@ func readPlatformRecord(record []byte) (p platformRecord) {
 	return p
 }
 
-// readScalars reads strings and numbers of a valid object into where to says, by
-// their names with the prefix in front. Those of an object within it have its
-// name and a dot for a prefix.
+// readScalars reads strings and numbers of a valid object into where to says,
+// by their names with the prefix in front. Those of an object within it have
+// its name and a dot for a prefix.
 func readScalars(object jsonscan.Object, prefix string, to map[string]*string) {
 	for quoted, value := range object.Members {
 		name := prefix + unquoted(quoted)

@@ -73,8 +73,8 @@ func New(env *awsenv.Environment) *Client {
 	}
 }
 
-// endpoint is the URL of all requests: the endpoint that is set, else DynamoDB's
-// in the region, as the endpoint rules of AWS's SDK have it.
+// endpoint is the URL of all requests: the endpoint that is set, else
+// DynamoDB's in the region, as the endpoint rules of AWS's SDK have it.
 func endpoint(env *awsenv.Environment) string {
 	if env.DynamoDB != "" {
 		return strings.TrimRight(env.DynamoDB, "/") + "/"
@@ -217,9 +217,10 @@ func text(value []byte) string {
 }
 
 // Warm opens a connection to DynamoDB and leaves it to the first request, which
-// then needs no name, no TCP and no TLS handshake. It asks for /, which DynamoDB
-// answers to anybody with a word on its health; what comes back does not matter.
-// It needs no credentials and reports no failure: the first request will.
+// then needs no name, no TCP and no TLS handshake. It asks for /, which
+// DynamoDB answers to anybody with a word on its health; what comes back does
+// not matter. It needs no credentials and reports no failure: the first request
+// will.
 func (c *Client) Warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()

@@ -84,7 +84,8 @@ func TestEndpoints(t *testing.T) {
 		for _, fips := range []bool{false, true} {
 			for _, dual := range []bool{false, true} {
 				env := load(t, map[string]string{
-					"AWS_REGION": region, "AWS_USE_FIPS_ENDPOINT": fmt.Sprint(fips), "AWS_USE_DUALSTACK_ENDPOINT": fmt.Sprint(dual),
+					"AWS_REGION": region, "AWS_USE_FIPS_ENDPOINT": fmt.Sprint(fips),
+					"AWS_USE_DUALSTACK_ENDPOINT": fmt.Sprint(dual),
 				})
 				theirs, err := resolver.ResolveEndpoint(t.Context(), dynamodb.EndpointParameters{
 					Region: &region, UseFIPS: &fips, UseDualStack: &dual,
@@ -103,7 +104,8 @@ func TestEndpoints(t *testing.T) {
 		t.Errorf("only %d endpoints were compared", compared)
 	}
 	for set, want := range map[string]string{
-		"http://127.0.0.1:8000": "http://127.0.0.1:8000/", "https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com/": "https://" +
+		"http://127.0.0.1:8000": "http://127.0.0.1:8000/",
+		"https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com/": "https://" +
 			"vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com/", "http://proxy/dynamodb": "http://proxy/dynamodb/",
 	} {
 		if got := New(load(t, map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": set})).url; got != want {
@@ -139,7 +141,8 @@ func TestOurRequestIsTheSDKs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.sent != "{}" || a.request.Method != s.request.Method || a.request.URL.String() != s.request.URL.String() {
-		t.Errorf("%s %s %q is not the SDK's %s %s", a.request.Method, a.request.URL, a.sent, s.request.Method, s.request.URL)
+		t.Errorf("%s %s %q is not the SDK's %s %s", a.request.Method, a.request.URL, a.sent,
+			s.request.Method, s.request.URL)
 	}
 	for _, name := range []string{"Content-Type", "X-Amz-Target", "X-Amz-Security-Token", "Accept-Encoding"} {
 		if diff := cmp.Diff(s.request.Header.Values(name), a.request.Header.Values(name)); diff != "" {
@@ -154,7 +157,8 @@ func TestOurRequestIsTheSDKs(t *testing.T) {
 		t.Errorf("signed with %q, the SDK with %q", scope(a.request), scope(s.request))
 	}
 	signed := a.request.Header.Get("Authorization")
-	for _, name := range []string{"content-length", "content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target"} {
+	for _, name := range []string{"content-length", "content-type", "host", "x-amz-date",
+		"x-amz-security-token", "x-amz-target"} {
 		if !strings.Contains(signed, name) {
 			t.Errorf("%s is not signed: %s", name, signed)
 		}
@@ -174,7 +178,8 @@ func TestAnswersThatAreErrors(t *testing.T) {
 		class         awsenv.Class
 	}{
 		"a table that does not exist": {
-			400, nil, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no \"t\u00e4ble\""}`,
+			400, nil, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no ` +
+				`\"t\u00e4ble\""}`,
 			"ResourceNotFoundException", `no "täble"`, awsenv.Missing,
 		},
 		"a capital M": {
@@ -198,12 +203,14 @@ func TestAnswersThatAreErrors(t *testing.T) {
 				t.Fatalf("got %v, want a Failure", err)
 			}
 			want := awsenv.Failure{
-				Status: test.status, Code: test.code, Message: test.message, Class: test.class, Answer: []byte(test.body),
+				Status: test.status, Code: test.code, Message: test.message, Class: test.class,
+				Answer: []byte(test.body),
 			}
 			if diff := cmp.Diff(want, *f); diff != "" {
 				t.Errorf("(- want, + got):\n%s", diff)
 			}
-			if got := awsenv.FailureOf(fmt.Errorf("wrapped: %w", err)); got.Code != test.code || got.Status != test.status {
+			got := awsenv.FailureOf(fmt.Errorf("wrapped: %w", err))
+			if got.Code != test.code || got.Status != test.status {
 				t.Errorf("FailureOf says %+v", got)
 			}
 		})
@@ -244,8 +251,8 @@ func TestWithoutCredentials(t *testing.T) {
 	}
 }
 
-const expired = `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature expired: 1 is now ` +
-	`earlier than 2 (3 - 5 min.)"}`
+const expired = `{"__type":"com.amazon.coral.service#InvalidSignatureException",` +
+	`"message":"Signature expired: 1 is now earlier than 2 (3 - 5 min.)"}`
 
 // An environment whose clock is wrong signs for DynamoDB's time after it was
 // refused once.

@@ -182,8 +182,8 @@ func (r *Record) Unpack() ([]*Record, error) {
 }
 
 // UnpackRows returns the rows in a pack, which is what the value of its
-// attribute AttrPacked is, in the order of their keys. The error says that it is
-// not a pack, or damaged, or wraps ErrNewer.
+// attribute AttrPacked is, in the order of their keys. The error says that it
+// is not a pack, or damaged, or wraps ErrNewer.
 func UnpackRows(packed []byte) ([]*Row, error) {
 	return (&Row{Packed: string(packed)}).unpack()
 }

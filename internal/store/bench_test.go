@@ -63,7 +63,8 @@ func lineEntries() []store.Entry {
 
 func quietStore(tb testing.TB, client dynamotest.BatchWriter) *store.Store {
 	return store.New(store.Config{
-		Client: dynamotest.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable, TTL: 60 * 24 * time.Hour, Zone: time.UTC,
+		Client: dynamotest.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable,
+		TTL: 60 * 24 * time.Hour, Zone: time.UTC,
 		MaxBytes: 1 << 30,
 		Report:   &reports{t: tb, failing: map[string]string{}},
 		Panicked: func(v any) { tb.Errorf("a writer panicked: %v", v) }, Attempt: time.Minute,

@@ -77,7 +77,9 @@ func newFixture(t *testing.T, change ...func(*store.Config)) *fixture {
 	return newFixtureOn(t, server, server.Client(), change...)
 }
 
-func newFixtureOn(t *testing.T, server *table.Server, client dynamotest.BatchWriter, change ...func(*store.Config)) *fixture {
+func newFixtureOn(
+	t *testing.T, server *table.Server, client dynamotest.BatchWriter, change ...func(*store.Config),
+) *fixture {
 	t.Helper()
 	r := &reports{t: t, failing: map[string]string{}}
 	cfg := store.Config{

@@ -20,8 +20,8 @@ func Of(r *row.Record) (map[string]types.AttributeValue, error) {
 }
 
 // Unpack returns the items in a pack, which is what the value of its attribute
-// row.AttrPacked is, in the order of their keys. The error says that it is not a
-// pack, or damaged, or wraps row.ErrNewer.
+// row.AttrPacked is, in the order of their keys. The error says that it is not
+// a pack, or damaged, or wraps row.ErrNewer.
 func Unpack(packed []byte) ([]map[string]types.AttributeValue, error) {
 	lines, err := row.UnpackRows(packed)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package iam decides, as AWS's IAM would, what a role may do by the policy
-// documents that the project hands out: the template's and those of docs. It serves
-// the tests, which run the layer under them; nothing of it is linked into the
-// layer.
+// documents that the project hands out: the template's and those of docs. It
+// serves the tests, which run the layer under them; nothing of it is linked
+// into the layer.
 //
 // It knows what these documents use: Allow and Deny, actions and resources with
 // * and ?, and the condition operators in operators. Whatever else a document

@@ -1,5 +1,6 @@
 // Package dynamotest has the layer's client of DynamoDB for tests: before any
-// endpoint, and over tables of a test's own that are written in terms of the SDK.
+// endpoint, and over tables of a test's own that are written in terms of the
+// SDK.
 package dynamotest
 
 import (
@@ -24,7 +25,8 @@ func Client(url string, changes ...func(*awsenv.Environment)) *dynamo.Client {
 		"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_DYNAMODB": url,
 		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
 	}
-	env, err := awsenv.Load(func(name string) string { return variables[name] }, func(message, _ string) { panic(message) })
+	env, err := awsenv.Load(func(name string) string { return variables[name] },
+		func(message, _ string) { panic(message) })
 	if err != nil {
 		panic(err)
 	}
@@ -68,7 +70,8 @@ func (c Typed) Call(ctx context.Context, operation string, body []byte) ([]byte,
 			if err != nil {
 				return nil, err
 			}
-			in.RequestItems[name] = append(in.RequestItems[name], types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
+			in.RequestItems[name] = append(in.RequestItems[name],
+				types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 		}
 	}
 	out, err := c.BatchWriteItem(ctx, in)
@@ -148,7 +151,8 @@ func failure(err error) error {
 }
 
 // Over returns the layer's client in place of one of the SDK's: with the same
-// endpoint, region, credentials and transport; for any other BatchWriter, Typed.
+// endpoint, region, credentials and transport; for any other BatchWriter,
+// Typed.
 func Over(w BatchWriter) interface {
 	Call(context.Context, string, []byte) ([]byte, error)
 } {
