@@ -9,10 +9,10 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 )
 
-// TestACappedTableHoldsNobody: a table at its write limit, which takes a fraction
-// of what the function prints. Waiting for it would cost half a second of every
-// invocation; what it does not take waits on /tmp, and is stored when the storm
-// is over. The figures are far from what a busy machine adds.
+// TestACappedTableHoldsNobody: a table at its write limit, which takes a
+// fraction of what the function prints. Waiting for it would cost half a second
+// of every invocation; what it does not take waits on /tmp, and is stored when
+// the storm is over. The figures are far from what a busy machine adds.
 func TestACappedTableHoldsNobody(t *testing.T) {
 	env, server := start(t)
 	server.LimitWrites(200)

@@ -145,8 +145,8 @@ func playCell(t *testing.T, m mood, phase string) {
 }
 
 // audit is the great reckoning: every printed line is stored once, or stands in
-// the log as a last-resort line, or is counted as lost; except for telemetry that
-// Lambda had not delivered at the end.
+// the log as a last-resort line, or is counted as lost; except for telemetry
+// that Lambda had not delivered at the end.
 func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed []string, undelivered int) {
 	t.Helper()
 	stored := map[string]int{}
@@ -482,8 +482,8 @@ func portOf(t *testing.T, env *lambda.Environment) (port string) {
 }
 
 // TestSoak invokes for long while DynamoDB, the disk, the function and its
-// neighbours have random faults from a seed. Memory stays flat, no invocation is
-// held past its bound, and the reckoning at the end comes out even.
+// neighbours have random faults from a seed. Memory stays flat, no invocation
+// is held past its bound, and the reckoning at the end comes out even.
 func TestSoak(t *testing.T) {
 	invocations := many(t, "LOGTABLE_TEST_SOAK", 400)
 	seed := uint64(many(t, "LOGTABLE_TEST_SEED", 1))

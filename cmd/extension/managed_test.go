@@ -14,9 +14,9 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/lambda/scriptfn"
 )
 
-// TestSoakOfAManagedInstance: many invocations side by side, in one environment as managed
-// instances have it for days. Every line is stored once with its request, and
-// memory does not grow with the number of invocations.
+// TestSoakOfAManagedInstance: many invocations side by side, in one environment
+// as managed instances have it for days. Every line is stored once with its
+// request, and memory does not grow with the number of invocations.
 // LOGTABLE_TEST_SOAK=N sets how many there are.
 func TestSoakOfAManagedInstance(t *testing.T) {
 	invocations, concurrency := 2000, 8

@@ -218,8 +218,8 @@ func (r *recording) Call(_ context.Context, _ string, body []byte) ([]byte, erro
 	return nil, errors.New("only looking")
 }
 
-// TestTheStoriesPoliciesAreEnforced: what the role may not do is refused, or the
-// stories would prove nothing.
+// TestTheStoriesPoliciesAreEnforced: what the role may not do is refused, or
+// the stories would prove nothing.
 func TestTheStoriesPoliciesAreEnforced(t *testing.T) {
 	server := table.Start(t)
 	if err := server.CreateLogTables(t.Context(), "logtable-info", "logtable-errors"); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/lambda"
 )
 
-// TestTheRealLastResortIsBelieved: what the real process writes at its end, with
-// DynamoDB and /tmp out of reach, `logtable replay` takes, and nothing that the
-// function has printed.
+// TestTheRealLastResortIsBelieved: what the real process writes at its end,
+// with DynamoDB and /tmp out of reach, `logtable replay` takes, and nothing
+// that the function has printed.
 func TestTheRealLastResortIsBelieved(t *testing.T) {
 	env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_SPILL_BYTES"] = "0" })
 	server.Refuse()

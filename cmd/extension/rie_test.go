@@ -107,8 +107,8 @@ func TestManagedInstancesInAWSsEmulator(t *testing.T) {
 	}
 }
 
-// TestTheRefusalInAWSsEmulatorTellsThatItIsManaged: where the variable does not, a 403
-// to INVOKE does.
+// TestTheRefusalInAWSsEmulatorTellsThatItIsManaged: where the variable does
+// not, a 403 to INVOKE does.
 func TestTheRefusalInAWSsEmulatorTellsThatItIsManaged(t *testing.T) {
 	s := emulated(t, 1)
 	s.Hide = "AWS_LAMBDA_INITIALIZATION_TYPE"

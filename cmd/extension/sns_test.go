@@ -49,7 +49,8 @@ func (w *world) snsURL() string {
 	return w.sns.URL()
 }
 
-// lock sets the mood of the table as far as alerts ask it: lock denies|hangs|well.
+// lock sets the mood of the table as far as alerts ask it: lock
+// denies|hangs|well.
 func (w *world) lock(ts *testscript.TestScript, args []string) {
 	w.startTable(ts)
 	moods := map[string]table.FaultFunc{

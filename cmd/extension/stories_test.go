@@ -119,7 +119,8 @@ type world struct {
 
 func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
 
-// lambda starts the local Lambda and the tables: lambda [option…] [NAME=value…].
+// lambda starts the local Lambda and the tables: lambda [option…]
+// [NAME=value…].
 func (w *world) lambda(ts *testscript.TestScript, args []string) {
 	self, err := os.Executable()
 	ts.Check(err)
@@ -164,7 +165,8 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 
 // options are the oddities that a story can ask for.
 var options = map[string]func(*lambda.Config){
-	// The variable does not say that it is a managed instance: the refusal does.
+	// The variable does not say that it is a managed instance: the refusal
+	// does.
 	"-unnamed-mode": func(c *lambda.Config) {
 		c.ExtensionEnv = maps.Clone(c.ExtensionEnv)
 		c.ExtensionEnv["AWS_LAMBDA_INITIALIZATION_TYPE"] = ""
@@ -277,8 +279,8 @@ func (w *world) startTable(ts *testscript.TestScript) {
 	ts.Check(enforce(w.table, "orders"))
 }
 
-// dynamodb sets the local DynamoDB's mood: dynamodb MOOD. One that is slow takes
-// 300 ms, or what is said: dynamodb slow 120ms.
+// dynamodb sets the local DynamoDB's mood: dynamodb MOOD. One that is slow
+// takes 300 ms, or what is said: dynamodb slow 120ms.
 func (w *world) dynamodb(ts *testscript.TestScript, args []string) {
 	w.startTable(ts)
 	latency := 300 * time.Millisecond
@@ -386,8 +388,8 @@ func (w *world) invoke(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// together runs an invocation for each of the files, all at once: together FILE….
-// Their numbers are in the order of the files.
+// together runs an invocation for each of the files, all at once: together
+// FILE…. Their numbers are in the order of the files.
 func (w *world) together(ts *testscript.TestScript, files []string) {
 	results, errs := make([]lambda.Result, len(files)), make([]error, len(files))
 	var all sync.WaitGroup
@@ -418,7 +420,8 @@ func (w *world) calls(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// post sends a file to the extension's listener: post [-METHOD] [-to PATH] [-want STATUS] FILE.
+// post sends a file to the extension's listener: post [-METHOD] [-to PATH]
+// [-want STATUS] FILE.
 func (w *world) post(ts *testscript.TestScript, args []string) {
 	method, path, want := "POST", "", 200
 	for len(args) > 1 {
@@ -469,9 +472,9 @@ func (w *world) shutdown(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// rows prints the rows of a table, in the order of their keys: rows info|errors.
-// A row is its message; what else it has follows on indented lines. Request
-// IDs are named by the invocation's number.
+// rows prints the rows of a table, in the order of their keys: rows
+// info|errors. A row is its message; what else it has follows on indented
+// lines. Request IDs are named by the invocation's number.
 func (w *world) rows(ts *testscript.TestScript, args []string) {
 	var out bytes.Buffer
 	for _, item := range w.table.Items("logtable-" + args[0]) {
@@ -537,7 +540,8 @@ func (w *world) log(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// held checks how long the last invocation was held after its end: held below|above DURATION.
+// held checks how long the last invocation was held after its end: held
+// below|above DURATION.
 func (w *world) held(ts *testscript.TestScript, args []string) {
 	bound, err := time.ParseDuration(args[1])
 	ts.Check(err)

@@ -77,9 +77,9 @@ func TestManyStrangers(t *testing.T) {
 	}
 }
 
-// TestStrangersBeforeLambda: Lambda has not posted yet, so that others cannot be
-// told from it. Their slow bodies do not delay its first post, and their long
-// ones do not cost memory.
+// TestStrangersBeforeLambda: Lambda has not posted yet, so that others cannot
+// be told from it. Their slow bodies do not delay its first post, and their
+// long ones do not cost memory.
 func TestStrangersBeforeLambda(t *testing.T) {
 	var begun atomic.Int64
 	env, server := start(t, func(c *lambda.Config) {

@@ -66,7 +66,8 @@ func (l *loader) alerts(a *Alerts, scale *level.Scale) {
 	if v := strings.TrimSpace(l.getenv(AlertFrom)); v != "" {
 		level, ok := scale.Find(v)
 		if !ok {
-			l.refuse(AlertFrom, v, "is not a level of the scale", a.From.Name, "write the name of a level: "+scale.String())
+			l.refuse(AlertFrom, v, "is not a level of the scale", a.From.Name,
+				"write the name of a level: "+scale.String())
 		} else {
 			a.From = level
 		}

@@ -134,10 +134,10 @@ type Delivery struct {
 
 // Storage is where rows wait, in bytes.
 type Storage struct {
-	// BufferBytes bounds what waits in memory. Default: a 64th of the function's
-	// memory, at least 2 MiB and at most 64 MiB; what does not fit goes to the
-	// spill. BufferAlone is the bound where there is no spill: four times the
-	// default, or what LOGTABLE_BUFFER_BYTES says.
+	// BufferBytes bounds what waits in memory. Default: a 64th of the
+	// function's memory, at least 2 MiB and at most 64 MiB; what does not fit
+	// goes to the spill. BufferAlone is the bound where there is no spill: four
+	// times the default, or what LOGTABLE_BUFFER_BYTES says.
 	BufferBytes, BufferAlone int
 	// SpillDir keeps what DynamoDB does not take: LOGTABLE_SPILL_DIR, an
 	// absolute path; default /tmp/logtable. SpillBytes bounds it:

@@ -175,7 +175,8 @@ func TestBufferFollowsTheFunctionsMemory(t *testing.T) {
 	}
 }
 
-// masks reports whether the setting masks secrets, and what is an x and a digit.
+// masks reports whether the setting masks secrets, and what is an x and a
+// digit.
 func masks(c config.Config, secret, own bool) bool {
 	const key = "AKIAIOSFODNN7EXAMPLE"
 	return (c.Masking.String(key) != key) == secret && (c.Masking.String("x1") != "x1") == own

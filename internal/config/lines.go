@@ -66,7 +66,8 @@ func (l *loader) fields() *parse.Mapping {
 	m, err := parse.ParseMapping(v)
 	if err != nil {
 		l.refuse(Fields, v, "is refused: "+err.Error(), "Logtable's own names only",
-			"write a preset such as pino, names such as text=message,msg; locator=caller, or both separated by semicolons")
+			"write a preset such as pino, names such as text=message,msg; locator=caller, "+
+				"or both separated by semicolons")
 	}
 	return m
 }
@@ -75,7 +76,8 @@ func (l *loader) redact() (setting string, r *redact.Redactor) {
 	v := strings.TrimSpace(l.getenv(Redact))
 	r, err := redact.New(v)
 	if err != nil {
-		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets", "write off, secrets or all, and regular expressions, separated by semicolons")
+		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets",
+			"write off, secrets or all, and regular expressions, separated by semicolons")
 		r, _ = redact.New("") // secrets, which is never refused
 		return "", r
 	}

@@ -21,8 +21,9 @@ func (l *loader) storage(s *Storage) {
 	s.LastResortBytes = l.bytes(LastResort, 1<<20, 0, 64<<20, "1MB")
 }
 
-// defaultBuffer is a 64th of the function's memory (given in MB), at least 2 MiB
-// and at most 64 MiB: the more waits in memory, the less the function has of it.
+// defaultBuffer is a 64th of the function's memory (given in MB), at least 2
+// MiB and at most 64 MiB: the more waits in memory, the less the function has
+// of it.
 func defaultBuffer(memoryMB string) int {
 	mb, err := strconv.Atoi(memoryMB)
 	if err != nil {
@@ -77,6 +78,7 @@ func (l *loader) directory(variable, fallback string) string {
 	case strings.HasPrefix(v, "/") && filepath.Clean(v) != "/" && !strings.ContainsRune(v, 0):
 		return filepath.Clean(v)
 	}
-	l.refuse(variable, v, "is not the absolute path of a directory", fallback, "write for example "+variable+"="+fallback)
+	l.refuse(variable, v, "is not the absolute path of a directory", fallback,
+		"write for example "+variable+"="+fallback)
 	return fallback
 }

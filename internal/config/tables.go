@@ -40,8 +40,8 @@ func (l *loader) table(variable, fallback string) string {
 
 // elsewhere says of a table's ARN that no request of ours can reach it: the
 // request goes to the function's region, and DynamoDB does not pass it on.
-// Another account is not an obstacle. The ARN is kept all the same, because rows
-// must not go to a table that nobody named.
+// Another account is not an obstacle. The ARN is kept all the same, because
+// rows must not go to a table that nobody named.
 func (l *loader) elsewhere(variable string, table awsenv.ARN) {
 	region := l.region()
 	p := Problem{Variable: variable}

@@ -45,9 +45,9 @@ var offsetForm = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // ParseZone reads what LOGTABLE_TIMEZONE may be: an IANA name such as
-// Europe/Berlin, UTC, or a distance from UTC of at most 14 hours, whose zone has
-// a name such as +05:30. It reports false for anything else, "" and local among
-// it, which would be whatever the machine says.
+// Europe/Berlin, UTC, or a distance from UTC of at most 14 hours, whose zone
+// has a name such as +05:30. It reports false for anything else, "" and local
+// among it, which would be whatever the machine says.
 func ParseZone(name string) (*time.Location, bool) {
 	if m := offsetForm().FindStringSubmatch(name); m != nil {
 		hours, _ := strconv.Atoi(m[2])

@@ -8,8 +8,8 @@ import (
 
 // An Async passes what is written to it on to another writer from a goroutine
 // of its own: standard error may be a pipe that nobody reads, and nothing may
-// wait for it. Up to a limit of bytes wait; what is beyond is dropped, with nobody
-// to tell.
+// wait for it. Up to a limit of bytes wait; what is beyond is dropped, with
+// nobody to tell.
 type Async struct {
 	w     io.Writer
 	limit int

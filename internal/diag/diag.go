@@ -1,10 +1,10 @@
 // Package diag writes the extension's own diagnostics: single JSON lines on
 // standard error, which Lambda forwards to the function's CloudWatch log.
 //
-// They are for the people who attached the layer, they cost money by the
-// byte, and they must never carry what a function printed. So a failure that
-// repeats is said once, when it begins, and once more when it ends. One that
-// comes and goes is said three times a minute, and what was left out is counted.
+// They are for the people who attached the layer, they cost money by the byte,
+// and they must never carry what a function printed. So a failure that repeats
+// is said once, when it begins, and once more when it ends. One that comes and
+// goes is said three times a minute, and what was left out is counted.
 package diag
 
 import (
@@ -96,9 +96,10 @@ func New(w io.Writer) *Logger {
 	return l
 }
 
-// Mask has every line that is written from now on, a JSON object, masked first: an
-// error may repeat what nobody should read, such as a request that was refused.
-// mask is called by one goroutine at a time and must not call the Logger.
+// Mask has every line that is written from now on, a JSON object, masked first:
+// an error may repeat what nobody should read, such as a request that was
+// refused. mask is called by one goroutine at a time and must not call the
+// Logger.
 func (l *Logger) Mask(mask func(object string) string) {
 	if l == nil {
 		return
@@ -135,9 +136,9 @@ func (l *Logger) Say(level slog.Level, message, advice string, args ...any) {
 }
 
 // Fail says that what key names fails, the first time; repetitions are only
-// counted until Recover. Of one key at most 3 lines are written in any minute, by
-// Fail and Recover together; the next one says how many were left out ("unsaid").
-// It reports whether a line was written.
+// counted until Recover. Of one key at most 3 lines are written in any minute,
+// by Fail and Recover together; the next one says how many were left out
+// ("unsaid"). It reports whether a line was written.
 func (l *Logger) Fail(key, message, advice string, args ...any) bool {
 	if l == nil {
 		return false

@@ -10,8 +10,8 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 )
 
-// TestLimits is the list of this package's limits, for people: what each is, why
-// it is there, and which test fails without it.
+// TestLimits is the list of this package's limits, for people: what each is,
+// why it is there, and which test fails without it.
 func TestLimits(t *testing.T) {
 	var tests strings.Builder
 	for _, file := range []string{"diag_test.go", "flap_test.go"} {

@@ -60,8 +60,9 @@ func listen(log *diag.Logger) *logsapi.Listener {
 	return l
 }
 
-// acquireInstanceLock is tryInstanceLock for half a second: the lock may be that
-// of a process that is just ending, in an environment whose address was reused.
+// acquireInstanceLock is tryInstanceLock for half a second: the lock may be
+// that of a process that is just ending, in an environment whose address was
+// reused.
 func acquireInstanceLock(addr string) (release func(), ok bool) {
 	for range 10 {
 		time.Sleep(50 * time.Millisecond)

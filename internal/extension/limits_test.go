@@ -15,9 +15,10 @@ import (
 )
 
 // TestLimits has a row for every limit of the process that can be seen within
-// it: its value, why it is there, and what fails without it. TestNoThreadIsLeft,
-// TestAStandardErrorThatNobodyReads and TestBurstOverAHangingTable hold those
-// that only the whole process shows (threads, stderrTime, memory).
+// it: its value, why it is there, and what fails without it.
+// TestNoThreadIsLeft, TestAStandardErrorThatNobodyReads and
+// TestBurstOverAHangingTable hold those that only the whole process shows
+// (threads, stderrTime, memory).
 func TestLimits(t *testing.T) {
 	for _, limit := range []struct {
 		name, value, why string

@@ -68,7 +68,8 @@ func withoutTracing(value string) (rest string, dropped bool) {
 	var keep []string
 	for pair := range strings.SplitSeq(value, ",") {
 		key, _, _ := strings.Cut(pair, "=")
-		if strings.HasSuffix(key, "trace") || strings.HasPrefix(key, "sched") || key == "http2debug" || key == "netdns" {
+		traces := strings.HasSuffix(key, "trace") || strings.HasPrefix(key, "sched")
+		if traces || key == "http2debug" || key == "netdns" {
 			dropped = true
 			continue
 		}

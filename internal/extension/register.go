@@ -17,8 +17,8 @@ import (
 
 const (
 	// registerTime bounds the attempts to register. Lambda gives init 10 s, and
-	// an extension that gives up sooner fails it; the rest is for the log to say
-	// why.
+	// an extension that gives up sooner fails it; the rest is for the log to
+	// say why.
 	registerTime = 9500 * time.Millisecond
 	// registerPause is the pause after a first failure; it doubles up to
 	// maxRegisterPause.
@@ -42,9 +42,9 @@ type environment struct {
 }
 
 // register registers for what the platform offers, and tries as long as init
-// lasts: behind AWS_LAMBDA_RUNTIME_API may be another layer's proxy, which opens
-// late. Managed instances refuse to be asked for INVOKE, even where no variable
-// says that it is one.
+// lasts: behind AWS_LAMBDA_RUNTIME_API may be another layer's proxy, which
+// opens late. Managed instances refuse to be asked for INVOKE, even where no
+// variable says that it is one.
 func register(ctx context.Context, client *extapi.Client) (environment, error) {
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
@@ -81,7 +81,8 @@ func unregistered(err error, addr string) (message, advice string) {
 	case errors.As(err, &refusal) && refusal.Type == "Extension.TooManyExtensions":
 		return "Lambda refuses the registration: there are too many extensions", "a function may have 10: remove one"
 	case errors.As(err, &refusal) && refusal.Type == "Extension.InvalidExtensionState":
-		return "Lambda refuses the registration: this extension is registered already", "start it once only, and by Lambda"
+		return "Lambda refuses the registration: this extension is registered already",
+			"start it once only, and by Lambda"
 	case errors.As(err, &refusal) && strings.HasPrefix(refusal.Type, "Extension."):
 		return "Lambda refuses the registration", "check that the file's name in /opt/extensions is the extension's"
 	case errors.As(err, &refusal):

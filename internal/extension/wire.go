@@ -73,7 +73,8 @@ func (e *extension) warn(message, advice string) { e.log.Say(slog.LevelWarn, mes
 
 func (e *extension) storeConfig() store.Config {
 	return store.Config{
-		Client: e.dynamodb, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable, TTL: e.cfg.TTL, Zone: e.cfg.Zone,
+		Client: e.dynamodb, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable,
+		TTL: e.cfg.TTL, Zone: e.cfg.Zone,
 		Layout: store.Layout{Packed: e.cfg.Packed, Shards: e.cfg.Shards}, MaxBytes: e.cfg.BufferBytes,
 		Region: e.aws.Region, Owner: owner(&e.cfg), Report: e.log, Refresh: e.aws.Refresh,
 		Panicked: e.panicked("writer"),

@@ -67,10 +67,10 @@ const (
 	lambdas
 )
 
-// origin decides by the path. AWS's emulator posts to / whatever the path of the
-// subscription, from the same machine: so until the token has been seen once,
-// what comes so may be Lambda's. Lambda itself posts as soon as the subscription
-// is made, long before the function has its first invocation.
+// origin decides by the path. AWS's emulator posts to / whatever the path of
+// the subscription, from the same machine: so until the token has been seen
+// once, what comes so may be Lambda's. Lambda itself posts as soon as the
+// subscription is made, long before the function has its first invocation.
 func (a *admission) origin(r *http.Request) origin {
 	c, _ := r.Context().Value(connKey{}).(*conn)
 	switch {

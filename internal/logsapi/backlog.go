@@ -181,9 +181,10 @@ func (b *backlog) keep(body []byte) {
 	}
 }
 
-// holdsEnd reports whether body holds an event of the type platform.runtimeDone.
-// The bytes of its name may stand in what a function prints, too, so where they
-// do the events are read; almost no other body costs more than a search.
+// holdsEnd reports whether body holds an event of the type
+// platform.runtimeDone. The bytes of its name may stand in what a function
+// prints, too, so where they do the events are read; almost no other body costs
+// more than a search.
 func holdsEnd(body []byte) (found bool) {
 	if !bytes.Contains(body, runtimeDone) {
 		return false

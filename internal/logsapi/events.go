@@ -269,8 +269,8 @@ func (r *reader) resync(b []byte, limit int) (int, bool) {
 	return 0, false
 }
 
-// eventFollows reports whether at i there is a comma and then what looks like the
-// beginning of an event. It is cheap and spares most positions a decode.
+// eventFollows reports whether at i there is a comma and then what looks like
+// the beginning of an event. It is cheap and spares most positions a decode.
 func eventFollows(b []byte, i int) bool {
 	if i = jsonscan.Space(b, i); i == len(b) || b[i] != ',' {
 		return false

@@ -52,7 +52,8 @@ func Subscribe(ctx context.Context, client *http.Client, addr, id, uri string, b
 	var err error
 	for _, schema := range schemas {
 		var status int
-		if status, err = subscribe(ctx, client, addr, id, uri, schema, buffering); err == nil || status != http.StatusBadRequest {
+		status, err = subscribe(ctx, client, addr, id, uri, schema, buffering)
+		if err == nil || status != http.StatusBadRequest {
 			return err
 		}
 	}
@@ -60,7 +61,9 @@ func Subscribe(ctx context.Context, client *http.Client, addr, id, uri string, b
 }
 
 // subscribe tries one schema, a few times where that may help.
-func subscribe(ctx context.Context, client *http.Client, addr, id, uri, schema string, b Buffering) (status int, err error) {
+func subscribe(
+	ctx context.Context, client *http.Client, addr, id, uri, schema string, b Buffering,
+) (status int, err error) {
 	body, err := json.Marshal(map[string]any{
 		"schemaVersion": schema,
 		"types":         []string{"platform", "function"},
@@ -90,7 +93,8 @@ func put(ctx context.Context, client *http.Client, addr, id string, body []byte)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	// The version in the path never changes; only schemaVersion does.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+addr+"/2022-07-01/telemetry", bytes.NewReader(body))
+	url := "http://" + addr + "/2022-07-01/telemetry"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, fmt.Errorf("cannot subscribe to telemetry: %w", err)
 	}
@@ -108,5 +112,6 @@ func put(ctx context.Context, client *http.Client, addr, id string, body []byte)
 	case http.StatusAccepted:
 		return resp.StatusCode, ErrNotDelivering
 	}
-	return resp.StatusCode, fmt.Errorf("cannot subscribe to telemetry: Lambda answered HTTP %d %s", resp.StatusCode, bytes.TrimSpace(answer))
+	return resp.StatusCode, fmt.Errorf("cannot subscribe to telemetry: Lambda answered HTTP %d %s",
+		resp.StatusCode, bytes.TrimSpace(answer))
 }
