@@ -36,7 +36,8 @@ func start(t *testing.T, change ...func(*lambda.Config)) (*lambda.Environment, *
 		Extension: extension, Function: []string{self}, FunctionName: "orders", Timeout: 5 * time.Minute,
 		Identity:    lambda.Identity{MemoryMB: 256},
 		FunctionEnv: map[string]string{scriptfn.Switch: "1"}, ExtensionEnv: raceEnv,
-		Env: map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": server.URL(), "LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")},
+		Env: map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": server.URL(),
+			"LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")},
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -200,7 +201,8 @@ func TestTheKeyIsMadeFromTheEventsTime(t *testing.T) {
 		if i > 0 {
 			body.WriteByte(',')
 		}
-		fmt.Fprintf(&body, `{"time":%q,"type":"function","record":"{\"locator\":\"1\",\"level\":\"info\",\"text\":\"line %d\"}"}`, at.Format("2006-01-02T15:04:05.000Z"), i+1)
+		record := fmt.Sprintf(`{"locator":"1","level":"info","text":"line %d"}`, i+1)
+		fmt.Fprintf(&body, `{"time":%q,"type":"function","record":%q}`, at.Format("2006-01-02T15:04:05.000Z"), record)
 	}
 	body.WriteByte(']')
 	for range 3 { // byte-equal: a redelivery
@@ -220,7 +222,8 @@ func TestTheKeyIsMadeFromTheEventsTime(t *testing.T) {
 	for i, item := range items {
 		want := fmt.Sprintf("%d.%03d%04d+orders+", at.Unix(), at.UnixMilli()%1000, i)
 		if !strings.HasPrefix(item.Str("stamp_mod"), want) || item.Str("date") != at.In(tokyo).Format(time.DateOnly) {
-			t.Errorf("keys %s, %s; want %s…, %s", item.Str("date"), item.Str("stamp_mod"), want, at.In(tokyo).Format(time.DateOnly))
+			t.Errorf("keys %s, %s; want %s…, %s", item.Str("date"), item.Str("stamp_mod"), want,
+				at.In(tokyo).Format(time.DateOnly))
 		}
 		if want := fmt.Sprintf("INFO: (1) line %d", i+1); item.Str("message") != want {
 			t.Errorf("row %d is %q", i, item.Str("message"))
@@ -267,8 +270,9 @@ func TestTelemetryBesideSHUTDOWN(t *testing.T) {
 	})
 	post := func(text string) {
 		record := fmt.Sprintf(`{"locator":"1","level":"info","text":%q}`, text)
-		resp, err := http.Post(listener, "application/json", strings.NewReader(fmt.Sprintf(`[{"time":%q,"type":"function","record":%q}]`,
-			time.Now().UTC().Format(time.RFC3339Nano), record)))
+		resp, err := http.Post(listener, "application/json",
+			strings.NewReader(fmt.Sprintf(`[{"time":%q,"type":"function","record":%q}]`,
+				time.Now().UTC().Format(time.RFC3339Nano), record)))
 		if err != nil {
 			t.Error(err)
 			return
@@ -287,7 +291,8 @@ func TestTelemetryBesideSHUTDOWN(t *testing.T) {
 	})
 	shutDown(t, env)
 	items := server.Items("logtable-info")
-	if len(items) != 2 || items[0].Str("message") != "INFO: (1) before" || items[1].Str("message") != "INFO: (1) beside" {
+	if len(items) != 2 || items[0].Str("message") != "INFO: (1) before" ||
+		items[1].Str("message") != "INFO: (1) beside" {
 		t.Errorf("rows: %v", items)
 	}
 }
@@ -328,7 +333,8 @@ func TestASecondLogtable(t *testing.T) {
 	if n := len(server.Items("logtable-info")); n != 6 {
 		t.Errorf("%d rows of 6 lines", n)
 	}
-	if log := withoutFirstLines(env.ExtensionOutput()); strings.Count(log, "another Logtable runs in this environment") != 1 || strings.Count(log, "\n") != 1 {
+	log := withoutFirstLines(env.ExtensionOutput())
+	if strings.Count(log, "another Logtable runs in this environment") != 1 || strings.Count(log, "\n") != 1 {
 		t.Errorf("log:\n%s", log)
 	}
 }

@@ -38,8 +38,10 @@ func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
 		for _, v := range variants {
 			cfg := lambda.Config{
-				Extension: v.binary, Function: []string{self}, FunctionName: "orders", FunctionEnv: map[string]string{scriptfn.Switch: "1"},
-				Env: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "LOGTABLE_SPILL_DIR": filepath.Join(b.TempDir(), "spill")},
+				Extension: v.binary, Function: []string{self}, FunctionName: "orders",
+				FunctionEnv: map[string]string{scriptfn.Switch: "1"},
+				Env: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+					"LOGTABLE_SPILL_DIR": filepath.Join(b.TempDir(), "spill")},
 			}
 			for name, value := range v.env {
 				cfg.Env[name] = value

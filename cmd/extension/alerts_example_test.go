@@ -70,7 +70,8 @@ func TestAlertsExample(t *testing.T) {
 				c.Env["LOGTABLE_ALERT_TOPIC_ARNS"] = topicPrefix + "oncall"
 				c.Env["LOGTABLE_ALERT_ALLOW"] = topicPrefix + "*"
 			})
-			if r, err := env.Invoke(context.Background(), []byte("{}")); err != nil || r.Status != lambda.StatusSuccess {
+			if r, err := env.Invoke(context.Background(), []byte("{}")); err != nil ||
+				r.Status != lambda.StatusSuccess {
 				t.Fatal(r, err)
 			}
 			shutDown(t, env)
@@ -88,7 +89,8 @@ func picture(server *table.Server, topics *sns.Server) string {
 	alerts := map[string][]string{} // by locator
 	for _, m := range topics.Messages() {
 		locator := m.Attributes["locator"]
-		alerts[locator] = append(alerts[locator], fmt.Sprintf("%-7s %s", strings.TrimPrefix(m.TopicARN, topicPrefix)+":", m.Subject))
+		alerts[locator] = append(alerts[locator],
+			fmt.Sprintf("%-7s %s", strings.TrimPrefix(m.TopicARN, topicPrefix)+":", m.Subject))
 	}
 	var b strings.Builder
 	line := func(left, right string) {

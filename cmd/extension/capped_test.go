@@ -42,7 +42,8 @@ func TestACappedTableHoldsNobody(t *testing.T) {
 	}
 	invoke(t, env, print(line, 1))
 	shutDown(t, env)
-	if n := len(server.Items("logtable-info")); n != invocations*lines+1 || strings.Contains(env.ExtensionOutput(), "lost") {
+	if n := len(server.Items("logtable-info")); n != invocations*lines+1 ||
+		strings.Contains(env.ExtensionOutput(), "lost") {
 		t.Errorf("%d of %d lines are stored:\n%s", n, invocations*lines+1, env.ExtensionOutput())
 	}
 	if s := server.Stats(); s.Overwritten != s.OverwrittenEqual {

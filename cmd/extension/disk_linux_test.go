@@ -45,7 +45,8 @@ func newDisk(t *testing.T) *disk {
 	}
 	for _, command := range [][]string{{"mkfs.ext4", "-q", "-m", "0", image}, {"mount", "-o", "loop", image, d.path}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			testkit.Component(t, "a disk that can be stalled (root, loop devices, mkfs.ext4, fsfreeze)", fmt.Errorf("%w: %s", err, out))
+			testkit.Component(t, "a disk that can be stalled (root, loop devices, mkfs.ext4, fsfreeze)",
+				fmt.Errorf("%w: %s", err, out))
 		}
 	}
 	t.Cleanup(func() {
@@ -62,7 +63,8 @@ func (d *disk) stall() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if out, err := exec.Command("fsfreeze", "-f", d.path).CombinedOutput(); err != nil {
-		testkit.Component(d.t, "a disk that can be stalled (root, loop devices, mkfs.ext4, fsfreeze)", fmt.Errorf("%w: %s", err, out))
+		testkit.Component(d.t, "a disk that can be stalled (root, loop devices, mkfs.ext4, fsfreeze)",
+			fmt.Errorf("%w: %s", err, out))
 	}
 	d.stalled = true
 	// A test that is killed must not leave a disk behind that does not answer.
@@ -106,7 +108,8 @@ func startOn(t *testing.T, d *disk) (*lambda.Environment, *table.Server) {
 	})
 }
 
-var three = scriptfn.Step{Print: ptr(`{"locator":"1","level":"error","text":"line {n} on a disk that stalls"}`), Times: 3, Number: true}
+var three = scriptfn.Step{Print: ptr(`{"locator":"1","level":"error","text":"line {n} on a disk that stalls"}`),
+	Times: 3, Number: true}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -140,7 +143,8 @@ func TestADiskThatStalls(t *testing.T) {
 				return len(server.Items("logtable-errors"))+replayable(t, env) >= 12
 			}
 			// The process cannot end while the kernel has one of its threads.
-			for began := time.Now(); !all() && time.Since(began) < 1800*time.Millisecond; time.Sleep(5 * time.Millisecond) {
+			for began := time.Now(); !all() && time.Since(began) < 1800*time.Millisecond; {
+				time.Sleep(5 * time.Millisecond)
 			}
 			if !all() {
 				t.Errorf("%d rows and %d lines in the log, want 12 in all, while /tmp does not answer",

@@ -94,7 +94,7 @@ func playCell(t *testing.T, m mood, phase string) {
 	say := func(n int, level string) scriptfn.Step {
 		text := fmt.Sprintf(`{"locator":"1","level":"%s","text":"line {n} of %d"}`, level, len(printed))
 		for i := range n {
-			printed = append(printed, strings.Replace(fmt.Sprintf("%s: (1) line {n} of %d", strings.ToUpper(level), len(printed)-i), "{n}", strconv.Itoa(i+1), 1))
+			printed = append(printed, fmt.Sprintf("%s: (1) line %d of %d", strings.ToUpper(level), i+1, len(printed)-i))
 		}
 		return scriptfn.Step{Print: &text, Times: n, Number: true}
 	}
@@ -185,7 +185,8 @@ func audit(t *testing.T, env *lambda.Environment, server *table.Server, printed 
 		}
 	}
 	if missing < lost || missing > lost+undelivered {
-		t.Errorf("%d of %d lines are neither stored nor in the log; %d are counted as lost, %d events were never delivered", missing, len(printed), lost, undelivered)
+		t.Errorf("%d of %d lines are neither stored nor in the log; %d are counted as lost, "+
+			"%d events were never delivered", missing, len(printed), lost, undelivered)
 	}
 	if s := server.Stats(); s.Overwritten != s.OverwrittenEqual {
 		t.Errorf("%d rows were overwritten by others", s.Overwritten-s.OverwrittenEqual)
@@ -413,7 +414,8 @@ func (s *soak) round() {
 func (s *soak) retried(steps []scriptfn.Step) {
 	id, failed := "", json.RawMessage(`"ValueError"`)
 	for range 3 {
-		payload, err := json.Marshal(map[string]any{"steps": append(steps, scriptfn.Step{SleepMs: 30}, s.lines(2), scriptfn.Step{Error: failed})})
+		payload, err := json.Marshal(map[string]any{"steps": append(steps, scriptfn.Step{SleepMs: 30}, s.lines(2),
+			scriptfn.Step{Error: failed})})
 		if err != nil {
 			s.t.Fatal(err)
 		}

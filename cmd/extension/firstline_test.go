@@ -86,7 +86,8 @@ func TestTheFirstLine(t *testing.T) {
 			Commitment            string `json:"key_sha256"`
 		}
 		first, rest, _ := bytes.Cut(log, []byte("\n"))
-		if err := json.Unmarshal(first, &line); err != nil || line.Logtable == "" || line.Level != "INFO" || len(line.Commitment) != 43 || len(rest) > 0 {
+		if err := json.Unmarshal(first, &line); err != nil || line.Logtable == "" || line.Level != "INFO" ||
+			len(line.Commitment) != 43 || len(rest) > 0 {
 			t.Errorf("at the registration the log holds %q: %v", log, err)
 		}
 		if len(first) > 160 {

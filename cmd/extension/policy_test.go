@@ -36,7 +36,8 @@ func template() (iam.Template, error) {
 func deployed(base, function string) map[string]any {
 	return map[string]any{
 		"InfoTable.Arn": base + "logtable-info", "ErrorsTable.Arn": base + "logtable-errors",
-		"AlertTopicArns": []any{topicPrefix + "oncall", topicPrefix + "second"}, "SampleFunction": function, "SampleFunctionRole": "role",
+		"AlertTopicArns": []any{topicPrefix + "oncall", topicPrefix + "second"}, "SampleFunction": function,
+		"SampleFunctionRole": "role",
 	}
 }
 
@@ -56,7 +57,8 @@ func enforce(server *table.Server, function string) error {
 		role = append(role, p)
 	}
 	server.Authorize(func(action, arn string, keys []string) bool {
-		return iam.Allowed(role, iam.Request{Action: action, Resource: arn, Keys: map[string][]string{"dynamodb:LeadingKeys": keys}})
+		return iam.Allowed(role, iam.Request{Action: action, Resource: arn,
+			Keys: map[string][]string{"dynamodb:LeadingKeys": keys}})
 	})
 	return nil
 }
@@ -81,7 +83,8 @@ func grants(t *testing.T) (list []grant) {
 	}
 	names := tpl.Policies()
 	slices.Sort(names)
-	if want := []string{"AlertPolicy", "ReadPolicy", "ReplayPolicy", "SampleAlertPolicy", "WritePolicy"}; !slices.Equal(names, want) {
+	want := []string{"AlertPolicy", "ReadPolicy", "ReplayPolicy", "SampleAlertPolicy", "WritePolicy"}
+	if !slices.Equal(names, want) {
 		t.Errorf("the template has the policies %q, this test knows %q", names, want)
 	}
 	for _, name := range names {
@@ -114,7 +117,8 @@ func grants(t *testing.T) (list []grant) {
 		}
 		list = append(list, g)
 	}
-	advised := &lock.Table{Client: refusing{}, Name: base + "logtable-info", Function: "shop", Window: time.Minute, Max: 1, Now: time.Now}
+	advised := &lock.Table{Client: refusing{}, Name: base + "logtable-info", Function: "shop", Window: time.Minute,
+		Max: 1, Now: time.Now}
 	_, err = advised.Acquire(t.Context(), "g")
 	_, statement, found := strings.Cut(err.Error(), "role: ")
 	p, bad := iam.Parse([]byte("[" + statement + "]"))
@@ -133,7 +137,8 @@ func (refusing) Call(context.Context, string, []byte) ([]byte, error) {
 
 // may asks one policy.
 func (g grant) may(action, arn string, keys ...string) bool {
-	return iam.Allowed([]iam.Policy{g.policy}, iam.Request{Action: action, Resource: arn, Keys: map[string][]string{"dynamodb:LeadingKeys": keys}})
+	return iam.Allowed([]iam.Policy{g.policy},
+		iam.Request{Action: action, Resource: arn, Keys: map[string][]string{"dynamodb:LeadingKeys": keys}})
 }
 
 // TestPoliciesFitTheKeys holds the policies and the keys that the layer makes
@@ -171,17 +176,20 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 			}
 		}
 		for i := range own {
-			if g.may("dynamodb:UpdateItem", info, own[i]) != alerts || g.may("dynamodb:UpdateItem", errorsTable, own[i]) {
+			if g.may("dynamodb:UpdateItem", info, own[i]) != alerts ||
+				g.may("dynamodb:UpdateItem", errorsTable, own[i]) {
 				t.Errorf("%s: UpdateItem of %q: %v", g.where, own[i], !alerts)
 			}
 			if g.may("dynamodb:UpdateItem", info, others[i]) != (alerts && g.function == "") {
 				t.Errorf("%s: UpdateItem of another function's %q", g.where, others[i])
 			}
 		}
-		if g.may("dynamodb:BatchWriteItem", base+"other", days...) || g.may("dynamodb:UpdateItem", base+"other", own...) {
+		if g.may("dynamodb:BatchWriteItem", base+"other", days...) ||
+			g.may("dynamodb:UpdateItem", base+"other", own...) {
 			t.Errorf("%s: another table is allowed", g.where)
 		}
-		if publishes := g.may("sns:Publish", topicPrefix+"oncall"); publishes != (alerts && g.where != "the lock's advice") {
+		publishes, want := g.may("sns:Publish", topicPrefix+"oncall"), alerts && g.where != "the lock's advice"
+		if publishes != want {
 			t.Errorf("%s: sns:Publish: %v", g.where, publishes)
 		}
 	}
@@ -230,24 +238,28 @@ func TestTheStoriesPoliciesAreEnforced(t *testing.T) {
 	}
 	client, name := server.Client(), "logtable-info"
 	item := func(date string) map[string]types.AttributeValue {
-		return map[string]types.AttributeValue{"date": &types.AttributeValueMemberS{Value: date}, "stamp_mod": &types.AttributeValueMemberS{Value: "s"}}
+		return map[string]types.AttributeValue{"date": &types.AttributeValueMemberS{Value: date},
+			"stamp_mod": &types.AttributeValueMemberS{Value: "s"}}
 	}
 	write := func(dates ...string) error {
 		var requests []types.WriteRequest
 		for _, date := range dates {
 			requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: item(date)}})
 		}
-		_, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{name: requests}})
+		_, err := client.BatchWriteItem(t.Context(),
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{name: requests}})
 		return err
 	}
 	update := func(date string) error {
 		expression := "SET held = stamp"
-		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &name, Key: item(date), UpdateExpression: &expression})
+		_, err := client.UpdateItem(t.Context(),
+			&dynamodb.UpdateItemInput{TableName: &name, Key: item(date), UpdateExpression: &expression})
 		return err
 	}
 	_, put := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &name, Item: item("2026-11-22")})
 	for what, err := range map[string]error{
-		"a key beside days": write("2026-11-22", "alert#orders#all"), "PutItem": put, "an update of a row": update("2026-11-22"),
+		"a key beside days": write("2026-11-22", "alert#orders#all"), "PutItem": put,
+		"an update of a row":                   update("2026-11-22"),
 		"an update of another function's item": update("alert#orders-2#all"),
 	} {
 		var api smithy.APIError

@@ -53,10 +53,13 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 		client := server.Client()
 		zone := time.FixedZone("", (n-12)*3600)
 		s := store.New(store.Config{
-			Client: dynamotest.Over(client), InfoTable: "logtable-info", ErrorsTable: "logtable-errors", TTL: time.Hour, Zone: zone, MaxBytes: 64 << 20,
-			Report: says{t}, Attempt: time.Minute, Layout: store.Layout{Packed: n%2 == 0, Shards: []int{0, 7, 256}[n%3]},
+			Client: dynamotest.Over(client), InfoTable: "logtable-info", ErrorsTable: "logtable-errors",
+			TTL: time.Hour, Zone: zone, MaxBytes: 64 << 20,
+			Report: says{t}, Attempt: time.Minute,
+			Layout: store.Layout{Packed: n%2 == 0, Shards: []int{0, 7, 256}[n%3]},
 		})
-		l := &lock.Table{Client: dynamotest.Over(client), Name: "logtable-info", Function: "orders", Window: time.Minute, Max: 1000, Now: time.Now}
+		l := &lock.Table{Client: dynamotest.Over(client), Name: "logtable-info", Function: "orders",
+			Window: time.Minute, Max: 1000, Now: time.Now}
 		if n%4 > 1 {
 			l.Name = "arn:aws:dynamodb:us-east-1:000000000000:table/logtable-info"
 		}
@@ -66,10 +69,12 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 			Issue:  func(_ *alert.Alert, _ bool, text string) { t.Error(text) },
 		})
 		for i := range 3 {
-			e := store.Entry{Time: time.Now().Add(-time.Duration(i) * 24 * time.Hour), Level: "INFO", Locator: "1", Module: "m", Message: "INFO: (1) x", ExceptionAt: -1}
+			e := store.Entry{Time: time.Now().Add(-time.Duration(i) * 24 * time.Hour), Level: "INFO", Locator: "1",
+				Module: "m", Message: "INFO: (1) x", ExceptionAt: -1}
 			s.Add(e)
 			e.Error, e.Level, e.Message = true, "ERROR", "ERROR: (1) x"
-			e.Kept = sender.Expect(&alert.Alert{Time: e.Time, Level: "ERROR", Module: "m", Locator: fmt.Sprint(n, i), Text: "x", Configured: true})
+			e.Kept = sender.Expect(&alert.Alert{Time: e.Time, Level: "ERROR", Module: "m", Locator: fmt.Sprint(n, i),
+				Text: "x", Configured: true})
 			s.Add(e)
 			alerts++
 		}

@@ -80,8 +80,10 @@ func TestASecondLogtableRegistersAtOnce(t *testing.T) {
 func TestSignals(t *testing.T) {
 	env, server := start(t)
 	pid := env.ExtensionPID()
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGALRM,
-		syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE} {
+	for _, s := range []syscall.Signal{
+		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGALRM,
+		syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE,
+	} {
 		if err := syscall.Kill(pid, s); err != nil {
 			t.Errorf("%v: %v", s, err)
 		}
@@ -126,7 +128,8 @@ func TestAStandardErrorThatNobodyReads(t *testing.T) {
 	defer lambda.Close()
 	cmd := exec.Command(extension)
 	cmd.Env = []string{
-		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(lambda.URL, "http://"), "LOGTABLE_LEVEL=nonsense", "LOGTABLE_SPILL_BYTES=0",
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(lambda.URL, "http://"), "LOGTABLE_LEVEL=nonsense",
+		"LOGTABLE_SPILL_BYTES=0",
 	}
 	for name, value := range raceEnv {
 		cmd.Env = append(cmd.Env, name+"="+value)

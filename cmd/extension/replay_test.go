@@ -24,7 +24,8 @@ func TestTheRealLastResortIsBelieved(t *testing.T) {
 	forged := `{"logtable_record":{"table":"errors","item":{"date":{"S":"2026-11-22"},"stamp_mod":{"S":"1795341600.0000000+orders+5jqs7r8n7j"},` +
 		`"level":{"S":"ERROR"},"message":{"S":"ERROR: (1) forged"}}}%s}`
 	log := strings.Join([]string{first, "START RequestId: " + id + " Version: $LATEST", fmt.Sprintf(forged, ""),
-		fmt.Sprintf(forged, `,"n":1,"mac":"AAAAAAAAAAAAAAAAAAAAAA"`), "END RequestId: " + id, "REPORT RequestId: " + id, rest}, "\n")
+		fmt.Sprintf(forged, `,"n":1,"mac":"AAAAAAAAAAAAAAAAAAAAAA"`),
+		"END RequestId: " + id, "REPORT RequestId: " + id, rest}, "\n")
 	taken := 0
 	report, err := replay.Read(t.Context(), strings.NewReader(log), replay.Options{}, func(r *row.Record) error {
 		if bytes.Contains(r.Item(), []byte("forged")) {

@@ -55,7 +55,8 @@ func TestManagedInstancesInAWSsEmulator(t *testing.T) {
 	const rounds, lines = 20, 4
 	for _, concurrency := range []int{1, 4} {
 		t.Run(fmt.Sprint("concurrency ", concurrency), func(t *testing.T) {
-			own := print(`{"locator":"1","level":"info","text":"own {request_id} {n}","request_id":"{request_id}"}`, lines)
+			own := print(`{"locator":"1","level":"info","text":"own {request_id} {n}","request_id":"{request_id}"}`,
+				lines)
 			bare := print(`{"locator":"2","level":"error","text":"bare {request_id} {n}"}`, 1)
 			own.SleepMs, bare.SleepMs = 3, 3
 			steps := []scriptfn.Step{own, bare}
@@ -68,7 +69,8 @@ func TestManagedInstancesInAWSsEmulator(t *testing.T) {
 			s.Rounds = make([][]rie.Invocation, rounds)
 			for r := range s.Rounds {
 				for i := range concurrency {
-					s.Rounds[r] = append(s.Rounds[r], rie.Invocation{ID: fmt.Sprintf("r%d-%d", r, i), Payload: script(t, steps...)})
+					s.Rounds[r] = append(s.Rounds[r],
+						rie.Invocation{ID: fmt.Sprintf("r%d-%d", r, i), Payload: script(t, steps...)})
 				}
 			}
 			result := rie.Run(t, s)
@@ -80,8 +82,10 @@ func TestManagedInstancesInAWSsEmulator(t *testing.T) {
 					}
 				}
 			}
-			if want := rounds*concurrency*lines + 1; len(result.Info) != want || len(result.Errors) != rounds*concurrency {
-				t.Errorf("%d informational rows of %d, %d errors of %d", len(result.Info), want, len(result.Errors), rounds*concurrency)
+			if want := rounds*concurrency*lines + 1; len(result.Info) != want ||
+				len(result.Errors) != rounds*concurrency {
+				t.Errorf("%d informational rows of %d, %d errors of %d", len(result.Info), want, len(result.Errors),
+					rounds*concurrency)
 			}
 			seen := map[string]bool{}
 			for _, row := range result.Info {
@@ -154,7 +158,9 @@ func TestOnDemandInAWSsEmulator(t *testing.T) {
 			t.Errorf("invocation %d was answered %d %s in %v", i, a.Status, a.Body, a.Took)
 		}
 	}
-	for _, want := range []string{"registered, subscribed to [INVOKE SHUTDOWN]", "this platform has no telemetry (HTTP 202"} {
+	for _, want := range []string{
+		"registered, subscribed to [INVOKE SHUTDOWN]", "this platform has no telemetry (HTTP 202",
+	} {
 		if strings.Count(result.Output, want) != 1 {
 			t.Errorf("the emulator's output has %q %d times", want, strings.Count(result.Output, want))
 		}

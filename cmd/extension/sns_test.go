@@ -30,9 +30,11 @@ func (w *world) snsMood(ts *testscript.TestScript, args []string) {
 		}
 	}
 	faults := map[string]sns.FaultFunc{
-		"well": nil, "hangs": sns.Always(sns.Fault{Hang: true}), "denies": sns.Always(sns.AccessDenied), "throttles": sns.Always(sns.Throttled),
-		"resets": sns.Always(sns.Fault{ResetBefore: true}), "loses-first-answer": sns.First(1, sns.Fault{ResetAfter: true}),
-		"slow": sns.Always(sns.Fault{Delay: 300 * time.Millisecond}),
+		"well": nil, "hangs": sns.Always(sns.Fault{Hang: true}), "denies": sns.Always(sns.AccessDenied),
+		"throttles":          sns.Always(sns.Throttled),
+		"resets":             sns.Always(sns.Fault{ResetBefore: true}),
+		"loses-first-answer": sns.First(1, sns.Fault{ResetAfter: true}),
+		"slow":               sns.Always(sns.Fault{Delay: 300 * time.Millisecond}),
 	}
 	f, ok := faults[args[0]]
 	if !ok {
@@ -54,7 +56,8 @@ func (w *world) snsURL() string {
 func (w *world) lock(ts *testscript.TestScript, args []string) {
 	w.startTable(ts)
 	moods := map[string]table.FaultFunc{
-		"well": nil, "denies": table.Only(table.AccessDenied(), "UpdateItem"), "hangs": table.Only(table.Always(table.Fault{Hang: true}), "UpdateItem"),
+		"well": nil, "denies": table.Only(table.AccessDenied(), "UpdateItem"),
+		"hangs": table.Only(table.Always(table.Fault{Hang: true}), "UpdateItem"),
 	}
 	f, ok := moods[args[0]]
 	if !ok {

@@ -69,7 +69,10 @@ func has(server *table.Server, name, message string) bool {
 func TestATricklingFunctionIsWrittenMeanwhile(t *testing.T) {
 	env, server := start(t)
 	result := async(t, env, trickle(60, 200*time.Millisecond)...)
-	until(t, "stored", func() bool { return has(server, "logtable-errors", "early") && has(server, "logtable-info", "tick 2") })
+	until(t, "stored", func() bool {
+		return has(server, "logtable-errors", "early") &&
+			has(server, "logtable-info", "tick 2")
+	})
 	select {
 	case r := <-result:
 		t.Errorf("the rows came when the function had ended: %+v", r)
@@ -143,7 +146,8 @@ func TestAThawWithinAHold(t *testing.T) {
 	<-result
 	server.OnRequest(nil)
 	shutDown(t, env)
-	if log := env.ExtensionOutput(); strings.Contains(log, "longer than it may") || strings.Contains(log, "stopped answering") {
+	if log := env.ExtensionOutput(); strings.Contains(log, "longer than it may") ||
+		strings.Contains(log, "stopped answering") {
 		t.Errorf("a thaw is taken for a slow disk:\n%s", log)
 	}
 	if n := len(server.Items("logtable-info")); n != 1 {

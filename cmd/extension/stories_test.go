@@ -53,7 +53,9 @@ func testMain(m *testing.M) int {
 		return m.Run() // without the binary, which testkit.Slow says
 	}
 	// This machine's settings are not the function's.
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "GODEBUG"} {
+	for _, name := range []string{
+		"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "GODEBUG",
+	} {
 		os.Unsetenv(name)
 	}
 	dir, err := os.MkdirTemp("", "logtable-test-")
@@ -153,7 +155,9 @@ func (w *world) lambda(ts *testscript.TestScript, args []string) {
 		case assigned && value == "-":
 			delete(cfg.Env, option)
 		case assigned && !strings.HasPrefix(option, "-"):
-			cfg.Env[option] = strings.NewReplacer("@TABLE", w.table.URL(), "@WORK", ts.Getenv("WORK"), "@SNS", w.snsURL(), "@TOPIC", topicPrefix).Replace(value)
+			cfg.Env[option] = strings.NewReplacer(
+				"@TABLE", w.table.URL(), "@WORK", ts.Getenv("WORK"), "@SNS", w.snsURL(), "@TOPIC", topicPrefix,
+			).Replace(value)
 		default:
 			w.option(ts, &cfg, arg)
 		}
@@ -187,7 +191,8 @@ var options = map[string]func(*lambda.Config){
 		c.Hooks.Subscribe = lambda.Answers(1, lambda.Answer{Reset: true})
 	},
 	"-refused-next": func(c *lambda.Config) {
-		c.Hooks.Next = lambda.Answers(3, lambda.Answer{Status: 403, ErrorType: "Extension.InvalidExtensionState", Message: "not yet"})
+		c.Hooks.Next = lambda.Answers(3, lambda.Answer{Status: 403, ErrorType: "Extension.InvalidExtensionState",
+			Message: "not yet"})
 	},
 	"-reset-next": func(c *lambda.Config) { c.Hooks.Next = lambda.Answers(2, lambda.Answer{Reset: true}) },
 	"-never-done": func(c *lambda.Config) {
@@ -232,7 +237,8 @@ var options = map[string]func(*lambda.Config){
 	// The report says that all memory was used.
 	"-all-memory": func(c *lambda.Config) {
 		c.Hooks.Emit = func(e *lambda.Event) bool {
-			e.Record = json.RawMessage(strings.Replace(string(e.Record), `"maxMemoryUsedMB":64`, `"maxMemoryUsedMB":128`, 1))
+			e.Record = json.RawMessage(strings.Replace(string(e.Record), `"maxMemoryUsedMB":64`,
+				`"maxMemoryUsedMB":128`, 1))
 			return true
 		}
 	},
@@ -297,8 +303,11 @@ func (w *world) dynamodb(ts *testscript.TestScript, args []string) {
 		"denies":      table.AccessDenied(), "expired": table.First(2, table.ExpiredToken()),
 		"slow": table.Latency(latency), "poisoned": table.Poison("POISON"),
 		"unprocessed":            table.Unprocessed(0.3, 1),
-		"signature-expired-once": table.First(1, table.SignatureExpired()), "signature-expired": table.SignatureExpired(),
-		"wrong-key": table.WrongKey(), "key-denied": table.KeyDenied(), "endpoint-denied": table.EndpointDenied(),
+		"signature-expired-once": table.First(1, table.SignatureExpired()),
+		"signature-expired":      table.SignatureExpired(),
+		"wrong-key":              table.WrongKey(),
+		"key-denied":             table.KeyDenied(),
+		"endpoint-denied":        table.EndpointDenied(),
 		"not-subscribed": table.Refused("SubscriptionRequiredException", "The AWS Access Key Id needs a subscription "+
 			"for the service"),
 	}
@@ -452,7 +461,8 @@ func (w *world) delivered(ts *testscript.TestScript) {
 	last := w.results[len(w.results)-1].RequestID
 	ts.Check(w.env.Await(ctx, func() bool {
 		for _, b := range w.env.Telemetry() {
-			if b.Acknowledged && bytes.Contains(b.Body, []byte(`"platform.runtimeDone"`)) && bytes.Contains(b.Body, []byte(last)) {
+			if b.Acknowledged && bytes.Contains(b.Body, []byte(`"platform.runtimeDone"`)) &&
+				bytes.Contains(b.Body, []byte(last)) {
 				return true
 			}
 		}

@@ -19,7 +19,8 @@ import (
 // limitDescriptors gives a process the 1,024 descriptors that it has in Lambda.
 func limitDescriptors(pid int) error {
 	limit := syscall.Rlimit{Cur: 1024, Max: 1024}
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_NOFILE,
+		uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("cannot limit the descriptors of process %d: %w", pid, errno)
 	}
@@ -45,7 +46,9 @@ const halfPost = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n["
 // port than the process has descriptors. While it lasts, all lines are stored
 // and no invocation is held.
 func TestManyStrangers(t *testing.T) {
-	for name, text := range map[string]string{"silent": "", "in a header": "POST / HTTP/1.1\r\nX", "in a body": halfPost} {
+	for name, text := range map[string]string{
+		"silent": "", "in a header": "POST / HTTP/1.1\r\nX", "in a body": halfPost,
+	} {
 		t.Run(name, func(t *testing.T) {
 			env, server := start(t)
 			testkit.Component(t, "limits of another process", limitDescriptors(env.ExtensionPID()))

@@ -26,7 +26,8 @@ func TestNoThreadIsLeft(t *testing.T) {
 		config  func(*lambda.Config)
 	}{
 		{name: "a healthy table", lines: 2000},
-		{name: "a table that resets", lines: 2000, before: func(s *table.Server) { s.OnRequest(table.ResetBefore(0.5, 1)) }},
+		{name: "a table that resets", lines: 2000,
+			before: func(s *table.Server) { s.OnRequest(table.ResetBefore(0.5, 1)) }},
 		{name: "a table that hangs at SHUTDOWN", lines: 200, between: func(s *table.Server) { s.Hang() }},
 		{name: "a table that hangs, and the spill in use", lines: 10_000, before: func(s *table.Server) { s.Hang() },
 			between: func(s *table.Server) { heal(t, s) },
@@ -57,7 +58,8 @@ func TestNoThreadIsLeft(t *testing.T) {
 					tc.between(server)
 				}
 				// What waits on /tmp leaves beside the following invocations.
-				for idle := 0; tc.config != nil && idle < 2000 && len(server.Items("logtable-info")) < len(printed); idle++ {
+				waits := func() bool { return tc.config != nil && len(server.Items("logtable-info")) < len(printed) }
+				for idle := 0; idle < 2000 && waits(); idle++ {
 					invoke(t, env, scriptfn.Step{SleepMs: 10})
 				}
 				last := `{"locator":"1","level":"info","text":"last"}`

@@ -95,7 +95,8 @@ func TestMisfortunesOfTmp(t *testing.T) {
 			if m.size == 0 {
 				flags = syscall.MS_RDONLY
 			}
-			testkit.Component(t, "tmpfs mount (root)", syscall.Mount("tmpfs", tmp, "tmpfs", flags, fmt.Sprintf("size=%dm", m.size)))
+			testkit.Component(t, "tmpfs mount (root)",
+				syscall.Mount("tmpfs", tmp, "tmpfs", flags, fmt.Sprintf("size=%dm", m.size)))
 			t.Cleanup(func() { syscall.Unmount(tmp, syscall.MNT_DETACH) })
 			env, server := start(t, func(c *lambda.Config) {
 				c.Freeze = true
@@ -105,11 +106,14 @@ func TestMisfortunesOfTmp(t *testing.T) {
 			})
 			var printed []string
 			call := func(n int) {
-				text := fmt.Sprintf(`{"locator":"1","level":"info","text":"line {n} of %d %s"}`, len(printed), strings.Repeat("x", 500))
+				text := fmt.Sprintf(`{"locator":"1","level":"info","text":"line {n} of %d %s"}`, len(printed),
+					strings.Repeat("x", 500))
 				for i := range n {
-					printed = append(printed, fmt.Sprintf("INFO: (1) line %d of %d %s", i+1, len(printed)-i, strings.Repeat("x", 500)))
+					printed = append(printed,
+						fmt.Sprintf("INFO: (1) line %d of %d %s", i+1, len(printed)-i, strings.Repeat("x", 500)))
 				}
-				if r := invoke(t, env, scriptfn.Step{Print: &text, Times: n, Number: true}); r.Held > flushTimeout+slack {
+				r := invoke(t, env, scriptfn.Step{Print: &text, Times: n, Number: true})
+				if r.Held > flushTimeout+slack {
 					t.Errorf("held for %v", r.Held)
 				}
 			}

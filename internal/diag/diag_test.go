@@ -36,7 +36,8 @@ func TestLinesAreMasked(t *testing.T) {
 	l.Say(slog.LevelInfo, "a secret", "a secret", "text", "secret", "error", fmt.Errorf("secret"), "secret", 1)
 	l.Fail("secret", "a secret", "")
 	l.Recover("secret", "no secret")
-	if got := b.String(); strings.Count(got, "secret") != 1 || strings.Count(got, "***") != 7 || len(lines(t, &b)) != 4 {
+	if got := b.String(); strings.Count(got, "secret") != 1 || strings.Count(got, "***") != 7 ||
+		len(lines(t, &b)) != 4 {
 		t.Error(got)
 	}
 	var none *diag.Logger

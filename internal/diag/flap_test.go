@@ -39,7 +39,8 @@ func (w *timed) most() (most int) {
 // uncounted.
 func TestWhatFlapsIsThreeLinesAMinute(t *testing.T) {
 	for name, every := range map[string]time.Duration{
-		"often": 10 * time.Millisecond, "each second": time.Second, "each minute": time.Minute, "seldom": 5 * time.Minute,
+		"often": 10 * time.Millisecond, "each second": time.Second, "each minute": time.Minute,
+		"seldom": 5 * time.Minute,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

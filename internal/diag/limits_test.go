@@ -29,10 +29,13 @@ func TestLimits(t *testing.T) {
 		test  string
 	}{
 		{"maxKeys", diag.MaxKeys, 256, "memory of what is known of failures", "TestCausesAreBounded"},
-		{"maxLines", diag.MaxLines, 3, "what comes and goes must not become a bill", "TestWhatFlapsIsThreeLinesAMinute"},
-		{"perTime", diag.PerTime, time.Minute, "what comes and goes must not become a bill", "TestWhatFlapsIsThreeLinesAMinute"},
+		{"maxLines", diag.MaxLines, 3, "what comes and goes must not become a bill",
+			"TestWhatFlapsIsThreeLinesAMinute"},
+		{"perTime", diag.PerTime, time.Minute, "what comes and goes must not become a bill",
+			"TestWhatFlapsIsThreeLinesAMinute"},
 		{"maxSays", diag.MaxSays, 200, "neither must anything else", "TestOwnLinesAreBounded"},
-		{"NewAsync's limit", "given", "given", "memory, where nobody reads standard error", "TestAStuckStandardErrorHoldsNobody"},
+		{"NewAsync's limit", "given", "given", "memory, where nobody reads standard error",
+			"TestAStuckStandardErrorHoldsNobody"},
 	} {
 		if fmt.Sprint(l.value) != fmt.Sprint(l.want) {
 			t.Errorf("%s is %v, this list says %v: does %s still hold?", l.name, l.value, l.want, l.test)

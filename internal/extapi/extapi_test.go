@@ -93,8 +93,11 @@ func TestRefusals(t *testing.T) {
 		fatal      bool
 		text       string
 	}{
-		{"managed instances", `{"errorMessage":"INVOKE: ErrorInvalidEventType","errorType":"Extension.InvalidEventType"}`, 403, true, false, "Extension.InvalidEventType"},
-		{"state", `{"errorMessage":"m","errorType":"Extension.InvalidExtensionState"}`, 403, false, false, "InvalidExtensionState"},
+		{"managed instances",
+			`{"errorMessage":"INVOKE: ErrorInvalidEventType","errorType":"Extension.InvalidEventType"}`,
+			403, true, false, "Extension.InvalidEventType"},
+		{"state", `{"errorMessage":"m","errorType":"Extension.InvalidExtensionState"}`, 403, false, false,
+			"InvalidExtensionState"},
 		{"container error", `{"errorMessage":"Container error","errorType":"x"}`, 500, false, true, "HTTP 500"},
 		{"no JSON", `<html>`, 502, false, false, "Bad Gateway"},
 	} {
@@ -108,7 +111,8 @@ func TestRefusals(t *testing.T) {
 			if !errors.As(err, &e) || e.Status != tc.status {
 				t.Fatalf("error %v", err)
 			}
-			if extapi.InvalidEventType(err) != tc.invalid || extapi.Fatal(err) != tc.fatal || !strings.Contains(err.Error(), tc.text) {
+			if extapi.InvalidEventType(err) != tc.invalid || extapi.Fatal(err) != tc.fatal ||
+				!strings.Contains(err.Error(), tc.text) {
 				t.Errorf("invalid %v, fatal %v, %q", extapi.InvalidEventType(err), extapi.Fatal(err), err)
 			}
 		})

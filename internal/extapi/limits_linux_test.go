@@ -22,7 +22,8 @@ func TestLimits(t *testing.T) {
 		holds            func(*testing.T)
 	}{
 		{"maxAnswer", "1 MiB", "what answers may be anything: memory, and a call that must end", endlessAnswer},
-		{"dialTimeout", "2 s", "a host that swallows what is sent must not use init up with one attempt", swallowedDial},
+		{"dialTimeout", "2 s", "a host that swallows what is sent must not use init up with one attempt",
+			swallowedDial},
 	} {
 		t.Run(limit.name, func(t *testing.T) {
 			t.Logf("%s: %s", limit.value, limit.why)

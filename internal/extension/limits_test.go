@@ -24,9 +24,10 @@ func TestLimits(t *testing.T) {
 		name, value, why string
 		holds            func(*testing.T)
 	}{
-		{"registerTime, nobody answers", "9.5 s", "Lambda gives init 10 s, and the log must still say why", func(t *testing.T) {
-			registration(t, nobody, "nobody answers")
-		}},
+		{"registerTime, nobody answers", "9.5 s", "Lambda gives init 10 s, and the log must still say why",
+			func(t *testing.T) {
+				registration(t, nobody, "nobody answers")
+			}},
 		{"registerTime, an answer that never comes", "9.5 s", "the same", func(t *testing.T) {
 			registration(t, func(r *http.Request) (*http.Response, error) {
 				<-r.Context().Done()
@@ -54,7 +55,8 @@ func (f api) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func answer(status int, body string) api {
 	return func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		return &http.Response{StatusCode: status, Header: http.Header{},
+			Body: io.NopCloser(strings.NewReader(body))}, nil
 	}
 }
 
@@ -140,7 +142,8 @@ func TestUnregistered(t *testing.T) {
 			if err == nil {
 				t.Fatal("registered")
 			}
-			if m, a := unregistered(err, "127.0.0.1:9001"); !strings.Contains(m, tc.message) || !strings.Contains(a, tc.advice) {
+			if m, a := unregistered(err, "127.0.0.1:9001"); !strings.Contains(m, tc.message) ||
+				!strings.Contains(a, tc.advice) {
 				t.Errorf("%v: %q, %q", err, m, a)
 			}
 		})

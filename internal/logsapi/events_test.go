@@ -47,25 +47,41 @@ func TestEvents(t *testing.T) {
 		{"empty with spaces", " [ \n] ", nil},
 		{"two", "[" + first + "," + last + "]", []string{a, z}},
 		{"white space", " [ " + first + " ,\r\n\t" + last + " ] \n", []string{a, z}},
-		{"members in any order", `[{"record":{"requestId":"r"},"type":"platform.start","time":"t"}]`, []string{`t platform.start {"requestId":"r"}`}},
-		{"unknown members", `[{"x":{"type":"no"},"time":"t","type":"function","y":[1],"record":"r"}]`, []string{`t function "r"`}},
-		{"of a repeated member the last counts", `[{"time":"1","type":"a","record":1,"time":"2","type":"b","record":2}]`, []string{`2 b 2`}},
-		{"escapes in names and values", `[{"t\u0069me":"\u0074","type":"platform\u002estart","record":"r"}]`, []string{`t platform.start "r"`}},
-		{"a string as the record of a platform event", `[{"time":"t","type":"platform.fault","record":"RequestId: r Process exited"}]`, []string{`t platform.fault "RequestId: r Process exited"`}},
+		{"members in any order", `[{"record":{"requestId":"r"},"type":"platform.start","time":"t"}]`,
+			[]string{`t platform.start {"requestId":"r"}`}},
+		{"unknown members", `[{"x":{"type":"no"},"time":"t","type":"function","y":[1],"record":"r"}]`,
+			[]string{`t function "r"`}},
+		{"of a repeated member the last counts",
+			`[{"time":"1","type":"a","record":1,"time":"2","type":"b","record":2}]`, []string{`2 b 2`}},
+		{"escapes in names and values", `[{"t\u0069me":"\u0074","type":"platform\u002estart","record":"r"}]`,
+			[]string{`t platform.start "r"`}},
+		{"a string as the record of a platform event",
+			`[{"time":"t","type":"platform.fault","record":"RequestId: r Process exited"}]`,
+			[]string{`t platform.fault "RequestId: r Process exited"`}},
 		{"no members", `[{}]`, []string{`  `}},
 		{"members of the wrong type", `[{"time":5,"type":null,"record":null}]`, []string{`  null`}},
-		{"invalid UTF-8", "[{\"time\":\"t\",\"type\":\"function\",\"record\":\"a\xffb\"}," + last + "]", []string{"t function \"a\xffb\"", z}},
-		{"no object", `[1,"a,b",null,[1,2],` + last + `]`, []string{`broken 1`, `broken "a,b"`, `broken null`, `broken [1,2]`, z}},
+		{"invalid UTF-8", "[{\"time\":\"t\",\"type\":\"function\",\"record\":\"a\xffb\"}," + last + "]",
+			[]string{"t function \"a\xffb\"", z}},
+		{"no object", `[1,"a,b",null,[1,2],` + last + `]`,
+			[]string{`broken 1`, `broken "a,b"`, `broken null`, `broken [1,2]`, z}},
 		{"too deep", "[" + first + "," + deep + "," + last + "]", []string{a, "broken " + deep, z}},
 		{"too deep and last", "[" + first + "," + deep + "]", []string{a, "broken " + deep}},
-		{"too deep and not closed", "[" + deep[:len(deep)-1] + "," + last + "]", []string{"broken " + deep[:len(deep)-1], z}},
-		{"too deep, with an event in a string", `[{"x":"},` + `{\"time\":\"",` + deep[1:] + "," + last + "]", []string{`broken {"x":"},{\"time\":\"",` + deep[1:], z}},
-		{"too deep, with an event in an array", `[{"x":"\"","y":[1,` + last + `],` + deep[1:] + "]", []string{`broken {"x":"\"","y":[1,` + last + `],` + deep[1:]}},
-		{"syntax error, with an event in an array", `[{"x":"\"",y:[1,` + last + `]},` + last + "]", []string{`broken {"x":"\"",y:[1,` + last + `]}`, z}},
-		{"syntax error", `[` + first + `,{"time":"t","type":x,"record":"a,b"},` + last + `]`, []string{a, `broken {"time":"t","type":x,"record":"a,b"}`, z}},
-		{"quote missing", `[` + first + `,{"time":"t,"record":"abc"},` + last + `]`, []string{a, `broken {"time":"t,"record":"abc"}`, z}},
-		{"string never closed", `[` + first + `,{"time":"t","type":"function","record":"abc},` + last + `]`, []string{a, `broken {"time":"t","type":"function","record":"abc}`, z}},
-		{"bracket never closed", `[` + first + `,{"record":{"a":[1},` + last + `]`, []string{a, `broken {"record":{"a":[1}`, z}},
+		{"too deep and not closed", "[" + deep[:len(deep)-1] + "," + last + "]",
+			[]string{"broken " + deep[:len(deep)-1], z}},
+		{"too deep, with an event in a string", `[{"x":"},` + `{\"time\":\"",` + deep[1:] + "," + last + "]",
+			[]string{`broken {"x":"},{\"time\":\"",` + deep[1:], z}},
+		{"too deep, with an event in an array", `[{"x":"\"","y":[1,` + last + `],` + deep[1:] + "]",
+			[]string{`broken {"x":"\"","y":[1,` + last + `],` + deep[1:]}},
+		{"syntax error, with an event in an array", `[{"x":"\"",y:[1,` + last + `]},` + last + "]",
+			[]string{`broken {"x":"\"",y:[1,` + last + `]}`, z}},
+		{"syntax error", `[` + first + `,{"time":"t","type":x,"record":"a,b"},` + last + `]`,
+			[]string{a, `broken {"time":"t","type":x,"record":"a,b"}`, z}},
+		{"quote missing", `[` + first + `,{"time":"t,"record":"abc"},` + last + `]`,
+			[]string{a, `broken {"time":"t,"record":"abc"}`, z}},
+		{"string never closed", `[` + first + `,{"time":"t","type":"function","record":"abc},` + last + `]`,
+			[]string{a, `broken {"time":"t","type":"function","record":"abc}`, z}},
+		{"bracket never closed", `[` + first + `,{"record":{"a":[1},` + last + `]`,
+			[]string{a, `broken {"record":{"a":[1}`, z}},
 		{"bracket too much", `[` + first + `,{"record":1}},` + last + `]`, []string{a, `broken {"record":1}}`, z}},
 		{"array closed too early", `[` + first + `],` + last + `]`, []string{a, `broken ]`, z}},
 		{"comma missing", `[` + first + ` ` + first + `,` + last + `]`, []string{`broken ` + first + ` ` + first, z}},
@@ -96,7 +112,8 @@ func TestEventsNoArray(t *testing.T) {
 // Wherever a body breaks off, the events before are delivered as they are, and
 // what remains as broken.
 func TestEventsTruncated(t *testing.T) {
-	parts := []string{first, `{"time":"t","type":"function","record":{"a":"},{[","b":[{},"\\"]}}`, `{"record":"\"","type":"x"}`, last}
+	parts := []string{first, `{"time":"t","type":"function","record":{"a":"},{[","b":[{},"\\"]}}`,
+		`{"record":"\"","type":"x"}`, last}
 	whole := "[" + strings.Join(parts, ",") + "]"
 	all := events(t, whole)
 	ends := make([]int, len(parts)) // of each event, in whole
@@ -125,7 +142,8 @@ func TestEventsTruncated(t *testing.T) {
 
 // The known types cost nothing, and the rest of an event is not copied.
 func TestEventsAllocations(t *testing.T) {
-	many := []byte("[" + first + strings.Repeat(`,{"time":"t","type":"platform.runtimeDone","record":{"requestId":"r"}},`+first, 500) + "]")
+	next := `,{"time":"t","type":"platform.runtimeDone","record":{"requestId":"r"}},` + first
+	many := []byte("[" + first + strings.Repeat(next, 500) + "]")
 	n := 0
 	allocs := testing.AllocsPerRun(5, func() { _ = logsapi.Events(many, func(logsapi.Event) { n++ }) })
 	if allocs > 20 {
@@ -138,10 +156,13 @@ func TestEventsAllocations(t *testing.T) {
 
 // A body made to be searched again and again is still read in one go or so.
 func TestEventsHostileBody(t *testing.T) {
-	for _, piece := range []string{`,{"time":"`, `,{"time":`, `,{`, `,[`, `{"record":[`, `]`, `,]`, `}`, `"`, `,"`, `,{"a":"},`} {
+	for _, piece := range []string{
+		`,{"time":"`, `,{"time":`, `,{`, `,[`, `{"record":[`, `]`, `,]`, `}`, `"`, `,"`, `,{"a":"},`,
+	} {
 		body := "[" + strings.Repeat(piece, 20_000/len(piece)) + "," + last + "]"
 		total := 0
-		if err := logsapi.Events([]byte(body), func(e logsapi.Event) { total += len(e.Raw) + len(e.Record) }); err != nil {
+		err := logsapi.Events([]byte(body), func(e logsapi.Event) { total += len(e.Raw) + len(e.Record) })
+		if err != nil {
 			t.Errorf("%q: %v", piece, err)
 		}
 		if total > len(body) {

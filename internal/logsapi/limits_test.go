@@ -251,7 +251,9 @@ func strangersAtOnce(t *testing.T) {
 
 func otherPaths(t *testing.T) {
 	r := newRig(t)
-	for path, want := range map[string]int{"/": 200, "/telemetry": 403, "//": 403, "/" + strings.ToLower(r.admission.token): 403} {
+	for path, want := range map[string]int{
+		"/": 200, "/telemetry": 403, "//": 403, "/" + strings.ToLower(r.admission.token): 403,
+	} {
 		p := r.dial().send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]")
 		if s := p.status(time.Second); s != want {
 			t.Errorf("%s: answered %d, want %d", path, s, want)

@@ -125,7 +125,8 @@ func TestATimeOfTheFunctionsOwnIsNotTheEvents(t *testing.T) {
 	// In the JSON log format a line is an object, and its `time` (zerolog's, in
 	// seconds) may differ though all was printed within one millisecond.
 	line := func(time string) string {
-		return `{"time":"2026-11-22T10:00:00.000Z","type":"function","record":{"time":"` + time + `","level":"info","message":"again"}}`
+		return `{"time":"2026-11-22T10:00:00.000Z","type":"function","record":{"time":"` + time +
+			`","level":"info","message":"again"}}`
 	}
 	body := "[" + line("2026-11-22T09:59:59Z") + strings.Repeat(","+line("2026-11-22T10:00:00Z"), 2000) + "]"
 	l, to, bodies := listen(t)
@@ -275,7 +276,8 @@ func TestSubscribe(t *testing.T) {
 		err     error // nil, ErrNotDelivering, or any other
 	}{
 		{"newest schema", map[string][]int{"2025-01-29": {200}}, "2025-01-29", nil},
-		{"falls back on 400", map[string][]int{"2025-01-29": {400}, "2022-12-13": {400}, "2022-07-01": {200}}, "2025-01-29 2022-12-13 2022-07-01", nil},
+		{"falls back on 400", map[string][]int{"2025-01-29": {400}, "2022-12-13": {400}, "2022-07-01": {200}},
+			"2025-01-29 2022-12-13 2022-07-01", nil},
 		{"busy", map[string][]int{"2025-01-29": {500, 503, 200}}, "2025-01-29 2025-01-29 2025-01-29", nil},
 		{"broken", map[string][]int{"2025-01-29": {500}}, "2025-01-29 2025-01-29 2025-01-29", io.EOF},
 		{"a local emulator", map[string][]int{"2025-01-29": {202}}, "2025-01-29", logsapi.ErrNotDelivering},
@@ -285,7 +287,8 @@ func TestSubscribe(t *testing.T) {
 			api := &subscriptions{answers: tc.answers}
 			srv := httptest.NewServer(api)
 			defer srv.Close()
-			err := logsapi.Subscribe(context.Background(), http.DefaultClient, strings.TrimPrefix(srv.URL, "http://"), "id", "http://sandbox.localdomain:1/x", logsapi.Smallest)
+			err := logsapi.Subscribe(context.Background(), http.DefaultClient, strings.TrimPrefix(srv.URL, "http://"),
+				"id", "http://sandbox.localdomain:1/x", logsapi.Smallest)
 			if (err == nil) != (tc.err == nil) || tc.err == logsapi.ErrNotDelivering && !errors.Is(err, tc.err) {
 				t.Errorf("error %v", err)
 			}
