@@ -231,9 +231,10 @@ func packedLog(t *testing.T, lines []store.Entry) packedLines {
 		t.Fatal(err)
 	}
 	server.OnRequest(table.Throttle(1, 1))
-	s := store.New(store.Config{Client: dynamotest.Client(server.URL()), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour,
-		Zone:     time.UTC,
-		MaxBytes: 1 << 20, Layout: store.Layout{Packed: true}, Report: silent{}})
+	s := store.New(store.Config{
+		Client: dynamotest.Client(server.URL()), InfoTable: "info", ErrorsTable: "errors", TTL: 24 * time.Hour,
+		Zone: time.UTC, MaxBytes: 1 << 20, Layout: store.Layout{Packed: true}, Report: silent{},
+	})
 	for _, e := range lines {
 		s.Add(e)
 	}

@@ -42,8 +42,8 @@ func ownProcess() {
 }
 
 // isOneProcessor reports whether a function has no more than one processor,
-// given its memory in MB: Lambda gives a whole one from 1,769 MB on, and less in
-// proportion. The environment shows two all the same. With two, the Go
+// given its memory in MB: Lambda gives a whole one from 1,769 MB on, and less
+// in proportion. The environment shows two all the same. With two, the Go
 // scheduler wakes a second thread for every goroutine that becomes ready, and
 // that costs a quarter of what an invocation takes.
 func isOneProcessor(functionMB string) bool {
