@@ -87,12 +87,12 @@ func endpoint(env *awsenv.Environment) string {
 }
 
 // Call makes one request of an operation, such as BatchWriteItem, and returns
-// the body of the answer. It does not retry. body must stay as it is until Call
+// the answer, which is a JSON object. It does not retry. body must stay as it is until Call
 // returns without an error; after one the transport may read it for a while.
 //
-// An answer that is an error is an *awsenv.Failure. Other errors wrap their
-// cause: the context's, an *awsenv.CredentialsError, ErrForeignAnswer, or what
-// the network had to say.
+// An answer that is an error is an *awsenv.Failure, whatever became of its body.
+// Other errors wrap their cause: the context's, an *awsenv.CredentialsError,
+// ErrForeignAnswer, or what the network had to say.
 func (c *Client) Call(ctx context.Context, operation string, body []byte) ([]byte, error) {
 	req, err := c.request(ctx, operation, body)
 	if err != nil {
@@ -105,13 +105,16 @@ func (c *Client) Call(ctx context.Context, operation string, body []byte) ([]byt
 	}
 	defer resp.Body.Close()
 	answer, err := read(resp)
-	if err != nil {
+	switch {
+	case resp.StatusCode/100 == 2 && err == nil:
+		return object(answer)
+	case resp.StatusCode/100 == 2:
 		return nil, err
 	}
-	if resp.StatusCode < 300 {
-		return answer, nil
-	}
 	failure := failureOf(resp, answer)
+	if err != nil { // what could be read says nothing, but the status does
+		return nil, fmt.Errorf("%w; %w", failure, err)
+	}
 	if failure.Class == awsenv.ClockOff {
 		c.correctClock(resp.Header, sent)
 	}
@@ -157,7 +160,8 @@ func isLabel(s string) bool {
 	return len(s) > 0 && len(s) <= 63 && s[0] != '-'
 }
 
-// read returns the body of an answer. DynamoDB sends a checksum with it.
+// read returns the body of an answer, nil with an error. DynamoDB sends a
+// checksum with it.
 func read(resp *http.Response) ([]byte, error) {
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
@@ -175,6 +179,18 @@ func read(resp *http.Response) ([]byte, error) {
 	return answer, nil
 }
 
+// object returns the answer to a request that has succeeded. All of DynamoDB's
+// are objects, if only {}: a captive portal or a proxy may answer 200 to
+// everybody, and what it did not get is not stored.
+func object(answer []byte) ([]byte, error) {
+	from := jsonscan.Space(answer, 0)
+	end := from + jsonscan.Value(answer[from:])
+	if end == from || answer[from] != '{' || jsonscan.Space(answer, end) < len(answer) {
+		return nil, fmt.Errorf("%w: it is not a JSON object", ErrForeignAnswer)
+	}
+	return answer[from:end], nil
+}
+
 // correctClock signs for DynamoDB's time from now on, after it has refused a
 // signature because of the time. The answer's own time is exact to the second,
 // and five minutes are what counts.
@@ -188,9 +204,11 @@ func (c *Client) correctClock(header http.Header, sent time.Time) {
 }
 
 // failureOf is what an answer says that is an error. The code stands in it as
-// com.amazonaws.dynamodb.v20120810#ResourceNotFoundException.
+// com.amazonaws.dynamodb.v20120810#ResourceNotFoundException, which some
+// services let a colon and a URL follow.
 func failureOf(resp *http.Response, answer []byte) *awsenv.Failure {
 	code, message := resp.Header.Get("X-Amzn-Errortype"), ""
+	answer = answer[jsonscan.Space(answer, 0):]
 	if jsonscan.Value(answer) > 0 {
 		for name, value := range jsonscan.Object(answer).Members {
 			switch string(name) {
@@ -201,7 +219,8 @@ func failureOf(resp *http.Response, answer []byte) *awsenv.Failure {
 			}
 		}
 	}
-	code, _, _ = strings.Cut(code[strings.LastIndexByte(code, '#')+1:], ":")
+	code, _, _ = strings.Cut(code, ":")
+	code = code[strings.LastIndexByte(code, '#')+1:]
 	f := awsenv.NewFailure(resp.StatusCode, code, message)
 	f.Answer = answer
 	return &f

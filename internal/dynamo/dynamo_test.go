@@ -190,6 +190,13 @@ func TestAnswersThatAreErrors(t *testing.T) {
 			400, http.Header{"X-Amzn-Errortype": {"ThrottlingException:http://internal.amazon.com/"}}, `{}`,
 			"ThrottlingException", "", awsenv.Throttled,
 		},
+		"a name behind the code": {
+			400, nil, `{"__type":"com.amazon.coral.service#ThrottlingException:http://internal.amazon.com/#coral"}`,
+			"ThrottlingException", "", awsenv.Throttled,
+		},
+		"white space in front": {
+			400, nil, "\n" + `{"__type":"ThrottlingException"}`, "ThrottlingException", "", awsenv.Throttled,
+		},
 		"a page":                {502, nil, "<html>Bad gateway</html>", "", "", awsenv.Unknown},
 		"nothing":               {503, nil, "", "", "", awsenv.Unknown},
 		"strange members":       {500, nil, `{"__type":5,"message":{}}`, "", "", awsenv.Unknown},
@@ -204,7 +211,7 @@ func TestAnswersThatAreErrors(t *testing.T) {
 			}
 			want := awsenv.Failure{
 				Status: test.status, Code: test.code, Message: test.message, Class: test.class,
-				Answer: []byte(test.body),
+				Answer: []byte(strings.TrimLeft(test.body, "\n")),
 			}
 			if diff := cmp.Diff(want, *f); diff != "" {
 				t.Errorf("(- want, + got):\n%s", diff)
