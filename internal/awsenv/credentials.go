@@ -109,7 +109,7 @@ func newContainerCredentials(uri string, getenv func(string) string) *containerC
 		uri: uri, token: getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"), tokenFile: getenv(credentialsFile),
 		client: &http.Client{
 			Timeout:   credentialsTime,
-			Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 1, IdleConnTimeout: 5 * time.Second},
+			Transport: answersOnly{&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 1, IdleConnTimeout: 5 * time.Second}},
 			// Whoever redirects shall not have the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

@@ -278,6 +278,28 @@ func TestAQuestionForCredentialsIsBounded(t *testing.T) {
 	}
 }
 
+// Nor does an endpoint that would talk another protocol hold anybody: no context
+// ends the reading of a connection that it has handed over.
+func TestTheCredentialsEndpointSwitchesNoProtocol(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the connection is not closed: %v", err)
+		}
+	}))
+	defer server.Close()
+	key, _ := provide(t, map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL})
+	_, err := key()
+	aboutCredentials(t, err, "the endpoint answered HTTP 101", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+}
+
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -44,7 +44,23 @@ func newHTTPClient(bundle string, warn func(message, advice string)) *HTTPClient
 type HTTPClient struct{ Transport http.RoundTripper }
 
 // Do implements aws.HTTPClient.
-func (c *HTTPClient) Do(req *http.Request) (*http.Response, error) { return c.Transport.RoundTrip(req) }
+func (c *HTTPClient) Do(req *http.Request) (*http.Response, error) {
+	return answersOnly{c.Transport}.RoundTrip(req)
+}
+
+// answersOnly is a transport that gives nobody its connections. To an answer of
+// 101, which nobody asks for, net/http adds the connection itself in place of a
+// body, and no context ends the reading of it.
+type answersOnly struct{ http.RoundTripper }
+
+func (a answersOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := a.RoundTripper.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	return resp, err
+}
 
 // bundleTransport trusts the certificates of AWS_CA_BUNDLE instead of the
 // system's, as the SDKs do. The file is read with the first request that
