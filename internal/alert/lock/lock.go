@@ -33,6 +33,7 @@ import (
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/dynamo"
 )
 
 const (
@@ -122,6 +123,8 @@ func (t *Table) Places(ctx context.Context, n int) (alert.Answer, error) {
 		}
 		opened, taken := item.number("opened"), item.number("slots")
 		switch {
+		case passed && !t.current(opened, now): // the item is not what the condition is about
+			return alert.Answer{}, errForeign
 		case passed:
 			return t.granted(opened, taken-int64(n), n), nil
 		case t.current(opened, now):
@@ -220,6 +223,10 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// errForeign is for an answer that DynamoDB cannot have given.
+var errForeign = errors.New("the answer is not one of DynamoDB's: " +
+	"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")
+
 // explain turns an error into words without anybody's data.
 func (t *Table) explain(err error) error {
 	var unsigned *awsenv.CredentialsError
@@ -230,6 +237,8 @@ func (t *Table) explain(err error) error {
 	switch {
 	case answer.Code != "":
 		return t.explainAnswer(answer)
+	case errors.Is(err, dynamo.ErrForeignAnswer):
+		return errForeign
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errors.New("no answer in time")
 	case answer.Status != 0:

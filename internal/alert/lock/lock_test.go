@@ -3,7 +3,9 @@ package lock_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -363,6 +365,49 @@ func TestWhatTheLockSaysOfErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "assumed-role") {
 			t.Errorf("%v, want %s", err, c.says)
 		}
+	}
+}
+
+// answer is a client that answers everything with itself.
+type answer string
+
+func (a answer) Call(context.Context, string, []byte) ([]byte, error) { return []byte(a), nil }
+
+// Of a success that is not DynamoDB's nothing is believed: whoever answers so to
+// everybody would have each environment send without a limit.
+func TestTheLockDoesNotBelieveStrangers(t *testing.T) {
+	f := newFleet(t)
+	l := f.lock("e")
+	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "<html>Welcome</html>")
+	}))
+	defer portal.Close()
+	l.Client = dynamotest.Client(portal.URL)
+	says := func(err error) {
+		t.Helper()
+		if err == nil || err.Error() != "the answer is not one of DynamoDB's: check AWS_ENDPOINT_URL, "+
+			"AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY" {
+			t.Errorf("got %v", err)
+		}
+	}
+	got, err := l.Acquire(t.Context(), "group")
+	says(err)
+	if got.Verdict != alert.Undecided {
+		t.Errorf("the verdict is %d", got.Verdict)
+	}
+	says(l.Sent(t.Context(), "group", alert.Held{}))
+	for _, body := range []string{`{}`, `{"Attributes":{}}`, `{"Attributes":null}`, `{"Attributes":{"slots":{"N":"1"}}}`} {
+		l.Client = answer(body)
+		got, err := l.Places(t.Context(), 1)
+		says(err)
+		if got.Verdict != alert.Undecided {
+			t.Errorf("%s: the verdict is %d, until %v", body, got.Verdict, got.Until)
+		}
+	}
+	// The first Acquire of a group finds no item, which is what {} says.
+	l.Client = answer(`{}`)
+	if got, err := l.Acquire(t.Context(), "group"); err != nil || got.Verdict != alert.Granted {
+		t.Errorf("got %d and %v", got.Verdict, err)
 	}
 }
 
