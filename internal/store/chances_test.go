@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -139,4 +140,51 @@ func TestAtTheEndNothingQueuesBehindARequestThatHangs(t *testing.T) {
 			t.Errorf("FlushLast() = %v, %d of 10 rows", err, h.stored())
 		}
 	})
+}
+
+// A writer that pauses after a failure does not let the end wait for it.
+func TestAtTheEndNoWriterPauses(t *testing.T) {
+	for range 20 { // the pause is drawn
+		synctest.Test(t, func(t *testing.T) {
+			s := &sulky{refusals: 4}
+			f := newFixtureOn(t, nil, s)
+			f.add(5, "waiting")
+			f.Start()
+			synctest.Wait()
+			for s.refused() < s.refusals {
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+			}
+			began := time.Now()
+			err := f.FlushLast(t.Context())
+			if took := time.Since(began); err != nil || took > 50*time.Millisecond {
+				t.Errorf("FlushLast() = %v after %v", err, took)
+			}
+		})
+	}
+}
+
+// sulky refuses its first requests.
+type sulky struct {
+	refusals int
+
+	mu       sync.Mutex
+	requests int
+}
+
+func (s *sulky) BatchWriteItem(
+	context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.requests++; s.requests <= s.refusals {
+		return nil, errors.New("refused")
+	}
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
+}
+
+func (s *sulky) refused() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(s.requests, s.refusals)
 }

@@ -138,6 +138,7 @@ func (d *delivery) hurry() bool {
 		return false
 	}
 	d.last = true
+	d.changes.Notify() // pauses end
 	for t := range d.tables {
 		d.tables[t].blockedUntil = time.Time{}
 	}
