@@ -108,8 +108,9 @@ func newContainerCredentials(uri string, getenv func(string) string) *containerC
 	return &containerCredentials{
 		uri: uri, token: getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"), tokenFile: getenv(credentialsFile),
 		client: &http.Client{
-			Timeout:   credentialsTime,
-			Transport: answersOnly{&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 1, IdleConnTimeout: 5 * time.Second}},
+			Timeout: credentialsTime,
+			Transport: answersOnly{&http.Transport{Proxy: nil, MaxIdleConnsPerHost: 1,
+				IdleConnTimeout: 5 * time.Second}},
 			// Whoever redirects shall not have the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

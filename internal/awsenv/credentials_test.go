@@ -278,8 +278,8 @@ func TestAQuestionForCredentialsIsBounded(t *testing.T) {
 	}
 }
 
-// Nor does an endpoint that would talk another protocol hold anybody: no context
-// ends the reading of a connection that it has handed over.
+// Nor does an endpoint that would talk another protocol hold anybody: no
+// context ends the reading of a connection that it has handed over.
 func TestTheCredentialsEndpointSwitchesNoProtocol(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()

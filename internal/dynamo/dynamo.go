@@ -87,12 +87,13 @@ func endpoint(env *awsenv.Environment) string {
 }
 
 // Call makes one request of an operation, such as BatchWriteItem, and returns
-// the answer, which is a JSON object. It does not retry. body must stay as it is until Call
-// returns without an error; after one the transport may read it for a while.
+// the answer, which is a JSON object. It does not retry. body must stay as it
+// is until Call returns without an error; after one the transport may read it
+// for a while.
 //
-// An answer that is an error is an *awsenv.Failure, whatever became of its body.
-// Other errors wrap their cause: the context's, an *awsenv.CredentialsError,
-// ErrForeignAnswer, or what the network had to say.
+// An answer that is an error is an *awsenv.Failure, whatever became of its
+// body. Other errors wrap their cause: the context's, an
+// *awsenv.CredentialsError, ErrForeignAnswer, or what the network had to say.
 func (c *Client) Call(ctx context.Context, operation string, body []byte) ([]byte, error) {
 	req, err := c.request(ctx, operation, body)
 	if err != nil {

@@ -49,8 +49,9 @@ func strangers(t *testing.T, answer string, after func(net.Conn)) *Client {
 // refuses a large request may end the connection in the middle of saying so.
 func TestAnErrorWithoutTheWholeBodyHasItsStatus(t *testing.T) {
 	for name, answer := range map[string]string{
-		"broken off":       "Content-Length: 100\r\n\r\n<html>",
-		"too long":         "Content-Length: " + fmt.Sprint(maxAnswer+1) + "\r\n\r\n" + strings.Repeat("x", maxAnswer+1),
+		"broken off": "Content-Length: 100\r\n\r\n<html>",
+		"too long": "Content-Length: " + fmt.Sprint(maxAnswer+1) + "\r\n\r\n" +
+			strings.Repeat("x", maxAnswer+1),
 		"another checksum": "X-Amz-Crc32: 1\r\nContent-Length: 6\r\n\r\n<html>",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,10 +95,11 @@ func TestNobodySwitchesTheProtocol(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	left := make(chan struct{})
-	c := strangers(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", func(conn net.Conn) {
-		_, _ = conn.Read(make([]byte, 1))
-		close(left)
-	})
+	c := strangers(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+		func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 1))
+			close(left)
+		})
 	done := make(chan error, 1)
 	go func() {
 		_, err := c.Call(ctx, "BatchWriteItem", []byte(`{}`))

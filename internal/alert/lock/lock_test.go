@@ -373,8 +373,8 @@ type answer string
 
 func (a answer) Call(context.Context, string, []byte) ([]byte, error) { return []byte(a), nil }
 
-// Of a success that is not DynamoDB's nothing is believed: whoever answers so to
-// everybody would have each environment send without a limit.
+// Of a success that is not DynamoDB's nothing is believed: whoever answers so
+// to everybody would have each environment send without a limit.
 func TestTheLockDoesNotBelieveStrangers(t *testing.T) {
 	f := newFleet(t)
 	l := f.lock("e")
@@ -396,7 +396,8 @@ func TestTheLockDoesNotBelieveStrangers(t *testing.T) {
 		t.Errorf("the verdict is %d", got.Verdict)
 	}
 	says(l.Sent(t.Context(), "group", alert.Held{}))
-	for _, body := range []string{`{}`, `{"Attributes":{}}`, `{"Attributes":null}`, `{"Attributes":{"slots":{"N":"1"}}}`} {
+	for _, body := range []string{`{}`, `{"Attributes":{}}`, `{"Attributes":null}`,
+		`{"Attributes":{"slots":{"N":"1"}}}`} {
 		l.Client = answer(body)
 		got, err := l.Places(t.Context(), 1)
 		says(err)
