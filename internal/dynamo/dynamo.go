@@ -9,6 +9,7 @@ package dynamo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -67,10 +68,7 @@ type Client struct {
 
 // New returns a Client for a function's environment. It makes no connection.
 func New(env *awsenv.Environment) *Client {
-	return &Client{
-		env: env, url: endpoint(env), Now: time.Now,
-		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
-	}
+	return &Client{env: env, url: endpoint(env), signer: v4.NewSigner(), Now: time.Now}
 }
 
 // endpoint is the URL of all requests: the endpoint that is set, else
@@ -174,7 +172,7 @@ func read(resp *http.Response) ([]byte, error) {
 	if said := resp.Header.Get("X-Amz-Crc32"); said != "" {
 		want, err := strconv.ParseUint(said, 10, 32)
 		if err != nil || crc32.ChecksumIEEE(answer) != uint32(want) {
-			return nil, errors.New("DynamoDB's answer broke off: it does not have its checksum")
+			return nil, fmt.Errorf("%w: it does not have its checksum", ErrForeignAnswer)
 		}
 	}
 	return answer, nil
@@ -197,8 +195,9 @@ func object(answer []byte) ([]byte, error) {
 // and five minutes are what counts.
 func (c *Client) correctClock(header http.Header, sent time.Time) {
 	theirs, err := http.ParseTime(header.Get("Date"))
+	took := c.Now().Sub(sent.Round(0)) // by the wall clock: the monotonic one may stand still in a freeze
 	// What comes out of a cache has an age, and an old date.
-	if err != nil || header.Get("Age") != "" || c.Now().Sub(sent) > trustedTime {
+	if err != nil || header.Get("Age") != "" || took > trustedTime {
 		return
 	}
 	c.ahead.Store(int64(theirs.Sub(c.Now())))
@@ -208,19 +207,21 @@ func (c *Client) correctClock(header http.Header, sent time.Time) {
 // com.amazonaws.dynamodb.v20120810#ResourceNotFoundException, which some
 // services let a colon and a URL follow.
 func failureOf(resp *http.Response, answer []byte) *awsenv.Failure {
-	code, message := resp.Header.Get("X-Amzn-Errortype"), ""
+	var message, inBody string
 	answer = answer[jsonscan.Space(answer, 0):]
 	if jsonscan.Value(answer) > 0 {
 		for name, value := range jsonscan.Object(answer).Members {
 			switch string(name) {
 			case `"__type"`:
-				code = text(value)
+				inBody = text(value)
+			case `"code"`: // of some gateways
+				inBody = cmp.Or(inBody, text(value))
 			case `"message"`, `"Message"`:
 				message = text(value)
 			}
 		}
 	}
-	code, _, _ = strings.Cut(code, ":")
+	code, _, _ := strings.Cut(cmp.Or(resp.Header.Get("X-Amzn-Errortype"), inBody), ":")
 	code = code[strings.LastIndexByte(code, '#')+1:]
 	f := awsenv.NewFailure(resp.StatusCode, code, message)
 	f.Answer = answer

@@ -3,6 +3,8 @@ package dynamo
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
@@ -169,6 +172,26 @@ func TestOurRequestIsTheSDKs(t *testing.T) {
 	}
 }
 
+// The path of an endpoint is signed as every service but S3 wants it: escaped
+// once more.
+func TestThePathIsSignedAsTheSDKDoes(t *testing.T) {
+	a := &answering{status: 200, body: `{}`}
+	c := client(t, a)
+	c.url = "https://gateway/a%20b/"
+	c.Now = func() time.Time { return time.Unix(1_795_300_000, 0) }
+	if _, err := c.Call(t.Context(), "ListTables", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	theirs := a.request.Clone(t.Context())
+	theirs.Header.Del("Authorization")
+	credentials, _ := c.env.Credentials.Retrieve(t.Context())
+	sum := sha256.Sum256([]byte(`{}`))
+	err := v4.NewSigner().SignHTTP(t.Context(), credentials, theirs, hex.EncodeToString(sum[:]), "dynamodb", "eu-central-1", c.Now())
+	if got, want := a.request.Header.Get("Authorization"), theirs.Header.Get("Authorization"); err != nil || got != want {
+		t.Errorf("signed %s, the SDK's signer %s, %v", got, want, err)
+	}
+}
+
 func TestAnswersThatAreErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		status        int
@@ -189,6 +212,12 @@ func TestAnswersThatAreErrors(t *testing.T) {
 		"the code in the header": {
 			400, http.Header{"X-Amzn-Errortype": {"ThrottlingException:http://internal.amazon.com/"}}, `{}`,
 			"ThrottlingException", "", awsenv.Throttled,
+		},
+		"the code as a gateway calls it": {
+			400, nil, `{"code":"ThrottlingException"}`, "ThrottlingException", "", awsenv.Throttled,
+		},
+		"two names of a code": {
+			400, nil, `{"code":"x","__type":"ThrottlingException","code":"y"}`, "ThrottlingException", "", awsenv.Throttled,
 		},
 		"a name behind the code": {
 			400, nil, `{"__type":"com.amazon.coral.service#ThrottlingException:http://internal.amazon.com/#coral"}`,
@@ -233,8 +262,8 @@ func TestAnswersThatAreBroken(t *testing.T) {
 		t.Errorf("an answer with its checksum: %v", err)
 	}
 	a.body = `{"a":2}`
-	if _, err := client(t, a).Call(t.Context(), "Query", nil); err == nil {
-		t.Error("an answer without its checksum is believed")
+	if _, err := client(t, a).Call(t.Context(), "Query", nil); !errors.Is(err, ErrForeignAnswer) {
+		t.Errorf("an answer without its checksum: got %v", err)
 	}
 	a.header = http.Header{"X-Amz-Crc32": {"x"}}
 	if _, err := client(t, a).Call(t.Context(), "Query", nil); err == nil {
