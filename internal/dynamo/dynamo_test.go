@@ -186,8 +186,10 @@ func TestThePathIsSignedAsTheSDKDoes(t *testing.T) {
 	theirs.Header.Del("Authorization")
 	credentials, _ := c.env.Credentials.Retrieve(t.Context())
 	sum := sha256.Sum256([]byte(`{}`))
-	err := v4.NewSigner().SignHTTP(t.Context(), credentials, theirs, hex.EncodeToString(sum[:]), "dynamodb", "eu-central-1", c.Now())
-	if got, want := a.request.Header.Get("Authorization"), theirs.Header.Get("Authorization"); err != nil || got != want {
+	err := v4.NewSigner().SignHTTP(t.Context(), credentials, theirs, hex.EncodeToString(sum[:]), "dynamodb",
+		"eu-central-1", c.Now())
+	got, want := a.request.Header.Get("Authorization"), theirs.Header.Get("Authorization")
+	if err != nil || got != want {
 		t.Errorf("signed %s, the SDK's signer %s, %v", got, want, err)
 	}
 }
@@ -217,7 +219,8 @@ func TestAnswersThatAreErrors(t *testing.T) {
 			400, nil, `{"code":"ThrottlingException"}`, "ThrottlingException", "", awsenv.Throttled,
 		},
 		"two names of a code": {
-			400, nil, `{"code":"x","__type":"ThrottlingException","code":"y"}`, "ThrottlingException", "", awsenv.Throttled,
+			400, nil, `{"code":"x","__type":"ThrottlingException","code":"y"}`,
+			"ThrottlingException", "", awsenv.Throttled,
 		},
 		"a name behind the code": {
 			400, nil, `{"__type":"com.amazon.coral.service#ThrottlingException:http://internal.amazon.com/#coral"}`,
