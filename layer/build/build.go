@@ -14,27 +14,12 @@ import (
 // Lambda's APIs nor DynamoDB speak to it, it is smaller.
 const Tags = "nethttpomithttp2"
 
-// seldom are packages whose code runs once in a process, in a request or in an
-// alert. Inlining in them would cost 40 KB of the zip file and gain nothing
-// that could be measured.
-var seldom = []string{
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/...",
-	"github.com/logtable/logtable/internal/alert/...",
-	"github.com/logtable/logtable/internal/awsenv",
-	"github.com/logtable/logtable/internal/config",
-}
-
 // Extension compiles the extension of the repository at root into the file at
 // path, which must be absolute: static, without symbols. env is added to the
 // environment of the Go tool.
 func Extension(ctx context.Context, root, path string, env ...string) error {
-	args := []string{
-		"build", "-o", path, "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=" + Tags,
-	}
-	for _, pkg := range seldom {
-		args = append(args, "-gcflags="+pkg+"=-l")
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/extension")...)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path,
+		"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+Tags, "./cmd/extension")
 	cmd.Dir = root
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 	if output, err := cmd.CombinedOutput(); err != nil {
