@@ -14,15 +14,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Members of a record's JSON form: the kind of table, whose record it is (in
-// the spill only), and the item as DynamoDB's JSON has it.
+// Members of a record's JSON form: the kind of table; whose record it is, and
+// whether it must stay a row of its own (both in the spill only); and the item
+// as DynamoDB's JSON has it.
 const (
 	memberTable = "table"
 	memberOwner = "for"
+	memberAlone = "alone"
 	memberItem  = "item"
 
 	tableInfo   = "info"
 	tableErrors = "errors"
+
+	aloneTrue = `"` + memberAlone + `":true,`
 )
 
 // AppendJSON appends the record as one JSON object without line breaks, as it
@@ -30,8 +34,9 @@ const (
 // {"table":"info","item":{…}}.
 func (r *Record) AppendJSON(dst []byte) []byte { return r.AppendOwned(dst, "") }
 
-// AppendOwned is AppendJSON for a record that says whose it is: owner has at
-// most MaxOwner letters and digits, and none is named for "".
+// AppendOwned is AppendJSON for a record that says whose it is, and whether it
+// is to stand alone: owner has at most MaxOwner letters and digits, and none is
+// named for "".
 func (r *Record) AppendOwned(dst []byte, owner string) []byte {
 	if r.error {
 		dst = append(dst, `{"`+memberTable+`":"`+tableErrors+`",`...)
@@ -41,6 +46,9 @@ func (r *Record) AppendOwned(dst []byte, owner string) []byte {
 	if owner != "" {
 		dst = append(dst, `"`+memberOwner+`":"`...)
 		dst = append(append(dst, owner...), `",`...)
+		if r.alone {
+			dst = append(dst, aloneTrue...)
+		}
 	}
 	dst = append(dst, `"`+memberItem+`":`...)
 	dst = append(dst, r.item...)
@@ -53,14 +61,19 @@ func (r *Record) AppendOwned(dst []byte, owner string) []byte {
 func ReadOwned(data []byte, owner string) (r Record, ok bool) {
 	for _, table := range []string{tableInfo, tableErrors} {
 		rest, ok := cutPrefix(data, `{"`+memberTable+`":"`, table, `",`)
+		alone := false
 		if ok && owner != "" {
-			rest, ok = cutPrefix(rest, `"`+memberOwner+`":"`, owner, `",`)
+			if rest, ok = cutPrefix(rest, `"`+memberOwner+`":"`, owner, `",`); ok {
+				rest, alone = cutPrefix(rest, aloneTrue)
+			}
 		}
 		if ok {
 			rest, ok = cutPrefix(rest, `"`+memberItem+`":`)
 		}
 		if item := bytes.TrimSuffix(rest, []byte{'}'}); ok && !bytes.Contains(item, packedItem) {
-			return Encoded(item[:len(item):len(item)], table == tableErrors), true
+			r := Encoded(item[:len(item):len(item)], table == tableErrors)
+			r.alone = alone
+			return r, true
 		}
 	}
 	return Record{}, false
@@ -103,52 +116,66 @@ func ParseRecord(data []byte) (*Record, error) {
 // ParseOwned is ParseRecord, and says whose the record is; "" if it does not
 // say.
 func ParseOwned(data []byte) (rec *Record, owner string, err error) {
-	r, kind, owner, err := readRecord(data)
+	f, err := readRecord(data)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot read the record: %w", err)
 	}
-	r.Error = kind == tableErrors
+	r := f.row
+	r.Error = f.table == tableErrors
 	if at := r.ExceptionAt; at < 0 || at >= int64(len(r.Message)) || !utf8.RuneStart(r.Message[at]) {
 		r.ExceptionAt = -1
 	}
 	r.Truncated = max(0, min(r.Truncated, 1<<40))
-	if err := r.check(kind); err != nil {
+	if err := r.check(f.table); err != nil {
 		return nil, "", fmt.Errorf("cannot accept the record: %w", err)
 	}
 	r.Fit()
-	return r.Record(len(data)), owner, nil
+	rec = r.Record(len(data))
+	rec.alone = f.alone
+	return rec, f.owner, nil
+}
+
+// A form is a record's JSON form, taken apart.
+type form struct {
+	row          *Row
+	table, owner string
+	alone        bool
 }
 
 // readRecord reads the JSON form. Members that no record has are refused.
-func readRecord(data []byte) (r *Row, kind, owner string, err error) {
-	r = emptyRow()
+func readRecord(data []byte) (f form, err error) {
+	f.row = emptyRow()
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if !next(dec, '{') {
-		return nil, "", "", errors.New("it is no JSON object")
+		return form{}, errors.New("it is no JSON object")
 	}
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, "", "", err
+			return form{}, err
 		}
 		switch name.String() {
 		case memberTable:
-			kind, err = readString(dec)
+			f.table, err = readString(dec)
 		case memberOwner:
-			owner, err = readString(dec)
+			f.owner, err = readString(dec)
+		case memberAlone:
+			if f.alone = next(dec, 't'); !f.alone {
+				err = errors.New("a value that should be true is not")
+			}
 		case memberItem:
-			err = r.readItem(dec)
+			err = f.row.readItem(dec)
 		default:
 			err = newer("member", name.String())
 		}
 		if err != nil {
-			return nil, "", "", err
+			return form{}, err
 		}
 	}
 	if !next(dec, '}') || len(bytes.TrimSpace(data[dec.InputOffset():])) > 0 {
-		return nil, "", "", errors.New("it does not end as a JSON object")
+		return form{}, errors.New("it does not end as a JSON object")
 	}
-	return r, kind, owner, nil
+	return f, nil
 }
 
 // ErrNewer is that a record, or the pack that it is, has something that this

@@ -13,6 +13,7 @@ type Record struct {
 	item  []byte // the row as DynamoDB's JSON; replaced, never changed
 	lines int32  // that it holds: 1, or those of a pack
 	error bool   // of the errors table
+	alone bool   // see StandAlone
 }
 
 // Encoded returns the record of one line whose item was encoded by Row.Append.
@@ -31,6 +32,13 @@ func (r *Record) Item() []byte { return r.item }
 
 // Lines is how many lines the record holds: 1, or those of a pack.
 func (r *Record) Lines() int { return int(r.lines) }
+
+// StandAlone has the record stay a row of its own, through the spill as well:
+// it must not go into a pack.
+func (r *Record) StandAlone() { r.alone = true }
+
+// Alone reports whether the record must stay a row of its own.
+func (r *Record) Alone() bool { return r.alone }
 
 // IsError reports whether the row belongs in the errors table.
 func (r *Record) IsError() bool { return r.error }
