@@ -57,3 +57,29 @@ func TestUnpackingIsBounded(t *testing.T) {
 		t.Errorf("a record of %d bytes that unpacks to 6 MB: %v", len(record), err)
 	}
 }
+
+// BenchmarkPack is 300 lines of 450 bytes with random identifiers in one pack:
+// its time, and its size in bytes.
+func BenchmarkPack(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	lines := make([]*Record, 300)
+	for i := range lines {
+		lines[i] = (&Row{
+			Date: "2026-11-22", StampMod: fmt.Sprintf("1795300002.%03d%04d+orders+2p4thtomb9", i, 0),
+			Level: "INFO", Locator: "orders.go:117", RequestID: "8f0a3c52-6a1e-4f6b-9d0e-2b7c5a914e77",
+			Message: fmt.Sprintf("INFO: (orders.go:117) order %d is accepted and handed to the warehouse", i),
+			Fields: fmt.Sprintf(`{"order":"%016x%016x","customer":%d,"took_ms":%d,"place":"harbour","try":%d}`,
+				random.Uint64(), random.Uint64(), 100_000+random.IntN(900_000), random.IntN(500), random.IntN(3)),
+			ExceptionAt: -1, Expiry: 3372141600,
+		}).Record(0)
+	}
+	for _, quick := range []bool{false, true} {
+		b.Run(fmt.Sprint("quick ", quick), func(b *testing.B) {
+			p := &Packer{Quick: quick}
+			for b.Loop() {
+				p.Pack(lines)
+			}
+			b.ReportMetric(float64(p.out.Len()), "B/pack")
+		})
+	}
+}

@@ -39,7 +39,7 @@ func (w writer) request(c *call) (outcome, string) {
 		if f.expired && w.cfg.Refresh != nil {
 			w.cfg.Refresh()
 		}
-		if w.failed(c, errors.Is(err, context.DeadlineExceeded), f.clock) {
+		if w.failed(c, f, errors.Is(err, context.DeadlineExceeded)) {
 			w.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+f.why+"); messages are kept and tried again",
 				f.advice(name, w.cfg.Region))
 		}
@@ -67,14 +67,19 @@ func (w writer) begin(c *call) context.Context {
 // failed returns a batch to the queue that DynamoDB has not answered, or
 // refused for the time being. It reports whether people should be told: not of
 // what a freeze has cut.
-func (w writer) failed(c *call, timedOut, clock bool) bool {
+func (w writer) failed(c *call, f finding, timedOut bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !f.refused {
+		for _, r := range c.batch {
+			r.mayComeLate()
+		}
+	}
 	w.requeueCall(c)
 	d := &w.delivery
 	defer d.changes.Notify()
 	now := w.cfg.Now()
-	if timedOut && d.health.cutByFreeze(now.Sub(c.until)) || clock && d.health.signedTooEarly(c.began, now) {
+	if timedOut && d.health.cutByFreeze(now.Sub(c.until)) || f.clock && d.health.signedTooEarly(c.began, now) {
 		return false
 	}
 	d.health.failure(now, timedOut)

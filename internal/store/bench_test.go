@@ -61,14 +61,18 @@ func lineEntries() []store.Entry {
 	return all
 }
 
-func quietStore(tb testing.TB, client dynamotest.BatchWriter) *store.Store {
-	return store.New(store.Config{
+func quietStore(tb testing.TB, client dynamotest.BatchWriter, change ...func(*store.Config)) *store.Store {
+	cfg := store.Config{
 		Client: dynamotest.Over(client), InfoTable: infoTable, ErrorsTable: errorsTable,
 		TTL: 60 * 24 * time.Hour, Zone: time.UTC,
 		MaxBytes: 1 << 30,
 		Report:   &reports{t: tb, failing: map[string]string{}},
 		Panicked: func(v any) { tb.Errorf("a writer panicked: %v", v) }, Attempt: time.Minute,
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return store.New(cfg)
 }
 
 func TestARecordCostsNextToNoAllocation(t *testing.T) {
@@ -121,21 +125,37 @@ func BenchmarkAdd(b *testing.B) {
 }
 
 // BenchmarkThousand is a thousand lines of 300 bytes from Add to a transport,
-// which discards: the Store's way beside the SDK's in the same run.
+// which discards: the Store's way in each layout beside the SDK's in the same
+// run.
 func BenchmarkThousand(b *testing.B) {
-	b.Run("Store", func(b *testing.B) {
-		entries := lineEntries()
-		s := quietStore(b, discard{}.client())
-		b.ReportAllocs()
-		for b.Loop() {
-			for _, e := range entries {
-				s.Add(e)
+	for _, layout := range []struct {
+		name string
+		as   store.Layout
+		calm bool // a flush after every ten lines
+	}{
+		{"Store", store.Layout{}, false},
+		{"Store, auto", store.Layout{Auto: true}, false},
+		{"Store, packed", store.Layout{Packed: true}, false},
+		{"Store, ten at a time", store.Layout{}, true},
+		{"Store, auto, ten at a time", store.Layout{Auto: true}, true},
+	} {
+		b.Run(layout.name, func(b *testing.B) {
+			entries := lineEntries()
+			s := quietStore(b, discard{}.client(), func(c *store.Config) { c.Layout = layout.as })
+			b.ReportAllocs()
+			for b.Loop() {
+				for i, e := range entries {
+					s.Add(e)
+					if layout.calm && i%10 != 9 || !layout.calm && i+1 < len(entries) {
+						continue
+					}
+					for s.Waiting() > 0 { // on a busy machine answers may seem slow
+						s.Flush(context.Background())
+					}
+				}
 			}
-			for s.Waiting() > 0 { // on a busy machine answers may seem slow
-				s.Flush(context.Background())
-			}
-		}
-	})
+		})
+	}
 	b.Run("SDK alone", func(b *testing.B) {
 		entries, client := lineEntries(), discard{}.client()
 		b.ReportAllocs()

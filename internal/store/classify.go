@@ -28,6 +28,7 @@ type finding struct {
 	result  outcome
 	why     string // in words without anybody's data
 	advice  adviser
+	refused bool // nothing of the request is written, nor will be
 	expired bool // other credentials must be asked for
 	clock   bool // it is about the time for which the request was signed
 }
@@ -36,7 +37,7 @@ type finding struct {
 func classify(err error) finding {
 	var unsigned *awsenv.CredentialsError
 	if errors.As(err, &unsigned) { // before all else: its cause is not DynamoDB's
-		return finding{result: again, why: unsigned.Error(), advice: advise(unsigned.Advice)}
+		return finding{result: again, why: unsigned.Error(), advice: advise(unsigned.Advice), refused: true}
 	}
 	answer := awsenv.FailureOf(err)
 	if answer.Code != "" {
@@ -125,7 +126,7 @@ func policyLine(table, region string) string {
 // classifyAnswer is classify for an answer of DynamoDB's that has an error
 // code.
 func classifyAnswer(a awsenv.Failure) finding {
-	f := finding{result: again, why: a.Code, advice: advise("")}
+	f := finding{result: again, why: a.Code, advice: advise(""), refused: a.Status >= 400 && a.Status < 500}
 	if a.Class == awsenv.Invalid || a.Status == http.StatusRequestEntityTooLarge {
 		f.result = itemFault
 		return f

@@ -20,6 +20,9 @@ const (
 	maxWriters = 4
 	// fullPack is how many lines are worth a pack while more may come.
 	fullPack = 100
+	// calmLines is how many informational lines may wait before Layout.Auto
+	// packs them: two rounds of the writers, so that little waits for long.
+	calmLines = 2 * maxWriters * maxBatch
 	// perWriter is how many waiting records justify one more writer.
 	perWriter = 2 * maxBatch
 	// backoffBase and backoffDoublings bound the pause after a failure: full

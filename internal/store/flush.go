@@ -36,7 +36,7 @@ func (s *Store) StartFull() {
 // full is how many records are worth a request while more may come: as many as
 // it holds. A pack holds more, and is the cheaper the more there are in it.
 func (s *Store) full() int {
-	if s.cfg.Layout.Packed {
+	if s.packing() {
 		return fullPack
 	}
 	return maxBatch

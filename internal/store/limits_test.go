@@ -24,6 +24,7 @@ func TestLimits(t *testing.T) {
 			"a hold is not for what earlier invocations left", "TestAHoldWaitsForItsOwnOverflow"},
 		{"sayEvery", sayEvery, 10 * time.Second, "losses must not cause more rows", "TestLossesAreToldSeldom"},
 		{"fullPack", fullPack, 100, "a pack is the cheaper the more is in it", "TestAFullPackIsWorthARequest"},
+		{"calmLines", calmLines, 200, "in calm a line stays an item", "TestAutoPacksWhileManyLinesWait"},
 		{"row.MaxPackLines", row.MaxPackLines, 1000, "what a reader must unpack for one line", "TestPacksAreBounded"},
 		{"row.MaxPackBytes", row.MaxPackBytes, 128 << 10,
 			"what does not compress fits a last-resort line", "TestPacksAreBounded"},
@@ -199,7 +200,7 @@ func TestTheLargestPackFits(t *testing.T) {
 			Time: time.Now(), Level: "INFO", Locator: "1", Module: "m", Message: string(noise), ExceptionAt: -1,
 		})
 	}
-	group := s.takeGroup(&s.queues.byTable[infoTable], nil)
+	group := s.takeGroup(&s.queues.byTable[infoTable], nil, true)
 	pack := writer{s}.packOf(group)
 	decoded, err := pack.Row()
 	if err != nil || len(group) < 20 {

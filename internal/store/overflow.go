@@ -167,6 +167,9 @@ func (s *Store) queueReplay(p *replay) (others bool) {
 			others = true
 		default:
 			r.replay = p
+			if !r.IsError() {
+				p.lines += r.Lines()
+			}
 			p.left++
 			s.spill.replays++
 			s.queues.account(r)

@@ -11,14 +11,15 @@ import (
 // is a record like any other from then on: retry, spill and replay have its key
 // and its content. That its first line's row can be overwritten by it, or the
 // other way round, loses nothing, because a pack never holds lines that are
-// elsewhere as well: not those that were copied to the spill, and of replayed
-// ones only those of one segment, which are replayed all or none.
+// elsewhere as well: not those that were copied to the spill, nor those whose
+// row may still be on its way (record.mayComeLate), and of replayed ones only
+// those of one segment, which are replayed all or none.
 
 // packable reports whether a record may go into a pack that begins with first.
 // One that somebody waits for (Entry.Kept: people are told of it) stays a row
 // of its own, which they can be led to.
 func packable(first, r *record) bool {
-	if r.IsError() || r.Lines() > 1 || r.alone || r.kept != nil || r.refusedAt > 0 || r.replay != first.replay {
+	if r.IsError() || r.Lines() > 1 || r.Alone() || r.kept != nil || r.refusedAt > 0 || r.replay != first.replay {
 		return false
 	}
 	firstDate, _ := first.Key()
@@ -45,12 +46,30 @@ func (s stretch) with(r *record) (longer stretch, ok bool) {
 	return longer, time.Duration(longer.to-longer.from+1)*time.Second < row.PackSpan // rounded up
 }
 
+// packing reports whether lines share items that are taken now, those apart
+// that came from the spill. What is on the wire waits, too: while a burst is
+// being written, what comes meanwhile belongs to it. So do the spill's records,
+// whatever they are.
+func (s *Store) packing() bool {
+	l := s.cfg.Layout
+	return l.Packed || l.Auto && int(s.queues.lines[infoTable].Load())+s.spill.waiting() > calmLines
+}
+
+// packing is Store.packing for the records of a segment, or of none. A segment
+// decides for itself: it may be returned and replayed again, also by another
+// process, and if its lines became packs the one time and rows the next, the
+// first row would take the place of a pack whose other lines come later.
+func (p *replay) packing(l Layout) bool { return l.Packed || l.Auto && p.lines > calmLines }
+
 // takeGroup takes from the queue what will be one item: the first record and,
 // if records are packed, those after it that may go with it.
-func (s *Store) takeGroup(queue *fifo, dst []*record) []*record {
+func (s *Store) takeGroup(queue *fifo, dst []*record, packing bool) []*record {
 	first := queue.pop()
 	dst = append(dst, first)
-	if !s.cfg.Layout.Packed || !packable(first, first) {
+	if first.replay != nil {
+		packing = first.replay.packing(s.cfg.Layout)
+	}
+	if !packing || !packable(first, first) {
 		return dst
 	}
 	size, span := len(first.Item()), stretchOf(first)
@@ -84,11 +103,15 @@ func (w writer) pack(c *call) bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, r := range c.batch {
-		if r.alone || w.spill.has(r) {
-			w.requeueCall(c)
-			return false
+	rest = c.batch
+	for _, n := range c.groups {
+		for _, r := range rest[:n] {
+			if n > 1 && r.Alone() || w.spill.has(r) {
+				w.requeueCall(c)
+				return false
+			}
 		}
+		rest = rest[n:]
 	}
 	rest = c.batch
 	for i, n := range c.groups {
@@ -134,7 +157,8 @@ func unpacked(pack *record) ([]*record, error) {
 	}
 	records := make([]*record, len(lines))
 	for i, line := range lines {
-		records[i] = &record{Record: *line, alone: true, replay: pack.replay, age: pack.age}
+		records[i] = &record{Record: *line, replay: pack.replay, age: pack.age}
+		records[i].StandAlone()
 	}
 	return records, nil
 }

@@ -81,6 +81,11 @@ func (s *Store) copyInHand() bool {
 		if len(unsafe) == 0 {
 			continue
 		}
+		if c.groups == nil { // or they are not sent: see pack
+			for _, r := range unsafe {
+				r.mayComeLate()
+			}
+		}
 		n, _ := s.spill.append(unsafe) // what is not safe stays in hand
 		for _, r := range unsafe[:n] {
 			r.spilled = true

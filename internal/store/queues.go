@@ -7,10 +7,10 @@ import "sync/atomic"
 // lines.
 type queues struct {
 	byTable [2]fifo
-	bytes   int          // cost of all records that wait or are in hand
-	max     int          // bound of bytes
-	age     uint32       // see Store.Age
-	lines   atomic.Int64 // of these records; may be read without the lock
+	bytes   int             // cost of all records that wait or are in hand
+	max     int             // bound of bytes
+	age     uint32          // see Store.Age
+	lines   [2]atomic.Int64 // of these records, by table; may be read without the lock
 }
 
 // len is how many records wait that no writer has in hand.
@@ -25,14 +25,14 @@ func (q *queues) pushFirst(r *record) { q.byTable[tableOf(r)].pushFirst(r) }
 // account takes a record into the account. Every record comes here once.
 func (q *queues) account(r *record) {
 	q.bytes += r.cost()
-	q.lines.Add(int64(r.Lines()))
+	q.lines[tableOf(r)].Add(int64(r.Lines()))
 }
 
 // forget takes a record out of the account: it is stored, spilled or lost, and
 // leaves memory. Every record comes here once.
 func (q *queues) forget(r *record) {
 	q.bytes -= r.cost()
-	q.lines.Add(-int64(r.Lines()))
+	q.lines[tableOf(r)].Add(-int64(r.Lines()))
 }
 
 // agedInMemory reports whether a record has waited since before the last call

@@ -42,7 +42,6 @@ type record struct {
 
 	reduced bool // this is the short form of a row that DynamoDB refused
 	spilled bool // on the wire, and copied into the spill meanwhile
-	alone   bool // not to be packed: a pack with it was refused
 
 	refusedAt uint32  // count of the table's accepted records, and one, at the first refusal; 0 for none
 	age       uint32  // of the Store when the record came: see Store.Age
@@ -59,6 +58,15 @@ func (r *record) safe() {
 		r.kept = nil
 		date, stampMod := r.Key()
 		kept(string(date), string(stampMod))
+	}
+}
+
+// mayComeLate has a line stay a row of its own that is on the wire, or was
+// there without an answer: DynamoDB may still write that row, over a pack with
+// its key.
+func (r *record) mayComeLate() {
+	if !r.IsError() && r.Lines() == 1 {
+		r.StandAlone()
 	}
 }
 

@@ -53,6 +53,7 @@ type fullness struct {
 type replay struct {
 	segment *spill.Segment // nil once it is done or returned
 	records int            // in the segment
+	lines   int            // informational ones in it
 	left    int            // not settled yet
 }
 
@@ -130,7 +131,7 @@ func (sp *spillSide) append(records []*record) (n int, err error) {
 		// They may come to be in the spill all the same: a pack must not hold
 		// what is elsewhere as well.
 		for _, r := range records {
-			r.alone = true
+			r.StandAlone()
 		}
 	case cap(buf) <= 2*spillChunk:
 		sp.buf = buf // a burst comes here a thousand times

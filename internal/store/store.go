@@ -81,6 +81,7 @@ type Config struct {
 // A Layout says how informational lines become items.
 type Layout struct {
 	Packed bool // several lines in one item: see row.Packer
+	Auto   bool // the same, while more than calmLines wait
 	Shards int  // partitions a day, see row.Keys; 0 and 1 are one
 }
 
@@ -125,7 +126,10 @@ func New(cfg Config) *Store {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Store{cfg: cfg, sender: newSender(cfg), queues: queues{max: cfg.MaxBytes}}
+	s := &Store{
+		cfg: cfg, sender: newSender(cfg), queues: queues{max: cfg.MaxBytes},
+		packer: row.Packer{Quick: cfg.Layout.Auto}, // whose packs are those of bursts
+	}
 	s.encoder = encoder{cfg: &s.cfg, keys: row.NewKeys(cfg.Zone, cfg.Now, cfg.Layout.Shards)}
 	s.delivery = delivery{
 		cfg:        &s.cfg,
@@ -219,7 +223,9 @@ func (s *Store) Bound(maxBytes int) {
 
 // InMemory is how many lines wait in memory or are on the wire. It takes no
 // lock: it is for the last word of a process in which something is stuck.
-func (s *Store) InMemory() int { return int(s.queues.lines.Load()) }
+func (s *Store) InMemory() int {
+	return int(s.queues.lines[errorsTable].Load() + s.queues.lines[infoTable].Load())
+}
 
 // Waiting is the number of records that are not confirmed yet.
 func (s *Store) Waiting() int {

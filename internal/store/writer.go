@@ -196,7 +196,7 @@ func (s *Store) takeBatch() *call {
 	if s.queues.len() == 0 && !d.anyBlocked(now) {
 		s.reload()
 	}
-	b := batchBuilder{groups: make([]int, 0, maxBatch)}
+	b := batchBuilder{groups: make([]int, 0, maxBatch), packing: s.packing()}
 	for t := range s.queues.byTable {
 		if !d.tables[t].blocked(now) {
 			probing := d.tables[t].failures > 0 && !d.last
@@ -219,6 +219,7 @@ type batchBuilder struct {
 	records []*record
 	groups  []int // how many of them each item will hold
 	wire    int   // bytes of the items
+	packing bool  // lines that did not come from the spill share items
 }
 
 // fill takes records from a queue until the batch is full. With probing it
@@ -232,7 +233,7 @@ func (s *Store) fill(b *batchBuilder, queue *fifo, probing bool) {
 			b.records = make([]*record, 0, maxBatch)
 		}
 		n := len(b.records)
-		b.records = s.takeGroup(queue, b.records)
+		b.records = s.takeGroup(queue, b.records, b.packing)
 		b.groups = append(b.groups, len(b.records)-n)
 		for _, r := range b.records[n:] {
 			b.wire += len(r.Item())
