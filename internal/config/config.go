@@ -84,9 +84,10 @@ type Tables struct {
 	// ParseZone reads; default UTC. LOGTABLE_TZ_OFFSET is the ancestor's form,
 	// whole hours behind UTC.
 	Zone *time.Location
-	// Packed has informational lines share items: LOGTABLE_LAYOUT=packed;
-	// the default, line, is an item each.
-	Packed bool
+	// Layout says how informational lines become items: LOGTABLE_LAYOUT as line
+	// (default), an item each; packed, they share items; or auto, they do so
+	// while many of them wait.
+	Layout string
 	// Shards is over how many partitions a day the informational rows are
 	// spread: LOGTABLE_SHARDS, 1 (default) to MaxShards.
 	Shards int

@@ -178,10 +178,11 @@ var settings = []setting{
 		},
 	},
 	{
-		name: Layout, def: "line", same: "line", takes: "`line`, `packed`",
-		text:  "`packed`: the informational lines of an invocation share an item, which costs less.",
-		other: []string{"packed"}, refused: []string{"wide"},
-		value: func(c Config) any { return c.Packed },
+		name: Layout, def: "line", same: "line", takes: "`line`, `packed`, `auto`",
+		text: "`packed`: the informational lines of an invocation share an item, which costs less. " +
+			"`auto`: they do so while more than 200 of them wait: see [Packed rows](tables.md#packed-rows).",
+		other: []string{"packed", "auto"}, refused: []string{"wide"},
+		value: func(c Config) any { return c.Layout },
 	},
 	{
 		name: Shards, def: "1", same: "1", takes: "1 to 256",

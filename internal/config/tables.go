@@ -13,7 +13,7 @@ func (l *loader) tables(t *Tables) {
 	t.ErrorsTable = l.table(ErrorsTable, DefaultErrorsTable)
 	t.TTL = l.ttl()
 	t.Zone = l.zone()
-	t.Packed = l.choice(Layout, "line", "packed") == "packed"
+	t.Layout = l.choice(Layout, "line", "packed", "auto")
 	t.Shards = l.integer(Shards, 1, 1, MaxShards, 2)
 }
 

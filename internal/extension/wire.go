@@ -75,7 +75,7 @@ func (e *extension) storeConfig() store.Config {
 	return store.Config{
 		Client: e.dynamodb, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable,
 		TTL: e.cfg.TTL, Zone: e.cfg.Zone,
-		Layout: store.Layout{Packed: e.cfg.Packed, Shards: e.cfg.Shards}, MaxBytes: e.cfg.BufferBytes,
+		Layout: layout(&e.cfg), MaxBytes: e.cfg.BufferBytes,
 		Region: e.aws.Region, Owner: owner(&e.cfg), Report: e.log, Refresh: e.aws.Refresh,
 		Panicked: e.panicked("writer"),
 		Losses:   func(lost map[store.Loss]int) store.Entry { return e.agent.Losses(lost) },
@@ -103,6 +103,10 @@ func (e *extension) panicked(where string) func(any) {
 		e.log.Panic(where, v)
 		e.agent.Disable()
 	}
+}
+
+func layout(cfg *config.Config) store.Layout {
+	return store.Layout{Packed: cfg.Layout == "packed", Auto: cfg.Layout == "auto", Shards: cfg.Shards}
 }
 
 func flush(word string) agent.Flush {
