@@ -198,11 +198,11 @@ type way struct {
 }
 
 // ours is the extension: agent, redaction as by default, and store.
-func ours(tb testing.TB, c store.Client, l *logsapi.Listener, masks bool) way {
+func ours(tb testing.TB, c store.Client, l *logsapi.Listener, masks bool, layout store.Layout) way {
 	log := diag.New(io.Discard)
 	s := store.New(store.Config{
 		Client: c, InfoTable: infoTable, ErrorsTable: errorTable, TTL: time.Hour, Zone: time.UTC, MaxBytes: 64 << 20,
-		Report:   log,
+		Report: log, Layout: layout,
 		Panicked: func(v any) { tb.Errorf("panic: %v", v) }, Attempt: time.Minute,
 	})
 	cfg := agent.Config{
@@ -310,9 +310,17 @@ func BenchmarkPipe(b *testing.B) {
 			name string
 			make func(*testing.B, *dynamo.Client, *logsapi.Listener) way
 		}{
-			{"ours", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way { return ours(b, c, l, false) }},
+			{"ours", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way {
+				return ours(b, c, l, false, store.Layout{})
+			}},
 			{"ours, secrets masked", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way {
-				return ours(b, c, l, true)
+				return ours(b, c, l, true, store.Layout{})
+			}},
+			{"ours, auto", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way {
+				return ours(b, c, l, false, store.Layout{Auto: true})
+			}},
+			{"ours, packed", func(b *testing.B, c *dynamo.Client, l *logsapi.Listener) way {
+				return ours(b, c, l, false, store.Layout{Packed: true})
 			}},
 			{"usual", func(b *testing.B, _ *dynamo.Client, _ *logsapi.Listener) way {
 				return usual(b, e.plainClient(b, wire.endpoint))
