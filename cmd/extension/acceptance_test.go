@@ -309,7 +309,7 @@ func TestALineOfAMegabyte(t *testing.T) {
 		t.Fatalf("%d rows, want the line's head and its neighbour", len(items))
 	}
 	if m := items[0].Str("message"); len(m) < 200<<10 || !strings.HasPrefix(m, "INFO: (1) xxx") ||
-		!strings.Contains(items[0].Str("issues"), "the JSON object breaks off") {
+		!strings.Contains(items[0].Str("issues"), "the JSON object is cut off") {
 		t.Errorf("the long line became %d bytes, %.60q, issues %q", len(m), m, items[0].Str("issues"))
 	}
 	if m := items[1].Str("message"); m != "INFO: (2) after" {

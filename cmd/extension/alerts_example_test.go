@@ -25,7 +25,7 @@ INFO: (2) taking stock
 ERROR: (5) cannot count the pears …              oncall: ERROR shop 5: cannot count the pears
 ALARM: (7) the store is nearly empty             oncall: ALARM shop 7: the store is nearly empty
                                                  store:  ALARM shop 7: 3 apples left: order some
-WARN: (7+) an alert asks for the unknown channel "pigeon": the one there is is sns
+WARN: (7+) unknown alert channel "pigeon": only "sns" is supported
 `
 
 // TestAlertsExample runs examples/alerts-* and holds what they leave behind

@@ -30,7 +30,7 @@ func TestACappedTableHoldsNobody(t *testing.T) {
 	if n := strings.Count(log, "\n"); n > 20 {
 		t.Errorf("%d diagnostic lines:\n%s", n, log)
 	}
-	if !strings.Contains(log, "more slowly than they come") {
+	if !strings.Contains(log, "more slowly than they arrive") {
 		t.Errorf("nobody is told:\n%s", log)
 	}
 	server.LimitWrites(0)

@@ -146,7 +146,7 @@ func TestAThawWithinAHold(t *testing.T) {
 	<-result
 	server.OnRequest(nil)
 	shutDown(t, env)
-	if log := env.ExtensionOutput(); strings.Contains(log, "longer than it may") ||
+	if log := env.ExtensionOutput(); strings.Contains(log, "takes too long") ||
 		strings.Contains(log, "stopped answering") {
 		t.Errorf("a thaw is taken for a slow disk:\n%s", log)
 	}

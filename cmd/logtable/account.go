@@ -31,9 +31,9 @@ type account struct {
 type accountFlags struct{ region, profile, endpointURL string }
 
 func (f *accountFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default as for every AWS tool)")
+	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default: as for other AWS tools)")
 	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
-	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB, for example a local one")
+	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB endpoint, such as a local one")
 }
 
 // connect makes a client from the flags and, for the rest, from what every
@@ -41,7 +41,7 @@ func (f *accountFlags) register(flags *pflag.FlagSet) {
 // role. It does not call AWS yet.
 func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) {
 	if f.endpointURL != "" && !awsenv.IsEndpoint(f.endpointURL) {
-		return nil, usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:8000", f.endpointURL)
+		return nil, usagef("--endpoint-url %q is not a valid URL: write it as http://127.0.0.1:8000", f.endpointURL)
 	}
 	cfg, err := loadConfig(ctx, sh, f.region, f.profile, f.endpointURL)
 	if err != nil {
@@ -51,8 +51,7 @@ func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) 
 		cfg.Region = "us-east-1"
 	}
 	if cfg.Region == "" {
-		return nil, errors.New("no AWS region is set: say --region, or set AWS_REGION, " +
-			"or choose a --profile that has one")
+		return nil, errors.New("no AWS region is set: use --region, set AWS_REGION, or choose a --profile that has one")
 	}
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if f.endpointURL != "" {
@@ -127,7 +126,7 @@ func (a *account) explainTable(verb, permission, table string, err error) error 
 	case isCredentials(err):
 		return errors.New(cannot + noCredentials)
 	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
-		return errors.New(cannot + "nothing answers there: check --region, --endpoint-url and the network (" +
+		return errors.New(cannot + "no connection: check --region, --endpoint-url and the network (" +
 			rootCause(err) + ")")
 	}
 	return errors.New(cannot + text)
@@ -144,17 +143,17 @@ func explainAPI(api smithy.APIError, permission, table string) string {
 	code, message := api.ErrorCode(), oneLine(api.ErrorMessage())
 	switch awsenv.Classify(code, message) {
 	case awsenv.Missing:
-		return "there is no such table: check --region and --profile, " +
-			"or name it with --info-table and --errors-table (LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
+		return "the table does not exist: check --region and --profile, or name it with --info-table and " +
+			"--errors-table (LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
 	case awsenv.Denied:
-		return "access denied: have " + permission + " on " + table + " allowed, or choose another --profile (" +
+		return "access denied: allow " + permission + " on " + table + ", or choose another --profile (" +
 			message + ")"
 	case awsenv.Expired:
 		return expiredCredentials
 	case awsenv.BadSignature:
 		return refusedCredentials + " (" + message + ")"
 	case awsenv.Throttled:
-		return "DynamoDB is throttling: try again later, or less at a time (" + code + ")"
+		return "DynamoDB is throttling requests: try again later, or with less data at a time (" + code + ")"
 	default:
 		return code + ": " + message
 	}
@@ -165,7 +164,7 @@ const (
 	noCredentials = "no AWS credentials were found: log in (aws sso login, aws configure), choose a --profile, " +
 		"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	expiredCredentials = "the AWS credentials have expired: log in again (aws sso login), or choose another --profile"
-	refusedCredentials = "AWS refuses the credentials: check --profile and the AWS_… variables"
+	refusedCredentials = "AWS refused the credentials: check --profile and the AWS_* variables"
 )
 
 // rootCause is the text of the innermost error.

@@ -29,7 +29,7 @@ type alertFlags struct {
 func newAlert(sh *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alert",
-		Short: "Check that alerts reach people",
+		Short: "Check that alerts are delivered",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -38,10 +38,10 @@ func newAlert(sh *shell) *cobra.Command {
 		Use:   "test --topic ARN",
 		Short: "Publish a sample alert to an SNS topic",
 		Long: `Publish a sample alert to an SNS topic, as a function with the layer would, and
-say what is missing: a permission, the topic's policy, a confirmation.
+report anything that is missing: a permission, the topic's policy, a confirmation.
 
-It is published with your own credentials. The function's role needs sns:Publish
-on the topic, too; layer/template.yaml grants it.`,
+The sample is published with your own credentials. The function's role also needs
+sns:Publish on the topic; layer/template.yaml grants it.`,
 		Example: `  logtable alert test --topic arn:aws:sns:eu-central-1:123456789012:oncall`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return alertTest(cmd.Context(), sh, f) },
@@ -51,9 +51,9 @@ on the topic, too; layer/template.yaml grants it.`,
 	flags.StringSliceVar(&f.topics, "topic", nil,
 		"`ARN` of the topic; may be repeated\n(default LOGTABLE_ALERT_TOPIC_ARNS)")
 	flags.StringVar(&f.timezone, "timezone", "",
-		"`ZONE` of the time in the message\n(default LOGTABLE_TIMEZONE, else UTC)")
+		"time `ZONE` of the message\n(default LOGTABLE_TIMEZONE, else UTC)")
 	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
-	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another SNS, for example a local one")
+	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another SNS endpoint, such as a local one")
 	cmd.AddCommand(test)
 	return cmd
 }
@@ -62,7 +62,7 @@ on the topic, too; layer/template.yaml grants it.`,
 // from being tried.
 func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
 	if f.endpointURL != "" && !awsenv.IsEndpoint(f.endpointURL) {
-		return usagef("--endpoint-url %q is no URL: write it as http://127.0.0.1:4566", f.endpointURL)
+		return usagef("--endpoint-url %q is not a valid URL: write it as http://127.0.0.1:4566", f.endpointURL)
 	}
 	topics, err := f.parseTopics(sh)
 	if err != nil {
@@ -82,7 +82,7 @@ func alertTest(ctx context.Context, sh *shell, f *alertFlags) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d topics did not take the sample", failed, len(topics))
+		return fmt.Errorf("%d of %d topics did not accept the sample", failed, len(topics))
 	}
 	if unheard > 0 {
 		return errSeen
@@ -99,7 +99,7 @@ func (f *alertFlags) parseTopics(sh *shell) (topics []alert.Topic, err error) {
 		arns = strings.FieldsFunc(sh.getenv(config.AlertTopics), isSeparator)
 	}
 	if len(arns) == 0 {
-		return nil, usagef("no topic is given: say --topic arn:aws:sns:REGION:ACCOUNT:NAME")
+		return nil, usagef("no topic is given: use --topic arn:aws:sns:REGION:ACCOUNT:NAME")
 	}
 	for _, arn := range arns {
 		topic, err := alert.ParseTopic(strings.TrimSpace(arn))
@@ -164,21 +164,21 @@ func (f *alertFlags) connect(ctx context.Context, sh *shell, region string) (*sn
 func subscribers(ctx context.Context, client *sns.Client, topic alert.Topic) (text string, heard bool) {
 	out, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic.ARN})
 	if err != nil {
-		return "who has subscribed cannot be seen: that takes sns:GetTopicAttributes, for this check only", true
+		return "cannot check the subscriptions: that takes sns:GetTopicAttributes, for this check only", true
 	}
 	confirmed, pending := out.Attributes["SubscriptionsConfirmed"], out.Attributes["SubscriptionsPending"]
 	switch {
 	case confirmed == "0" && pending == "0":
-		return "NOBODY gets it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " +
+		return "NOBODY receives it: the topic has no subscriptions; add one (aws sns subscribe --topic-arn " +
 			topic.ARN + " --protocol email --notification-endpoint you@example.com)", false
 	case confirmed == "0":
-		return "NOBODY gets it yet: " + pending + " subscriptions wait for their confirmation, " +
-			"by the link in the mail that SNS has sent", false
+		return "NOBODY receives it yet: " + pending + " subscriptions await confirmation through the link in the " +
+			"email from SNS", false
 	case pending != "0" && pending != "":
-		return confirmed + " subscriptions get it, unless their filter says otherwise; " +
-			pending + " wait for their confirmation", true
+		return confirmed + " subscriptions receive it, unless their filter policy excludes it; " +
+			pending + " await confirmation", true
 	}
-	return confirmed + " subscriptions get it, unless their filter says otherwise", true
+	return confirmed + " subscriptions receive it, unless their filter policy excludes it", true
 }
 
 // explainPublish turns a refusal into what to do next.
@@ -190,7 +190,7 @@ func explainPublish(err error, topic alert.Topic) error {
 	case isCredentials(err):
 		return errors.New(noCredentials)
 	}
-	return errors.New("nothing answers: check the region in the ARN, --endpoint-url and the network (" +
+	return errors.New("no connection: check the region in the ARN, --endpoint-url and the network (" +
 		rootCause(err) + ")")
 }
 
@@ -199,15 +199,15 @@ func explainRefusal(api smithy.APIError, topic alert.Topic) string {
 	class := awsenv.Classify(code, message)
 	switch {
 	case class == awsenv.Missing:
-		return fmt.Sprintf("there is no such topic in account %s, region %s: check the ARN",
+		return fmt.Sprintf("the topic does not exist in account %s, region %s: check the ARN",
 			topic.Account, topic.Region)
 	case awsenv.OfKey(code):
-		return "the topic is encrypted: who publishes needs kms:GenerateDataKey* and kms:Decrypt on its key (" +
+		return "the topic is encrypted: the publisher needs kms:GenerateDataKey* and kms:Decrypt on its key (" +
 			code + ": " + message + ")"
 	case class == awsenv.Denied:
-		return "not allowed: the policy of who publishes needs " +
+		return "not allowed: the publisher's policy needs " +
 			awsenv.Denial{Action: "sns:Publish", Resource: topic.ARN}.Statement() +
-			"; a topic of another account must allow it in its own access policy, too (" + message + ")"
+			"; a topic in another account must also allow it in its own access policy (" + message + ")"
 	case class == awsenv.Expired:
 		return expiredCredentials
 	case class == awsenv.BadSignature:

@@ -17,21 +17,21 @@ func TestAlertTest(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		"published": {[]string{"--topic", base + "oncall"}, sns.Fault{}, 0, "2 subscriptions get it", ""},
+		"published": {[]string{"--topic", base + "oncall"}, sns.Fault{}, 0, "2 subscriptions receive it", ""},
 		"FIFO": {[]string{"--topic", base + "oncall.fifo"}, sns.Fault{}, 0,
-			"1 subscriptions get it, unless their filter says otherwise; 1 wait", ""},
+			"1 subscriptions receive it, unless their filter policy excludes it; 1 await", ""},
 		"unconfirmed": {[]string{"--topic", base + "new"}, sns.Fault{}, 3,
-			"NOBODY gets it yet: 1 subscriptions wait for their confirmation", ""},
+			"NOBODY receives it yet: 1 subscriptions await confirmation", ""},
 		"unheard": {[]string{"--topic", base + "empty"}, sns.Fault{}, 3,
-			"NOBODY gets it: the topic has no subscriptions", ""},
+			"NOBODY receives it: the topic has no subscriptions", ""},
 		"no such topic": {[]string{"--topic", base + "x", "--topic", base + "oncall"}, sns.Fault{}, 1,
-			"oncall: published", "x: there is no such topic in account 123456789012, region eu-central-1"},
+			"oncall: published", "x: the topic does not exist in account 123456789012, region eu-central-1"},
 		"denied": {[]string{"--topic", base + "oncall"}, sns.AccessDenied, 1, "",
 			`"Action":"sns:Publish","Resource":"` + base + "oncall"},
 		"encrypted": {[]string{"--topic", base + "oncall"},
 			sns.Fault{Err: &sns.Error{Code: "KMSAccessDenied", Message: "no"}}, 1, "", "kms:GenerateDataKey*"},
 		"expired":  {[]string{"--topic", base + "oncall"}, sns.ExpiredToken, 1, "", "log in again"},
-		"no topic": {nil, sns.Fault{}, 2, "", "say --topic"},
+		"no topic": {nil, sns.Fault{}, 2, "", "use --topic"},
 		"no ARN":   {[]string{"--topic", "oncall"}, sns.Fault{}, 2, "", "is not an ARN"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestAlertTest(t *testing.T) {
 				t.Errorf("exit code %d\n%s%s", code, &stdout, &stderr)
 			}
 			if sent := s.Messages(); tc.code%3 == 0 && (len(sent) != 1 ||
-				sent[0].Subject != "INFO logtable test: this is a test: alerts reach you" ||
+				sent[0].Subject != "INFO logtable test: this is a test: alerts from Logtable reach you" ||
 				sent[0].Attributes["level"] != "INFO") {
 				t.Errorf("%+v", sent)
 			}

@@ -39,20 +39,21 @@ func newDemo(sh *shell) *cobra.Command {
 		Use:   "demo",
 		Short: "Show Logtable at work on this machine, without an AWS account",
 		Long: `Demo starts a local Lambda and a local DynamoDB, attaches the extension to
-sample functions in several languages, invokes them (one runs into its time-out,
-one crashes), and prints what is in the two tables afterwards.
+sample functions in several languages, invokes them (one times out, one crashes),
+and prints the contents of the two tables.
 
-Everything runs on loopback addresses of this machine and ends with the command.`,
+Everything runs on loopback addresses of this machine and stops with the command.`,
 		Example: `  make demo                    builds what is needed, then runs this
-  logtable demo --keep         leaves it running, to invoke by hand`,
+  logtable demo --keep         keeps it running, to invoke functions yourself`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), sh, &f) },
 	}
 	cmd.Flags().StringVar(&f.extension, "extension", "",
-		"the extension's binary (make build makes it); without it, this program")
-	cmd.Flags().StringVar(&f.examples, "examples", "examples", "the directory of the sample functions")
-	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave everything running and say how to invoke by hand")
-	cmd.Flags().Var(newChoice(&f.color, "auto", "always", "never"), "color", "colour the output: auto, always or never")
+		"`FILE` of the extension's binary, which make build makes (default: this program)")
+	cmd.Flags().StringVar(&f.examples, "examples", "examples", "`DIRECTORY` of the sample functions")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "keep everything running and print how to invoke the functions "+
+		"yourself")
+	cmd.Flags().Var(newChoice(&f.color, "auto", "always", "never"), "color", "color the output: auto, always or never")
 	return cmd
 }
 
@@ -85,7 +86,7 @@ func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	}
 	if _, err := os.Stat(d.examples); err != nil {
 		return fmt.Errorf("cannot find the sample functions: %w; "+
-			"run `make demo` in a checkout of Logtable, or name them with --examples", err)
+			"run `make demo` in a checkout of Logtable, or give their directory with --examples", err)
 	}
 	if d.table, err = table.Listen("127.0.0.1:0"); err != nil {
 		return err
@@ -254,20 +255,20 @@ func (d *demonstration) summary() error {
 	verdict := "nothing lost"
 	if lost := printed - info - errs; lost != 0 && !d.keep {
 		verdict = fmt.Sprintf("%d LOST", lost)
-		failed = append(failed, fmt.Sprintf("%d lines were printed and %d rows stored", printed, info+errs))
+		failed = append(failed, fmt.Sprintf("%d lines were printed, but %d rows stored", printed, info+errs))
 	}
 	d.say("\n%s %d lines printed, %d rows stored (%d informational, %d errors): %s.\n",
 		d.style.paint(sgrBold, "Summary:"), printed, info+errs, info, errs, verdict)
 	if deaths > 0 {
-		d.say("%d more rows tell of the functions' own deaths, with the last lines that they printed.\n", deaths)
+		d.say("%d more rows record how the failing functions ended, with the last lines they printed.\n", deaths)
 	}
 	if len(held) > 0 {
 		slices.Sort(held)
-		d.say("Time added after a function's end, so that its rows are stored before the environment can freeze: "+
+		d.say("Time added after an invocation, so that its rows are stored before the environment can freeze: "+
 			"median %.0f ms, at most %.0f ms.\n", milliseconds(held[len(held)/2]), milliseconds(held[len(held)-1]))
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("the demo did not go as it should: %s", strings.Join(failed, "; "))
+		return fmt.Errorf("the demo failed: %s", strings.Join(failed, "; "))
 	}
 	return nil
 }
@@ -286,13 +287,13 @@ func (d *demonstration) serve(ctx context.Context) error {
 		<-ctx.Done()
 		srv.Close()
 	}()
-	d.say("\nStill running. Invoke by hand, in another terminal:\n")
+	d.say("\nStill running. Invoke the functions from another terminal:\n")
 	for _, o := range d.outcomes {
 		if o.running != nil {
 			d.say("  curl -d '{\"name\":\"you\"}' http://%s/%s\n", ln.Addr(), o.sample.name)
 		}
 	}
-	d.say("and read the tables:\n  %s query --endpoint-url %s\nCtrl-C ends it.\n", os.Args[0], d.table.URL())
+	d.say("and read the tables:\n  %s query --endpoint-url %s\nPress Ctrl-C to stop.\n", os.Args[0], d.table.URL())
 	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot take invocations: %w", err)
 	}
@@ -304,7 +305,7 @@ func (d *demonstration) invokeByHand(w http.ResponseWriter, r *http.Request) {
 	name := strings.Trim(r.URL.Path, "/")
 	i := slices.IndexFunc(d.outcomes, func(o *demoOutcome) bool { return o.sample.name == name && o.running != nil })
 	if i < 0 {
-		http.Error(w, "there is no such function here", http.StatusNotFound)
+		http.Error(w, "there is no such function", http.StatusNotFound)
 		return
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 6<<20))
@@ -320,7 +321,7 @@ func (d *demonstration) invokeByHand(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	fmt.Fprintf(w, "%s\n%s in %.0f ms, held for %.0f ms afterwards; request %s\n",
+	fmt.Fprintf(w, "%s\n%s in %.0f ms, and %.0f ms more after the response; request %s\n",
 		result.Payload, cmp.Or(result.FunctionError, result.Status),
 		milliseconds(result.Duration), milliseconds(result.Held), result.RequestID)
 }

@@ -33,13 +33,13 @@ var demoSamples = []demoSample{
 	{name: "go", needs: "go", says: "aws-lambda-go", repeat: 2, prepare: goSample},
 	{name: "python", needs: "python3", says: "print", repeat: 2, prepare: pythonSample},
 	{name: "node", needs: "node", says: "console.log", repeat: 2, prepare: nodeSample},
-	{name: "bash", needs: "curl", says: "a runtime of its own", repeat: 2, prepare: bashSample},
+	{name: "bash", needs: "curl", says: "a custom runtime", repeat: 2, prepare: bashSample},
 	{
-		name: "timeout", needs: "go", says: "runs into its time-out of 2 s", repeat: 1,
+		name: "timeout", needs: "go", says: "times out after 2 s", repeat: 1,
 		timeout: 2 * time.Second, status: lambda.StatusTimeout, prepare: goSample,
 	},
 	{
-		name: "crash", needs: "go", says: "exits in the middle", repeat: 1,
+		name: "crash", needs: "go", says: "exits mid-invocation", repeat: 1,
 		status: lambda.StatusError, prepare: goSample,
 	},
 }
@@ -132,7 +132,7 @@ func (o *demoOutcome) shutDown(ctx context.Context, env *lambda.Environment) err
 	}
 	if r.Killed || r.ExitCode != 0 {
 		o.failed = append(o.failed,
-			fmt.Sprintf("%s: the extension did not end properly at SHUTDOWN: %+v", o.sample.name, r))
+			fmt.Sprintf("%s: the extension did not exit cleanly at SHUTDOWN: %+v", o.sample.name, r))
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (d *diagnostics) Write(line []byte) (int, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		text := visible(strings.TrimSuffix(string(line), "\n"))
-		fmt.Fprintf(d.stderr, "  %s: the extension says: %s\n", d.function, text)
+		fmt.Fprintf(d.stderr, "  %s: the extension reports: %s\n", d.function, text)
 	}
 	return len(line), nil
 }

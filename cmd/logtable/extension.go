@@ -22,7 +22,7 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)
 func newExtension() *cobra.Command {
 	return &cobra.Command{
 		Use:    extensionCommand,
-		Short:  "Run the extension beside a function, as Lambda does",
+		Short:  "Run the extension alongside a function, as Lambda does",
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(*cobra.Command, []string) error {

@@ -179,7 +179,7 @@ func (p *textPrinter) row(row *read.Row) {
 		p.below(sgrYellow, visibleLines("issue: "+row.Issues)...)
 	}
 	if row.Truncated > 0 {
-		p.below(sgrYellow, fmt.Sprintf("%d more bytes were cut off to fit the table", row.Truncated))
+		p.below(sgrYellow, fmt.Sprintf("%d more bytes were cut off to fit into an item", row.Truncated))
 	}
 	if p.style.verbose {
 		p.below(sgrDim, details(row, p.style.zone)...)

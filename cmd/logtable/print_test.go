@@ -74,7 +74,7 @@ func TestPrintText(t *testing.T) {
  00:00:02.000  WARN             orders      (?)   two
                                                   lines
                issue: level "LOUD" is not on the scale
-               17 more bytes were cut off to fit the table
+               17 more bytes were cut off to fit into an item
 `},
 		"another zone moves rows to another day": {textStyle{zone: time.FixedZone("UTC+02:00", 2*60*60)}, `
 2026-11-22 Sunday (UTC+02:00)

@@ -88,7 +88,7 @@ func (p *putter) wait() error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; %d rows are written: run it again when that is mended, it goes on where it was",
+	return fmt.Errorf("%w; %d rows were written: fix that and run it again to continue",
 		err, p.written)
 }
 

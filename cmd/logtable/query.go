@@ -56,16 +56,16 @@ func newQuery(sh *shell) *cobra.Command {
 		Short: "Print the rows of a day or of any span of time",
 		Long: `Print the rows of a day, both tables merged in time order.
 
-DAY is today (if left out), yesterday or a date such as 2026-11-22. --from and
---to move the ends; they take a time of that day (14:30), so long ago (2h, 3d)
-or a date and time (2026-11-22T14:30:00Z). The end is not included.
+DAY is today (the default), yesterday or a date such as 2026-11-22. --from and
+--to set the start and the end: a time of that day (14:30), a time ago (2h, 3d)
+or a date and time (2026-11-22T14:30:00Z). The end is exclusive.
 
 Rows from the errors table are marked with "!" in the first column.`,
-		Example: `  logtable query                                 everything of today
+		Example: `  logtable query                                 everything from today
   logtable query 2026-11-22 --from 14:00 --to 14:30
   logtable query --since 2h --level WARN,ERROR
   logtable query --request 7f3a9c12 -v           one invocation, in full
-  logtable query --errors --newest --limit 10    the last ten errors of today
+  logtable query --errors --newest --limit 10    today's last ten errors
   logtable query -o jsonl | jq -r .text
   logtable query --errors --since 10m --exit-code   after a deployment`,
 		Args:              cobra.MaximumNArgs(1),
@@ -117,7 +117,7 @@ func (f *rowFlags) levelNames(sh *shell) ([]string, error) {
 		first, _, _ := strings.Cut(text, "=") // which levels are errors makes no difference here
 		var err error
 		if scale, err = level.ParseScale(text, first); err != nil {
-			return nil, usagef("%s %s cannot be read: %w; write it as for the layer, for example "+
+			return nil, usagef("%s %s is not valid: %w; write it as for the layer, for example "+
 				"DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", name, visible(text), err)
 		}
 	}
@@ -138,33 +138,33 @@ func (f *rowFlags) levelNames(sh *shell) ([]string, error) {
 func (f *queryFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.span.from, "from", "", "begin at this `TIME`")
+	flags.StringVar(&f.span.from, "from", "", "start at this `TIME`")
 	flags.StringVar(&f.span.to, "to", "", "end before this `TIME`")
-	flags.StringVar(&f.span.since, "since", "", "the last `LENGTH` of time: 15m, 2h, 3d")
-	flags.BoolVar(&f.onlyErrors, "errors", false, "the errors table only")
-	flags.BoolVar(&f.onlyInfo, "info", false, "the informational table only")
+	flags.StringVar(&f.span.since, "since", "", "only the last `LENGTH` of time: 15m, 2h, 3d")
+	flags.BoolVar(&f.onlyErrors, "errors", false, "read only the errors table")
+	flags.BoolVar(&f.onlyInfo, "info", false, "read only the informational table")
 	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR")
-	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, which --level goes by\n"+
+	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, for --level\n"+
 		"(default LOGTABLE_LEVELS, else the layer's default)")
 	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
 	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
-	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that begin so")
-	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, as it is, case matters")
+	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that start with it")
+	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, case-sensitive")
 	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
 	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "request ID, key, table and expiry of each row too")
-	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if there are such rows")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also print each row's request ID, key, table and expiry")
+	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
 	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color",
-		"colour; auto is only on a terminal, and not with NO_COLOR")
-	flags.StringVar(&f.timezone, "timezone", "", "`ZONE` of days and times: Europe/Berlin, +02:00, local\n"+
+		"color; auto means on a terminal, without NO_COLOR")
+	flags.StringVar(&f.timezone, "timezone", "", "time `ZONE`: Europe/Berlin, +02:00, local\n"+
 		"(default LOGTABLE_TIMEZONE, else UTC)")
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n"+
 		"(default LOGTABLE_INFO_TABLE, else "+config.DefaultInfoTable+")")
 	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n"+
 		"(default LOGTABLE_ERRORS_TABLE, else "+config.DefaultErrorsTable+")")
-	flags.IntVar(&f.shards, "shards", 0, "over how many `PARTITIONS` a day of the informational table is spread\n"+
-		"(default LOGTABLE_SHARDS, else they are looked for)")
+	flags.IntVar(&f.shards, "shards", 0, "number of `PARTITIONS` per day of the informational table\n"+
+		"(default LOGTABLE_SHARDS, else detected)")
 	f.accountFlags.register(flags)
 	for _, name := range []string{"output", "color"} {
 		choices := flags.Lookup(name).Value.(*choice).all
@@ -226,7 +226,7 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		return read.Options{}, err
 	}
 	if f.onlyInfo && f.onlyErrors {
-		return read.Options{}, usagef("--info and --errors each mean that table only: leave out both to read both")
+		return read.Options{}, usagef("--info and --errors exclude each other: leave out both to read both tables")
 	}
 	o := read.Options{
 		From:        s.from,
@@ -261,7 +261,7 @@ func (f *tableFlags) shardCount(sh *shell) (int, error) {
 		}
 	}
 	if n < 0 || n > config.MaxShards {
-		return 0, usagef("%s %s is not a number of shards: write 1 to %d, or leave it out to have them looked for",
+		return 0, usagef("%s %s is not a valid number of shards: write 1 to %d, or leave it out to detect it",
 			name, visible(value), config.MaxShards)
 	}
 	return n, nil
@@ -272,7 +272,7 @@ func nothing(o read.Options, zone *time.Location) string {
 	unread := func(table string) bool { return table == "" }
 	tables := strings.Join(slices.DeleteFunc([]string{o.InfoTable, o.ErrorsTable}, unread), " and ")
 	const layout = "2006-01-02 15:04:05"
-	return fmt.Sprintf("no such rows in %s from %s to %s (%s)", visible(tables),
+	return fmt.Sprintf("no matching rows in %s from %s to %s (%s)", visible(tables),
 		o.From.In(zone).Format(layout), o.To.In(zone).Format(layout), zone)
 }
 

@@ -63,7 +63,7 @@ func TestLevelsOfAnotherScale(t *testing.T) {
 		}
 	}
 	got := logtable(t, env, "query", "--levels", "A")
-	if got.code != exitUsage || !strings.Contains(got.stderr, "--levels A cannot be read") {
+	if got.code != exitUsage || !strings.Contains(got.stderr, "--levels A is not valid") {
 		t.Errorf("%+v", got)
 	}
 }

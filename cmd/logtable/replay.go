@@ -25,24 +25,24 @@ func newReplay(sh *shell) *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
 		Use:   "replay FILE|-",
-		Short: "Write last-resort lines of a function's log into the tables",
-		Long: `When neither DynamoDB nor /tmp takes what a function has logged, Logtable writes
-it to the function's log at the very end, as lines with "logtable_record". Replay
-finds them in a log and writes the rows under the keys that they were given then.
-A row that is there already is left as it is, so doing it twice does no harm. It
-needs dynamodb:PutItem on both tables.
+		Short: "Write last-resort lines from a function's log to the tables",
+		Long: `If neither DynamoDB nor /tmp accepts a function's rows, Logtable prints them to
+the function's log when the environment ends, as lines with "logtable_record".
+Replay finds these lines in a log and writes the rows under their original keys.
+Rows that already exist are left alone, so replaying a log twice does no harm.
+Replay needs dynamodb:PutItem on both tables.
 
-The log is what the aws command, boto3, CloudWatch's console (CSV), Logs Insights
-or an export to S3 (gzip) makes of it: JSON, CSV, or lines.
+The log can come from the aws command, boto3, the CloudWatch console (CSV), Logs
+Insights or an export to S3 (gzip), as JSON, CSV or plain lines.
 
-A function prints to the same log, and what strangers send it may be in what it
-prints. Therefore Logtable signs its lines, with a key that its first line commits
-to before the function runs and that its last line gives away. Replay believes
-what lies between. For that it needs whole log streams, from their beginning, with
-Lambda's own lines (START, or platform.start), and as JSON if there is more than
-one. --unsigned takes the others, too: lines of layers that did not sign, of
-environments that SnapStart restored, of a process that was started again after a
-crash, of filtered logs. Say it only if you trust whatever the function printed.`,
+A function prints to the same log, and its output may contain text from outside.
+Logtable therefore signs its lines: its first line commits to a key before the
+function runs, and its last line reveals the key. Replay believes the lines in
+between. For that it needs whole log streams from their beginning, with Lambda's
+own lines (START or platform.start), and as JSON if there is more than one stream.
+--unsigned also accepts lines from layers that did not sign, from environments
+that SnapStart restored, from processes restarted after a crash, and from filtered
+logs. Use it only if you trust everything the function printed.`,
 		Example: `  aws logs filter-log-events --log-group-name /aws/lambda/orders \
       --filter-pattern '?logtable ?RequestId ?platform' > orders.json
   logtable replay orders.json --info-table logtable-info --errors-table logtable-errors
@@ -54,15 +54,16 @@ crash, of filtered logs. Say it only if you trust whatever the function printed.
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table (required)")
 	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table (required)")
 	f.accountFlags.register(flags)
-	flags.BoolVar(&f.unsigned, "unsigned", false, "take lines, too, that nothing proves to be Logtable's")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "only count what would be written")
+	flags.BoolVar(&f.unsigned, "unsigned", false, "also accept lines that are not proven to be Logtable's")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only count the rows that would be written")
 	return cmd
 }
 
 // replayLog reads the file, or standard input, and writes what it finds.
 func replayLog(ctx context.Context, sh *shell, f *replayFlags, name string) error {
 	if !f.dryRun && (f.infoTable == "" || f.errorsTable == "") {
-		return usagef("say which tables to write to: --info-table and --errors-table; or --dry-run to only count")
+		return usagef("name the tables to write to with --info-table and --errors-table, or use --dry-run to only " +
+			"count")
 	}
 	in := sh.stdin
 	if name != "-" {
@@ -87,7 +88,7 @@ func replayLog(ctx context.Context, sh *shell, f *replayFlags, name string) erro
 	if p != nil {
 		putErr := p.wait()
 		if ctx.Err() != nil {
-			fmt.Fprintf(sh.stderr, "%d rows are written: run it again, it goes on where it was\n", p.written)
+			fmt.Fprintf(sh.stderr, "%d rows were written: run it again to continue\n", p.written)
 		}
 		if putErr != nil {
 			return putErr
@@ -119,7 +120,7 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 	} else {
 		fmt.Fprintf(sh.stdout, "%d rows written", p.written)
 		if p.there > 0 {
-			fmt.Fprintf(sh.stdout, ", %d were there already", p.there)
+			fmt.Fprintf(sh.stdout, ", %d already existed", p.there)
 		}
 		refused = p.refused
 	}
@@ -128,19 +129,19 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 	}
 	fmt.Fprintln(sh.stdout)
 	for _, n := range report.Notes {
-		text := fmt.Sprintf("not taken: %d, the first in message %d of the log: %s", n.Count, n.First, n.Why)
+		text := fmt.Sprintf("not accepted: %d, the first in message %d of the log: %s", n.Count, n.First, n.Why)
 		if n.Advice != "" {
 			text += " (" + n.Advice + ")"
 		}
 		fmt.Fprintln(sh.stderr, visible(text))
 	}
 	if report.Missing > 0 {
-		fmt.Fprintf(sh.stderr, "not there: %d records that Logtable wrote are not in this log "+
-			"(fetch the whole stream)\n", report.Missing)
+		fmt.Fprintf(sh.stderr, "missing: %d records that Logtable wrote are not in this log (fetch the whole "+
+			"stream)\n", report.Missing)
 	}
 	if refused > 0 {
 		why := visible(strings.Join(p.why, "; "))
-		fmt.Fprintf(sh.stderr, "not taken: %d that DynamoDB refuses: %s\n", refused, why)
+		fmt.Fprintf(sh.stderr, "not accepted: %d that DynamoDB refused: %s\n", refused, why)
 	}
 	if len(report.Notes) > 0 || report.Missing > 0 || refused > 0 {
 		return errSeen

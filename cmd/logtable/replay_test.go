@@ -103,7 +103,7 @@ func TestReplayWritesUnderTheSameKeys(t *testing.T) {
 	server, replay := replayTables(t)
 	log := signedLog(t, nil, false, entries(60)...)
 	// Twice does no harm.
-	for _, want := range []string{"60 rows written\n", "0 rows written, 60 were there already\n"} {
+	for _, want := range []string{"60 rows written\n", "0 rows written, 60 already existed\n"} {
 		if got := replay(log); got != (result{exitOK, want, ""}) {
 			t.Fatalf("%+v", got)
 		}
@@ -121,7 +121,8 @@ func TestReplayWritesUnderTheSameKeys(t *testing.T) {
 func TestReplayOfAnOlderLayersLines(t *testing.T) {
 	server, replay := replayTables(t)
 	got := replay(lastResortLines())
-	if got.code != exitSeen || got.stdout != "0 rows written\n" || !strings.Contains(got.stderr, "not taken: 61, ") ||
+	if got.code != exitSeen || got.stdout != "0 rows written\n" ||
+		!strings.Contains(got.stderr, "not accepted: 61, ") ||
 		!strings.Contains(got.stderr, "--unsigned") {
 		t.Errorf("%+v", got)
 	}
@@ -202,7 +203,7 @@ func TestReplayOfAPackWhosePlaceIsTaken(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	got := replay(log.pack, "--unsigned")
-	if got.code != exitOK || !strings.HasPrefix(got.stdout, "31 rows written, 1 were there already") {
+	if got.code != exitOK || !strings.HasPrefix(got.stdout, "31 rows written, 1 already existed") {
 		t.Errorf("%+v", got)
 	}
 	if n := len(server.Items("info")); n != 32 {
@@ -210,7 +211,7 @@ func TestReplayOfAPackWhosePlaceIsTaken(t *testing.T) {
 	}
 	// Where the pack itself is there, nothing is to be done.
 	server, replay = replayTables(t)
-	for _, want := range []string{"1 rows written;", "0 rows written, 1 were there already;"} {
+	for _, want := range []string{"1 rows written;", "0 rows written, 1 already existed;"} {
 		if got := replay(log.pack, "--unsigned"); got.code != exitOK || !strings.HasPrefix(got.stdout, want) {
 			t.Errorf("%+v, want %q", got, want)
 		}
@@ -276,7 +277,7 @@ func TestReplayRefuses(t *testing.T) {
 			[]string{"replay", file, "--dry-run"}, exitSeen},
 		{"a stranger's key", fmt.Sprintf(strings.Replace(lastResortLine, "+orders+", "+or/ders+", 1), "info", 1, "INFO",
 			1, "INFO", infoExpiry),
-			"stamp_mod is none of ours", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
+			"stamp_mod is not one of Logtable's", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
 		{"a stranger's table", fmt.Sprintf(lastResortLine, "users", 1, "INFO", 1, "INFO", ""),
 			"neither info nor errors", []string{"replay", file, "--dry-run", "--unsigned"}, exitSeen},
 		{"a newer layer's attribute", fmt.Sprintf(lastResortLine, "errors", 1, "INFO", 1, "INFO", `,"trace":{"S":"1"}`),
@@ -308,12 +309,12 @@ func TestReplayExplainsFailures(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{"access denied", table.AccessDenied(), exitError, "have dynamodb:PutItem on"},
+		{"access denied", table.AccessDenied(), exitError, "allow dynamodb:PutItem on"},
 		{"expired", table.ExpiredToken(), exitError, "have expired"},
 		{"throttled at first", table.First(10, table.Throttle(1, 1)), exitOK, ""},
 		{"answers that are lost", table.First(3, table.ResetAfter(1, 1)), exitOK, ""},
-		{"rows that it refuses", table.Poison("line"), exitSeen, "not taken: 20 that DynamoDB refuses: "},
-		{"a row that it refuses", table.Poison("line 17"), exitSeen, "not taken: 1 that DynamoDB refuses: "},
+		{"rows that it refuses", table.Poison("line"), exitSeen, "not accepted: 20 that DynamoDB refused: "},
+		{"a row that it refuses", table.Poison("line 17"), exitSeen, "not accepted: 1 that DynamoDB refused: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			server, replay := replayTables(t)

@@ -29,19 +29,19 @@ const exitCodes = `
 Exit codes:
     0  done
     1  failed: access, network, a table
-    2  wrong usage
-    3  done, and there is something to see: records that replay did not take,
-       rows that query --exit-code found, an alert test that nobody gets
+    2  invalid usage
+    3  done, but something needs attention: records that replay did not accept,
+       rows that query --exit-code found, a test alert that nobody receives
   130  interrupted
-  141  the reader of the output has left
+  141  the reader of the output has gone
 `
 
 var (
 	// errSeen ends a command whose work is done, and which has told of
 	// something that somebody should look at.
-	errSeen = errors.New("there is something to see")
+	errSeen = errors.New("something needs attention")
 	// errPipe is that nobody reads what is printed any more.
-	errPipe = errors.New("the reader of the output has left")
+	errPipe = errors.New("the reader of the output has gone")
 )
 
 // output is standard output. Once nobody reads it any more, the command is
@@ -125,12 +125,11 @@ func execute(ctx context.Context, args []string, sh *shell) int {
 func newRoot(sh *shell) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "logtable",
-		Short: "Read what your Lambda functions have logged",
+		Short: "Read the logs of your Lambda functions",
 		Long: `Logtable keeps what your AWS Lambda functions log as rows in two DynamoDB
-tables: one for information, whose rows expire, and one for errors, whose rows
-stay until somebody deletes them. The Logtable layer writes them; this command
-reads them back.`,
-		Example: `  logtable query                          everything of today, oldest first
+tables: informational rows, which expire, and errors, which stay until somebody
+deletes them. The Logtable layer writes the rows; this command reads them.`,
+		Example: `  logtable query                          everything from today, oldest first
   logtable query yesterday --errors       yesterday's errors
   logtable query --since 15m -v           the last quarter of an hour, in full
   logtable query --grep "card declined" -o jsonl | jq .fields`,

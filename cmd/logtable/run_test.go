@@ -146,7 +146,7 @@ func TestQueryFlagsReachTheTables(t *testing.T) {
 		if got.code != exitOK || strings.Join(texts, " ") != tt.want {
 			t.Errorf("query %s: %q, want %q (%+v)", tt.args, texts, tt.want, got)
 		}
-		if empty := strings.Contains(got.stderr, "no such rows in"); empty != (tt.want == "") {
+		if empty := strings.Contains(got.stderr, "no matching rows in"); empty != (tt.want == "") {
 			t.Errorf("query %s says on stderr: %q", tt.args, got.stderr)
 		}
 	}
@@ -176,7 +176,7 @@ func TestQueryExplainsErrors(t *testing.T) {
 		want  []string
 	}{
 		{"missing table", nil, []string{"--endpoint-url", url, "--info-table", "nope"},
-			[]string{"table nope", "no such table", "--info-table"}},
+			[]string{"table nope", "does not exist", "--info-table"}},
 		{"access denied", table.AccessDenied(), []string{"--endpoint-url", url},
 			[]string{"access denied", "dynamodb:Query"}},
 		{"expired token", table.ExpiredToken(), []string{"--endpoint-url", url},
@@ -206,7 +206,7 @@ func TestNothingAnswers(t *testing.T) {
 	url := server.URL()
 	server.Close()
 	got := logtable(t, env, "query", "--endpoint-url", url)
-	if got.code != exitError || !strings.Contains(got.stderr, "nothing answers there") ||
+	if got.code != exitError || !strings.Contains(got.stderr, "no connection") ||
 		strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("got %+v", got)
 	}
@@ -224,12 +224,12 @@ func TestUsageErrors(t *testing.T) {
 		"query --info --errors":      "leave out both",
 		"query --limit -1":           "--limit -1",
 		"query --limit ten":          "--limit",
-		"query --timezone Mars":      "no time zone",
+		"query --timezone Mars":      "is not a time zone",
 		"query --since 1h yesterday": "--since",
 		"version now":                "unknown command",
 		"query --module=":            "--module is empty",
 		"query --request=":           "--request is empty",
-		"query --endpoint-url bogus": "is no URL",
+		"query --endpoint-url bogus": "is not a valid URL",
 	} {
 		got := logtable(t, nil, strings.Fields(args)...)
 		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) ||

@@ -20,11 +20,11 @@ func (f spanFlags) resolve(now time.Time, zone *time.Location) (span, error) {
 	now = now.In(zone)
 	if f.since != "" {
 		if f.day != "" || f.from != "" || f.to != "" {
-			return span{}, usagef("--since ends now: it goes with neither DAY nor --from nor --to")
+			return span{}, usagef("--since ends now and cannot be combined with DAY, --from or --to")
 		}
 		ago, ok := parseAgo(f.since)
 		if !ok {
-			return span{}, usagef("--since %q is not a length of time: write, for example, 15m, 2h or 3d", f.since)
+			return span{}, usagef("--since %q is not a duration: write, for example, 15m, 2h or 3d", f.since)
 		}
 		// Functions' clocks may be a little ahead of this one.
 		return span{now.Add(-ago), now.Add(time.Minute)}, nil
@@ -45,7 +45,7 @@ func (f spanFlags) resolve(now time.Time, zone *time.Location) (span, error) {
 		}
 	}
 	if !s.from.Before(s.to) {
-		return span{}, usagef("nothing lies between %s and %s: the end must be after the beginning",
+		return span{}, usagef("the span from %s to %s is empty: the end must be after the start",
 			s.from.Format(time.RFC3339), s.to.Format(time.RFC3339))
 	}
 	return s, nil
@@ -162,7 +162,7 @@ func parseZone(s string) (*time.Location, error) {
 	}
 	zone, ok := config.ParseZone(s)
 	if !ok {
-		return nil, usagef("there is no time zone %q: write a name such as Europe/Berlin, "+
+		return nil, usagef("%q is not a time zone: write a name such as Europe/Berlin, "+
 			"an offset such as +02:00, or local", s)
 	}
 	if name := zone.String(); name[0] == '+' || name[0] == '-' {

@@ -99,7 +99,7 @@ func New(cfg Config) *Agent {
 
 // ErrLost is returned by Run when Lambda has said that the environment is
 // beyond repair (HTTP 500 from next); the process should exit non-zero.
-var ErrLost = errors.New("this environment is lost by Lambda's own word (HTTP 500 from next)")
+var ErrLost = errors.New("Lambda reported a container error (HTTP 500 from next)")
 
 // Run handles events until SHUTDOWN (nil), or ErrLost. Nothing else ends it
 // but ctx.
@@ -114,20 +114,21 @@ func (a *Agent) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil && ev.Type != extapi.Invoke && ev.Type != extapi.Shutdown:
-			a.cfg.Diag.Fail("event", "Lambda sends an event that Logtable does not know; it is ignored", "")
+			a.cfg.Diag.Fail("event", "Lambda sent an event of an unknown type; it is ignored", "")
 		case err == nil:
 			refusals = 0
-			a.cfg.Diag.Recover("next", "Lambda answers next again")
+			a.cfg.Diag.Recover("next", "Lambda answers the call for the next event again")
 			if a.handle(ctx, ev) {
 				return nil
 			}
 			continue
 		case extapi.Fatal(err):
-			a.cfg.Diag.Fail("next", "Lambda answered next with HTTP 500: writing what is there, then exiting", "")
+			a.cfg.Diag.Fail("next", "Lambda answered the call for the next event with HTTP 500; Logtable writes its "+
+				"rows and exits", "")
 			a.handle(ctx, extapi.NextEvent{Type: extapi.Shutdown, ShutdownReason: "failure"})
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		default:
-			a.cfg.Diag.Fail("next", "Lambda refuses the call for the next event; trying again", "",
+			a.cfg.Diag.Fail("next", "Lambda refused the call for the next event; Logtable retries it", "",
 				"error", err.Error())
 			a.startJob(func() {
 				a.startWriting()

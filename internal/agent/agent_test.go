@@ -487,7 +487,7 @@ func TestShutdown(t *testing.T) {
 			if took := time.Since(began); took > 1900*time.Millisecond {
 				t.Errorf("took %v", took)
 			}
-			if !strings.Contains(c.log.String(), "messages of this environment were lost") {
+			if !strings.Contains(c.log.String(), "rows of this environment were lost") {
 				t.Error("the loss is not reported")
 			}
 		})

@@ -37,7 +37,7 @@ func (a *Agent) newAlerts() {
 	c.Down = a.cfg.Store.Resting // the lock is in one of the Store's tables
 	c.Panicked = func(v any) {
 		a.cfg.Diag.Fail("alerts panic",
-			"internal error: no more alerts are sent by this process; rows are stored as before",
+			"internal error: this process sends no more alerts; rows are still stored",
 			"please report this line", "panic", fmt.Sprintf("%T", v))
 	}
 	a.alerts = alert.New(c)

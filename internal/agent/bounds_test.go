@@ -220,7 +220,7 @@ func TestNothingIsSaidToBeLostThatIsNot(t *testing.T) {
 		c.events <- shutdownEvent("spindown")
 		<-stopped
 		if !strings.Contains(log.String(), "logtable_record") ||
-			strings.Contains(c.log.String(), "something is stuck") {
+			strings.Contains(c.log.String(), "is stuck") {
 			t.Errorf("log: %s%s", log.String(), c.log.String())
 		}
 	})

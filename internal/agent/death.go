@@ -116,8 +116,8 @@ func (a *Agent) deathWaits() bool {
 // would.
 func (a *Agent) deathRow(d death) row {
 	what := map[string]string{
-		"platform.timeout": "the invocation timed out", "platform.crash": "the function's process ended",
-		"platform.oom": "the function ran out of memory", "platform.init": "the function's initialisation failed",
+		"platform.timeout": "the invocation timed out", "platform.crash": "the function's process exited",
+		"platform.oom": "the function ran out of memory", "platform.init": "the function's initialization failed",
 		"platform.error":   "the invocation ended with an error",
 		"platform.restore": "the restore from the snapshot failed",
 	}[d.locator]

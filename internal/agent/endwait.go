@@ -235,10 +235,11 @@ func (a *Agent) doubtEnds(why decision) {
 	case v.trust == notExpected:
 	case why == noEndCame:
 		v.trust = doubted
-		v.doubt = "no platform.runtimeDone came for an invocation; none is waited for until one comes"
+		v.doubt = "Lambda did not report the end of an invocation (platform.runtimeDone); Logtable does not wait " +
+			"for ends until it does"
 	default:
 		v.trust = signless
-		v.doubt = "Lambda has told of no invocation so far (neither platform.start nor platform.runtimeDone); " +
-			"none is waited for until it does"
+		v.doubt = "Lambda has reported no invocation so far (neither platform.start nor platform.runtimeDone); " +
+			"Logtable does not wait for ends until it does"
 	}
 }

@@ -45,7 +45,7 @@ func (a *Agent) Intake(body []byte) {
 	if err != nil {
 		a.count(&a.skipped.unreadable, 1)
 		a.cfg.Diag.Fail("telemetry body",
-			"Lambda posted telemetry that is no list of events; it is not stored", "", "bytes", len(body))
+			"received telemetry that is not a JSON array of events; it is not stored", "", "bytes", len(body))
 	}
 	a.intake.ahead.settle()
 	a.intake.writeNow = a.storeDeaths(completeDeaths) > 0 || a.intake.writeNow
@@ -176,7 +176,7 @@ func (a *Agent) wanted(line *parse.Line, id string) bool {
 	if !allowed {
 		a.count(&a.skipped.overLimit, 1)
 		a.cfg.Diag.Fail("max lines",
-			"an invocation printed more lines than LOGTABLE_MAX_LINES; the rest is not stored",
+			"an invocation printed more informational lines than LOGTABLE_MAX_LINES; the rest are not stored",
 			"raise LOGTABLE_MAX_LINES or log less", "limit", rows.MaxLines)
 	}
 	return allowed

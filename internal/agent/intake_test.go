@@ -102,7 +102,7 @@ func TestRowsOwnTheirMemory(t *testing.T) {
 			}
 			for i := range 90 {
 				want = append(want, fmt.Sprintf(`INFO: (l%03d) text	%03d e%03d | INFO | l%03d | r%03d | `+
-					`{"order":%d} | other text follows the JSON object (print the object alone): beside %03d`,
+					`{"order":%d} | extra text after the JSON object (print the object on its own): beside %03d`,
 					i, i, i, i, i, 100+i, i))
 			}
 			if err := s.Flush(t.Context()); err != nil {

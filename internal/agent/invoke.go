@@ -38,7 +38,7 @@ func (a *Agent) invoke(ctx context.Context, id string, deadline time.Time) {
 		inTime = a.runJob(ctx, limit, a.leaveToNext)
 	}
 	if !inTime {
-		a.cfg.Diag.Fail("stuck", "writing or /tmp takes longer than it may: the function is not held for it", "")
+		a.cfg.Diag.Fail("stuck", "writing to DynamoDB or /tmp takes too long; the function is not delayed for it", "")
 	}
 	if now := a.cfg.Now(); !since.IsZero() && now.Sub(since) > shortHold {
 		a.longHoldAt = now

@@ -21,7 +21,7 @@ func (a *Agent) platformEvent(kind string, r platformRecord, at time.Time) {
 		a.add(a.row(line, id, at))
 	}
 	if kind == "platform.runtimeDone" {
-		a.cfg.Diag.Recover("runtimeDone", "platform.runtimeDone comes again")
+		a.cfg.Diag.Recover("runtimeDone", "Lambda reports the ends of invocations again (platform.runtimeDone)")
 		a.wake() // whatever else is in the body
 	}
 }

@@ -128,8 +128,8 @@ func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 // if there is something to say.
 func (a *Agent) reportTotals(rest store.Rest) {
 	if rest.Lines > 0 {
-		a.cfg.Diag.Say(slog.LevelWarn, "the last-resort lines above are messages that DynamoDB did not take",
-			"write them into the tables with `logtable replay FILE`", "lines", rest.Lines)
+		a.cfg.Diag.Say(slog.LevelWarn, "the last-resort lines above are rows that DynamoDB did not accept",
+			"write them to the tables with `logtable replay FILE`", "lines", rest.Lines)
 	}
 	var args []any
 	for _, loss := range sorted(rest.Lost) {
@@ -139,9 +139,9 @@ func (a *Agent) reportTotals(rest store.Rest) {
 	if len(args) == 0 {
 		return
 	}
-	level, message := slog.LevelInfo, "messages of this environment that were not stored as printed"
+	level, message := slog.LevelInfo, "some lines of this environment were not stored as printed"
 	if len(rest.Lost) > 0 {
-		level, message = slog.LevelError, "messages of this environment were lost"
+		level, message = slog.LevelError, "rows of this environment were lost"
 	}
 	a.cfg.Diag.Say(level, message, "", append(args, "stored", a.cfg.Store.Written())...)
 }

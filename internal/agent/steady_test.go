@@ -156,7 +156,7 @@ func TestWithoutASignNothingIsWaitedFor(t *testing.T) {
 		for _, id := range []string{"b", "c"} {
 			c.nextWithin(invoke(id), 0, 0)
 		}
-		if n := strings.Count(c.log.String(), "told of no invocation"); n != 1 {
+		if n := strings.Count(c.log.String(), "reported no invocation"); n != 1 {
 			t.Errorf("%d lines say that nothing comes", n)
 		}
 		invoke("d")
@@ -227,8 +227,8 @@ func TestAReportThatComesApartTellsOfOutOfMemory(t *testing.T) {
 		{"out of memory", func(c *cloud) { c.post(memory(128)) },
 			"(platform.oom) the function ran out of memory: Runtime.ExitError, memory 128 MB, used 128 MB"},
 		{"not out of memory", func(c *cloud) { c.post(memory(60)) },
-			"(platform.crash) the function's process ended: Runtime.ExitError, memory 128 MB, used 60 MB"},
-		{"no report", func(c *cloud) {}, "(platform.crash) the function's process ended: Runtime.ExitError"},
+			"(platform.crash) the function's process exited: Runtime.ExitError, memory 128 MB, used 60 MB"},
+		{"no report", func(c *cloud) {}, "(platform.crash) the function's process exited: Runtime.ExitError"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			play(t, nil, func(c *cloud, stopped <-chan error) {

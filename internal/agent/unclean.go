@@ -38,7 +38,8 @@ func (a *Agent) writeMark(request string) {
 	payload = append(payload, `,"for":"`+a.cfg.Mark.Owner+`"}`...)
 	if err := a.cfg.Mark.Marker.Mark(payload); err != nil {
 		a.cfg.Diag.Fail("mark",
-			"cannot leave a mark on /tmp: an unclean end of this process will not be noticed", "", "error", err.Error())
+			"cannot write a marker to /tmp: if this process is killed, that will not be "+
+				"reported", "", "error", err.Error())
 	}
 }
 
@@ -81,7 +82,7 @@ func (a *Agent) Unclean(mark []byte) {
 	line := parse.Line{
 		Level: a.cfg.Rows.Scale.Warn(), Locator: "logtable.unclean",
 		Text: "an earlier Logtable process of this environment was killed " + when +
-			"; lines that it had in memory only are lost",
+			"; lines that were only in its memory are lost",
 	}
 	a.add(a.row(line, request, a.cfg.Now()))
 	// The mark that tells of it is about to be replaced by our own: should we
@@ -96,7 +97,7 @@ func (a *Agent) Losses(lost map[store.Loss]int) store.Entry {
 	for _, loss := range sorted(lost) {
 		losses = append(losses, fmt.Sprintf("%d × %s, %s", lost[loss], loss.Level, loss.Reason))
 	}
-	text := "messages were lost: " + strings.Join(losses, "; ")
+	text := "rows were lost: " + strings.Join(losses, "; ")
 	r := a.row(parse.Line{Level: a.cfg.Rows.Scale.Alarm(), Locator: "logtable.lost", Text: text}, "", a.cfg.Now())
 	if a.alerts != nil {
 		a.expect(&r, nil)

@@ -111,6 +111,6 @@ func (a *Agent) reportStuck() {
 	if a.finished.Load() {
 		return // what was left has been reported
 	}
-	a.cfg.Diag.Say(slog.LevelError, "something is stuck at the end of this environment: messages may be lost",
-		"see whether /tmp is on a slow disk, and report this line", "messages in memory", a.cfg.Store.InMemory())
+	a.cfg.Diag.Say(slog.LevelError, "Logtable is stuck at the end of this environment; rows may be lost",
+		"check whether /tmp is on a slow disk, and report this line", "messages in memory", a.cfg.Store.InMemory())
 }

@@ -157,7 +157,7 @@ const Others = ""
 
 // ErrBusy is what a Lock returns when too many ask at once. That is no reason
 // to decide alone: whoever asks in a storm is one of many.
-var ErrBusy = errors.New("too many environments ask at once")
+var ErrBusy = errors.New("too many environments are asking at once")
 
 const (
 	// Lease is how long Acquire's grant holds: a sender that dies mutes others

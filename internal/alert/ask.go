@@ -100,7 +100,7 @@ func (g *gate) askOnce(question func(context.Context) error) error {
 	}
 	g.mu.Unlock()
 	if err == nil {
-		g.report.Recover("alert lock", "the alerts of all environments are counted together again")
+		g.report.Recover("alert lock", "alerts are limited across all environments again")
 	}
 	return err
 }
@@ -110,10 +110,10 @@ func (g *gate) failed(err error) {
 	g.health.fail(g.now())
 	g.mu.Unlock()
 	const advice = "" // the error says what to do
-	if g.report.Fail("alert lock", "cannot ask the informational table which alerts have been sent ("+err.Error()+
-		"); each environment decides alone", advice) {
-		g.issue("alerts of different environments are not held back together, " +
-			"because the lock in the informational table fails: " + err.Error())
+	if g.report.Fail("alert lock", "cannot check in the informational table which alerts have been sent ("+err.Error()+
+		"); each environment decides on its own", advice) {
+		g.issue("each environment limits alerts on its own, because the lock in the informational table fails: " +
+			"" + err.Error())
 	}
 }
 

@@ -377,7 +377,7 @@ func TestChangingLocatorsCostAFewCalls(t *testing.T) {
 		flush(s)
 		text := d.messages[len(d.messages)-1].Text
 		told := 0
-		if _, rest, ok := strings.Cut(text, "About "); ok {
+		if _, rest, ok := strings.Cut(text, "about "); ok {
 			fmt.Sscan(rest, &told)
 		}
 		if told+d.counted < 900 || told+d.counted > 990 {

@@ -88,8 +88,8 @@ func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Me
 		paragraph(cut(a.Text, limit/4))
 	}
 	paragraph(exception)
-	paragraph(s.sentence(held.same, "more like this"))
-	paragraph(s.sentence(held.others, "of other kinds"))
+	paragraph(s.sentence(held.same, "Similar alerts"))
+	paragraph(s.sentence(held.others, "Other alerts"))
 	paragraph(command)
 	paragraph(s.link(a))
 	m.Text = b.String()
@@ -111,22 +111,22 @@ func (s *Source) sentence(h Held, what string) string {
 	case h.Count <= 0:
 		return ""
 	case h.First.IsZero() || h.Last.IsZero():
-		return fmt.Sprintf("About %d %s were held back before.", h.Count, what)
+		return fmt.Sprintf("%s held back before: about %d.", what, h.Count)
 	}
 	const layout = "2006-01-02 15:04:05"
-	return fmt.Sprintf("About %d %s were held back, the first at %s, the last at %s.",
-		h.Count, what, h.First.In(s.Zone).Format(layout), h.Last.In(s.Zone).Format(layout))
+	return fmt.Sprintf("%s held back: about %d, the first at %s, the last at %s.",
+		what, h.Count, h.First.In(s.Zone).Format(layout), h.Last.In(s.Zone).Format(layout))
 }
 
 // notice says that from now on alerts are held back, whatever they are about.
 func (s *Source) notice(printed *Alert, d delivery, most int, window time.Duration, until time.Time) Message {
 	a := printed.cleaned()
 	end := until.In(s.Zone).Format("15:04 MST")
-	head := fmt.Sprintf("%s: more alerts are held back until %s", s.Function, end)
+	head := fmt.Sprintf("%s: further alerts are held back until %s", s.Function, end)
 	m := s.envelope(a, d, head)
 	m.Text = fmt.Sprintf("%s\n\n"+
-		"The function has sent %d messages within %v, which is LOGTABLE_ALERT_MAX. More were held back, "+
-		"of which the first was: %s %s %s. Their rows are stored as always:\n\n%s\n",
+		"The function has sent %d messages within %v, the limit (LOGTABLE_ALERT_MAX). Further alerts are "+
+		"held back; the first was: %s %s %s. Their rows are stored as usual:\n\n%s\n",
 		head, most, window, a.Level, a.Module, a.Locator, s.listing(a))
 	m.Data = object("kind", "held back", "function", s.Function, "version", s.Version, "region", s.Region,
 		"until", until.UTC().Format(time.RFC3339), "max", strconv.Itoa(most), "command", s.listing(a))
@@ -301,7 +301,7 @@ func cut(s string, n int) string {
 		return s
 	}
 	kept := whole(s, n)
-	return fmt.Sprintf("%s… (%d bytes more are in the row)", kept, len(s)-len(kept))
+	return fmt.Sprintf("%s… (%d more bytes in the row)", kept, len(s)-len(kept))
 }
 
 // Sample is an alert as a function would send it to the topic, that says what
@@ -312,7 +312,8 @@ func Sample(topic Topic, at time.Time, zone *time.Location) Message {
 		InfoTable: defaultInfoTable, ErrorsTable: defaultErrorsTable,
 	}
 	a := &Alert{
-		Time: at, Level: "INFO", Module: "logtable", Locator: "test", Text: "this is a test: alerts reach you",
+		Time: at, Level: "INFO", Module: "logtable", Locator: "test", Text: "this is a test: alerts from Logtable " +
+			"reach you",
 		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,
 	}
 	m := s.render(a, delivery{topic: topic}, heldBack{}, maxText)

@@ -46,7 +46,7 @@ Traceback:
   line 1
 Timeout: no answer
 
-About 12 more like this were held back, the first at 2026-11-22 15:20:00, the last at 2026-11-22 15:24:59.
+Similar alerts held back: about 12, the first at 2026-11-22 15:20:00, the last at 2026-11-22 15:24:59.
 
 logtable query 2026-11-22 --request 8f0a2c1e-0000-4000-8000-000000000001 -v --timezone Europe/Berlin --region eu-central-1 --errors-table my-errors
 
@@ -129,7 +129,7 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 		size := func(m Message) int { return 2*len(m.Text) + 2*len(m.Data) }
 		m := source().message(a, delivery{}, heldBack{}, func(m Message) bool { return size(m) < limit })
 		if n := size(m); n >= limit || n < limit/8 || !json.Valid([]byte(m.Data)) ||
-			!strings.Contains(m.Text, "bytes more are in the row") {
+			!strings.Contains(m.Text, "more bytes in the row") {
 			t.Errorf("%d bytes", n)
 		}
 		if strings.Count(m.Text, "frame") != exceptionLines {

@@ -50,7 +50,7 @@ func Requests(fields string, allow Allow) (requests []Request, issues []string) 
 	return readRequests(asked, allow)
 }
 
-const wanted = `write {"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"} or a list of such`
+const wanted = `write {"channel":"sns","topic_arns":["arn:aws:sns:…"],"message":"…"} or a list of these`
 
 func readRequests(raw jsontext.Value, allow Allow) (requests []Request, issues []string) {
 	switch raw.Kind() {
@@ -69,11 +69,11 @@ func readRequests(raw jsontext.Value, allow Allow) (requests []Request, issues [
 	for i, one := range list {
 		if i == maxRequests {
 			issues = append(issues,
-				fmt.Sprintf("alert holds %d requests: more than %d are not looked at", len(list), maxRequests))
+				fmt.Sprintf("alert holds %d requests: only the first %d are read", len(list), maxRequests))
 			break
 		}
 		if one.Kind() != '{' {
-			issues = append(issues, "a request is no object: "+wanted)
+			issues = append(issues, "an alert request is not an object: "+wanted)
 			continue
 		}
 		r, refused := readRequest(one, allow)
@@ -100,12 +100,11 @@ func readRequest(raw jsontext.Value, allow Allow) ([]Request, []string) {
 	}
 	switch {
 	case channel != "sns":
-		return nil, []string{"an alert asks for the unknown channel " + strconv.Quote(short(channel)) +
-			": the one there is is sns"}
+		return nil, []string{"unknown alert channel " + strconv.Quote(short(channel)) + `: only "sns" is supported`}
 	case strings.TrimSpace(message) == "":
-		return nil, []string{"an alert's message is empty or no string"}
+		return nil, []string{"an alert's message is empty or not a string"}
 	case len(names) == 0:
-		return nil, []string{"an alert's topic_arns is empty or no list"}
+		return nil, []string{"an alert's topic_arns is empty or not a list"}
 	}
 	topics, issues := readTopics(names, allow)
 	if len(topics) == 0 {
@@ -120,13 +119,13 @@ func readTopics(names []jsontext.Value, allow Allow) (topics []Topic, issues []s
 	for i, raw := range names {
 		if i == maxTopics {
 			issues = append(issues,
-				fmt.Sprintf("an alert names %d topics: more than %d are not looked at", len(names), maxTopics))
+				fmt.Sprintf("an alert names %d topics: only the first %d are used", len(names), maxTopics))
 			break
 		}
 		t, err := ParseTopic(text(raw))
 		switch {
 		case err != nil:
-			issues = append(issues, "an alert names what is no SNS topic: "+err.Error())
+			issues = append(issues, "an alert names an invalid SNS topic: "+err.Error())
 		case !allow.Allows(t):
 			issues = append(issues, "an alert names a topic that LOGTABLE_ALERT_ALLOW does not allow: "+short(t.ARN))
 		default:

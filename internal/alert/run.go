@@ -101,7 +101,8 @@ func (s *Sender) step(first bool) bool {
 	s.run.counts = count
 	s.mu.Unlock()
 	if overflow > 0 {
-		s.cfg.Issue(nil, false, fmt.Sprintf("%d alerts were not sent: too many different ones were waiting", overflow))
+		s.cfg.Issue(nil, false, fmt.Sprintf("%d alerts were not sent: too many different alerts were "+
+			"waiting", overflow))
 	}
 	if count && s.gate.writeEntry() {
 		return true

@@ -134,14 +134,14 @@ func (s *Sender) publish(p *pending, d *delivery, probe bool, held heldBack) err
 	key := "alert " + d.topic.ARN
 	if err == nil || errors.As(err, &refusal) {
 		if s.troubled.success(d.topic.ARN) {
-			s.cfg.Report.Recover(key, "alerts are sent again to topic "+d.topic.Name)
+			s.cfg.Report.Recover(key, "sending alerts to topic "+d.topic.Name+" works again")
 		}
 		return err
 	}
 	s.failed(p, d)
 	s.cfg.Report.Fail(key,
-		"cannot send an alert to topic "+d.topic.Name+" ("+err.Error()+"); it is kept and tried again",
-		"if this stays, check the route to SNS (a VPC needs an interface endpoint or NAT), "+
+		"cannot send an alert to topic "+d.topic.Name+" ("+err.Error()+"); it is kept and retried",
+		"if this persists, check the route to SNS (a VPC needs an interface endpoint or NAT), "+
 			"AWS_ENDPOINT_URL_SNS and HTTPS_PROXY")
 	return err
 }

@@ -214,7 +214,7 @@ func (s *Sender) abandon(p *pending) {
 	}
 	for i := range p.deliveries {
 		if d := &p.deliveries[i]; !d.done {
-			s.issue(p, d, "was not sent before the end of the environment: "+why)
+			s.issue(p, d, "was not sent before the environment ended: "+why)
 		}
 	}
 }

@@ -216,7 +216,7 @@ func TestOneAlertOfAKindAndWindow(t *testing.T) {
 		p.flush()
 		p.want("ERROR orders 1: x", "ERROR orders 2: y", "ERROR orders 1: again")
 		// synctest's clock begins at midnight of the year 2000.
-		if !strings.Contains(p.text(), "more like this were held back, the first at 2000-01-01 00:0") ||
+		if !strings.Contains(p.text(), "Similar alerts held back: about 2, the first at 2000-01-01 00:0") ||
 			!strings.Contains(p.text(), "the last at 2000-01-01 00:04:00.") {
 			t.Error(p.text())
 		}
@@ -236,7 +236,7 @@ func TestTheFunctionsShare(t *testing.T) {
 		}
 		p.flush()
 		p.want("ERROR orders 0: x", "ERROR orders 1: x", "ERROR orders 2: x",
-			"orders: more alerts are held back until 00:05 UTC")
+			"orders: further alerts are held back until 00:05 UTC")
 		p.happen(severe("9", "x"))
 		p.flush()
 		if n := len(p.sent()); n != 4 {
@@ -245,7 +245,7 @@ func TestTheFunctionsShare(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		p.happen(severe("7", "again"))
 		p.flush()
-		if got := p.sent(); len(got) != 5 || !strings.Contains(p.text(), "About 1 more like this") {
+		if got := p.sent(); len(got) != 5 || !strings.Contains(p.text(), "Similar alerts held back: about 1,") {
 			t.Errorf("%q, %s", got, p.text())
 		}
 	})
@@ -318,7 +318,7 @@ func TestWhatIsUnsentAtTheEndIsAnIssue(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("Close took %v", took)
 		}
-		const unsent = "false the alert ERROR orders 1 for topic oncall was not sent before the end"
+		const unsent = "false the alert ERROR orders 1 for topic oncall was not sent before the environment ended"
 		if len(p.issues) != 2 || !strings.Contains(p.issues[0], unsent) {
 			t.Errorf("%q", p.issues)
 		}
@@ -385,7 +385,7 @@ func TestOthersDecide(t *testing.T) {
 		p.happen(severe("1", "y"))
 		p.flush()
 		p.want("ERROR orders 1: y")
-		if !strings.Contains(p.text(), "About 41 more") {
+		if !strings.Contains(p.text(), "Similar alerts held back: about 41,") {
 			t.Error(p.text())
 		}
 		if got := fmt.Sprint(p.asked[3:]); got != "[acquire places 1 sent 41]" {
@@ -422,7 +422,7 @@ func TestEachDecidesAloneWhereTheLockFails(t *testing.T) {
 		}
 		synctest.Wait()
 		p.want("ERROR orders 1: x", "ERROR orders 2: x")
-		if len(p.issues) != 1 || !strings.Contains(p.issues[0], "not held back together") {
+		if len(p.issues) != 1 || !strings.Contains(p.issues[0], "limits alerts on its own") {
 			t.Errorf("%q", p.issues)
 		}
 		if len(p.asked) != 1 {
@@ -483,7 +483,7 @@ func TestTooManyDifferentOnes(t *testing.T) {
 		told := 0 // in one issue or, as others came while it was written, in two
 		for _, issue := range p.issues {
 			n := 0
-			if _, err := fmt.Sscanf(issue, "false %d alerts were not sent: too many different ones", &n); err != nil {
+			if _, err := fmt.Sscanf(issue, "false %d alerts were not sent: too many different alerts", &n); err != nil {
 				t.Errorf("%q", issue)
 			}
 			told += n

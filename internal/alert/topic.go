@@ -31,7 +31,7 @@ func ParseTopic(arn string) (Topic, error) {
 		return Topic{}, err
 	}
 	if !isName(strings.TrimSuffix(t.Name, ".fifo"), "_-") || len(t.Name) > maxTopicName {
-		return Topic{}, fmt.Errorf("%q is not a topic's name: it has 1 to 256 characters out of A-Z a-z 0-9 _ -, and "+
+		return Topic{}, fmt.Errorf("%q is not a valid topic name: use 1 to 256 characters from A-Z a-z 0-9 _ -, and "+
 			".fifo at the end for a FIFO topic", short(t.Name))
 	}
 	t.FIFO = strings.HasSuffix(t.Name, ".fifo")
@@ -47,17 +47,17 @@ func split(s string) (Topic, error) {
 	case a.Service != "sns":
 		return Topic{}, fmt.Errorf("%q is an ARN of %q, not of sns", short(s), short(a.Service))
 	case strings.Contains(a.Resource, ":"):
-		return Topic{}, fmt.Errorf("%q has too many parts for a topic: a subscription's ARN is not a topic's", short(s))
+		return Topic{}, fmt.Errorf("%q has too many parts for a topic ARN: it may be a subscription's", short(s))
 	}
 	t := Topic{ARN: s, Partition: a.Partition, Region: a.Region, Account: a.AccountID, Name: a.Resource}
 	switch {
 	case !awsenv.IsRegion(t.Region):
-		return Topic{}, fmt.Errorf("%q is not a region", short(t.Region))
+		return Topic{}, fmt.Errorf("%q is not a valid region", short(t.Region))
 	case awsenv.Partition(t.Region) != t.Partition:
 		return Topic{}, fmt.Errorf("region %s is not in partition %q but in %s", t.Region, short(t.Partition),
 			awsenv.Partition(t.Region))
 	case !awsenv.IsAccount(t.Account):
-		return Topic{}, fmt.Errorf("%q is not an account: it has 12 digits", short(t.Account))
+		return Topic{}, fmt.Errorf("%q is not a valid account ID: write 12 digits", short(t.Account))
 	}
 	return t, nil
 }
@@ -98,7 +98,7 @@ func ParseAllowed(entry string) (Topic, error) {
 		return Topic{}, err
 	}
 	if !isPattern(t.Name) || len(t.Name) > maxTopicName {
-		return Topic{}, fmt.Errorf("%q is not a topic's name, nor one with * in it", short(t.Name))
+		return Topic{}, fmt.Errorf("%q is not a valid topic name or pattern", short(t.Name))
 	}
 	return t, nil
 }

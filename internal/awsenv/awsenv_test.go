@@ -69,7 +69,7 @@ func TestDenials(t *testing.T) {
 				" because no identity-based policy allows the " + write + " action",
 			awsenv.Denial{Action: write, Resource: table, Policy: "identity-based policy"},
 			write + " on " + table + ", which no identity-based policy allows",
-			`allow the function's role: ` +
+			`add to the policy of the function's role: ` +
 				`{"Effect":"Allow","Action":"dynamodb:BatchWriteItem","Resource":"` + table + `"}`,
 		},
 		{
@@ -94,26 +94,26 @@ func TestDenials(t *testing.T) {
 				" because no permissions boundary allows the " + write + " action",
 			awsenv.Denial{Action: write, Resource: table, Policy: "permissions boundary"},
 			"which no permissions boundary allows",
-			"allow " + write + " on " + table + " in the permissions boundary, too",
+			"allow " + write + " on " + table + " in the permissions boundary: ",
 		},
 		{
 			user + write + " on resource: " + table +
 				" because no VPC endpoint policy allows the " + write + " action",
 			awsenv.Denial{Action: write, Resource: table, Policy: "VPC endpoint policy"},
-			"which no VPC endpoint policy allows", "in the VPC endpoint policy, too",
+			"which no VPC endpoint policy allows", "in the VPC endpoint policy: ",
 		},
 		{
 			user + write + " on resource: " + table +
 				" because no resource-based policies allow the " + write + " action",
 			awsenv.Denial{Action: write, Resource: table, Policy: "resource-based policy"},
-			"which no resource-based policy allows", "in the resource-based policy, too",
+			"which no resource-based policy allows", "in the resource-based policy: ",
 		},
 		{
 			user + "kms:Decrypt on resource: " + key +
 				" because no identity-based policy allows the kms:Decrypt action (Service: AWSKMS; Status Code: 400)",
 			awsenv.Denial{Action: "kms:Decrypt", Resource: key, Policy: "identity-based policy"},
 			"kms:Decrypt on " + key,
-			`allow the function's role to use the key: ` +
+			`add to the policy of the function's role: ` +
 				`{"Effect":"Allow","Action":"kms:Decrypt","Resource":"` + key + `"}`,
 		},
 		{

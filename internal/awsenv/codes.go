@@ -146,5 +146,5 @@ func cleanCode(code string) string {
 }
 
 // ClockAdvice says what to do about ClockOff, if it stays.
-const ClockAdvice = "compare the clock of the function's environment with AWS's: requests signed more than 5 " +
-	"minutes off are refused; the credentials are not the cause"
+const ClockAdvice = "check the clock of the function's environment: AWS refuses requests signed more than 5 minutes " +
+	"off; the credentials are not the cause"

@@ -78,16 +78,15 @@ func (n namedErrors) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := n.CredentialsCache.Retrieve(ctx)
 	var named *CredentialsError
 	if err != nil && !errors.As(err, &named) {
-		err = credentialsError("the endpoint does not answer in time", err)
+		err = credentialsError("the endpoint did not answer in time", err)
 	}
 	return c, err
 }
 
 func credentialsError(why string, err error) error {
 	return &CredentialsError{Why: why, Err: err,
-		Advice: "if this stays, check " + CredentialsURI + " and its token " +
-			"(SnapStart and managed instances have them): " +
-			"Lambda sets them, the function must not change them nor close what listens there"}
+		Advice: "if this persists, check " + CredentialsURI + " and its token (used with SnapStart and managed " +
+			"instances): Lambda sets them, and the function must neither change them nor block the endpoint"}
 }
 
 // containerCredentials asks the endpoint at which Lambda exchanges credentials
@@ -135,7 +134,7 @@ func (e *containerCredentials) Retrieve(ctx context.Context) (aws.Credentials, e
 	resp, err := e.client.Do(req)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return aws.Credentials{}, credentialsError("the endpoint does not answer in time", err)
+		return aws.Credentials{}, credentialsError("the endpoint did not answer in time", err)
 	case err != nil:
 		return aws.Credentials{}, credentialsError("no connection to the endpoint: "+NetworkError(err), nil)
 	}
@@ -145,9 +144,9 @@ func (e *containerCredentials) Retrieve(ctx context.Context) (aws.Credentials, e
 	case resp.StatusCode != http.StatusOK:
 		return aws.Credentials{}, credentialsError(fmt.Sprintf("the endpoint answered HTTP %d", resp.StatusCode), nil)
 	case errors.Is(err, context.DeadlineExceeded):
-		return aws.Credentials{}, credentialsError("the endpoint does not answer in time", err)
+		return aws.Credentials{}, credentialsError("the endpoint did not answer in time", err)
 	case err != nil:
-		return aws.Credentials{}, credentialsError("the endpoint's answer broke off", nil)
+		return aws.Credentials{}, credentialsError("the endpoint's answer was cut off", nil)
 	}
 	return parseCredentials(body)
 }
@@ -176,7 +175,7 @@ func (e *containerCredentials) authorization() (string, error) {
 
 func tokenError(why string, err error) error {
 	return &CredentialsError{Why: why, Err: err,
-		Advice: "check " + credentialsFile + ": Lambda sets it, and the function must not change it nor the file"}
+		Advice: "check " + credentialsFile + ": Lambda sets it, and the function must change neither it nor the file"}
 }
 
 // parseCredentials reads the endpoint's answer. Credentials that have expired
@@ -196,7 +195,7 @@ func parseCredentials(body []byte) (aws.Credentials, error) {
 		Source: "endpoint",
 	}
 	if !c.HasKeys() {
-		return aws.Credentials{}, credentialsError("the endpoint's answer holds no credentials", nil)
+		return aws.Credentials{}, credentialsError("the endpoint's answer contains no credentials", nil)
 	}
 	if answer.Expiration != nil {
 		c.CanExpire, c.Expires = true, *answer.Expiration

@@ -162,8 +162,8 @@ func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 		"an error of null": {403, `null`, "HTTP 403"},
 		"HTML":             {200, `<html>sign in</html>`, "is not JSON with credentials"},
 		"empty":            {200, ``, "is not JSON with credentials"},
-		"no keys":          {200, `{}`, "holds no credentials"},
-		"null":             {200, `null`, "holds no credentials"},
+		"no keys":          {200, `{}`, "contains no credentials"},
+		"null":             {200, `null`, "contains no credentials"},
 		"another type":     {200, `{"AccessKeyId":7}`, "is not JSON with credentials"},
 		"not a time": {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"soon"}`, "is not JSON with " +
 			"credentials"},
@@ -264,11 +264,11 @@ func TestAQuestionForCredentialsIsBounded(t *testing.T) {
 				if took := time.Since(began); took != time.Second {
 					t.Errorf("a question took %v", took)
 				}
-				aboutCredentials(t, err, "does not answer in time", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+				aboutCredentials(t, err, "did not answer in time", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 				ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 				defer cancel()
 				_, err = namedErrors{aws.NewCredentialsCache(c)}.Retrieve(ctx)
-				aboutCredentials(t, err, "does not answer in time", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+				aboutCredentials(t, err, "did not answer in time", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v is not a time-out", err)
 				}

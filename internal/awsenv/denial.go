@@ -125,17 +125,17 @@ func (d Denial) OfRole() bool {
 func (d Denial) Advice() string {
 	switch {
 	case d.Explicit && d.Policy == "":
-		return "find the policy that denies " + d.Action + ": what other policies allow does not count"
+		return "find the policy that denies " + d.Action + ": an explicit deny overrides every allow"
 	case d.Explicit:
-		return "change the " + d.Policy + " that denies " + d.Action + ": what other policies allow does not count"
+		return "change the " + d.Policy + " that denies " + d.Action + ": an explicit deny overrides every allow"
 	case !d.OfRole():
-		return "allow " + d.Action + d.on() + " in the " + d.Policy +
-			", too: the policy of the function's role is not enough"
+		return "also allow " + d.Action + d.on() + " in the " + d.Policy +
+			": the policy of the function's role is not enough"
 	case strings.HasPrefix(d.Action, "kms:"):
-		return "allow the function's role to use the key: " + d.Statement() +
-			"; the key's own policy must not forbid it"
+		return "add to the policy of the function's role: " + d.Statement() +
+			"; the key's own policy must not deny it"
 	}
-	return "allow the function's role: " + d.Statement()
+	return "add to the policy of the function's role: " + d.Statement()
 }
 
 // Statement is the statement of a policy that allows what is denied.

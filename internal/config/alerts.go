@@ -47,8 +47,8 @@ func (l *loader) alerts(a *Alerts, scale *level.Scale) {
 	for _, entry := range list(l.getenv(AlertTopics)) {
 		topic, err := alert.ParseTopic(entry)
 		if err != nil {
-			a.Refused = append(a.Refused, AlertTopics+" names what is not an SNS topic: "+shorten(err.Error(), 400))
-			l.refuse(AlertTopics, entry, "is refused: "+err.Error(), "the other topics", "write ARNs such as "+
+			a.Refused = append(a.Refused, AlertTopics+" names an invalid SNS topic: "+shorten(err.Error(), 400))
+			l.refuse(AlertTopics, entry, "is not valid: "+err.Error(), "the other topics", "write ARNs such as "+
 				l.exampleTopic()+", separated by commas")
 			continue
 		}
@@ -57,8 +57,8 @@ func (l *loader) alerts(a *Alerts, scale *level.Scale) {
 	for _, entry := range list(l.getenv(AlertAllow)) {
 		topic, err := alert.ParseAllowed(entry)
 		if err != nil {
-			l.refuse(AlertAllow, entry, "is refused: "+err.Error(), "the other entries",
-				"write ARNs of topics, with * in the name at most, separated by commas")
+			l.refuse(AlertAllow, entry, "is not valid: "+err.Error(), "the other entries",
+				"write topic ARNs, with * in the name only, separated by commas")
 			continue
 		}
 		a.Allow = append(a.Allow, topic)
@@ -66,7 +66,7 @@ func (l *loader) alerts(a *Alerts, scale *level.Scale) {
 	if v := strings.TrimSpace(l.getenv(AlertFrom)); v != "" {
 		level, ok := scale.Find(v)
 		if !ok {
-			l.refuse(AlertFrom, v, "is not a level of the scale", a.From.Name,
+			l.refuse(AlertFrom, v, "is not a level on the scale", a.From.Name,
 				"write the name of a level: "+scale.String())
 		} else {
 			a.From = level
@@ -100,7 +100,7 @@ func (l *loader) alertWindow() time.Duration {
 	if d, ok := duration(v); ok && d >= minAlertWindow && d <= maxAlertWindow {
 		return d
 	}
-	l.refuse(AlertWindow, v, "is not a time from 10s to 24h", "5m", "write for example "+AlertWindow+"=5m or 1h")
+	l.refuse(AlertWindow, v, "is not a duration from 10s to 24h", "5m", "write, for example, "+AlertWindow+"=5m or 1h")
 	return defaultAlertWindow
 }
 

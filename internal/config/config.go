@@ -195,7 +195,7 @@ func (l *loader) flushTimeout() time.Duration {
 	if err == nil && d >= 10*time.Millisecond && d <= maxFlushTimeout {
 		return d
 	}
-	l.refuse(FlushTimeout, v, "is not a time with a unit, from 10ms to 15m", "2s", "write for example "+
+	l.refuse(FlushTimeout, v, "is not a duration with a unit, from 10ms to 15m", "2s", "write, for example, "+
 		FlushTimeout+"=2s or 500ms")
 	return defaultFlushTimeout
 }

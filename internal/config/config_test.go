@@ -311,8 +311,8 @@ func TestATableThatCannotBeReachedIsSaid(t *testing.T) {
 			"in region us-east-1, but the function " +
 				"runs in eu-central-1", "name a table in eu-central-1"},
 		{"cn-north-1", "arn:aws:dynamodb:cn-north-1:123456789012:table/logs", "names region cn-north-1 in partition " +
-			"aws, but it is in aws-cn", "arn:aws-cn:dynamodb:cn-north-1:"},
-		{"", "arn:aws-cn:dynamodb:us-east-1:123456789012:table/logs", "partition aws-cn, but it is in aws;",
+			"aws, but that region is in aws-cn", "arn:aws-cn:dynamodb:cn-north-1:"},
+		{"", "arn:aws-cn:dynamodb:us-east-1:123456789012:table/logs", "partition aws-cn, but that region is in aws;",
 			"arn:aws:dynamodb:us-east-1:"},
 	} {
 		for _, name := range []string{"LOGTABLE_INFO_TABLE", "LOGTABLE_ERRORS_TABLE"} {

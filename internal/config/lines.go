@@ -30,13 +30,13 @@ func (l *loader) scale() *level.Scale {
 	// A scale that is refused must not take a good LOGTABLE_ERRORS_FROM
 	// along, nor the other way round.
 	if scale, lerr := level.ParseScale(levels, ""); lerr == nil {
-		l.refuse(ErrorsFrom, from, "is not a level of the scale", "the scale's own", "write the name of a level: "+
+		l.refuse(ErrorsFrom, from, "is not a level on the scale", "the scale's own", "write the name of a level: "+
 			scale.String())
 		return scale
 	}
-	l.refuse(Levels, levels, "is refused: "+err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
+	l.refuse(Levels, levels, "is not valid: "+err.Error(), "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
 		"write NAME=number,… in rising order, for example "+Levels+"=DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7; a scale "+
-			"without ALARM and ERROR needs "+ErrorsFrom+", too")
+			"with neither ALARM nor ERROR also needs "+ErrorsFrom)
 	if scale, err := level.ParseScale("", from); err == nil {
 		return scale
 	}
@@ -53,9 +53,9 @@ func (l *loader) level(variable, neutral string, scale *level.Scale) (level.Leve
 	if !ok {
 		instead := "all levels"
 		if variable == Plain {
-			instead = "none (plain lines are left to CloudWatch)"
+			instead = "none (plain lines stay in CloudWatch only)"
 		}
-		l.refuse(variable, v, "is not a level of the scale", instead, "write "+neutral+" or the name of a level: "+
+		l.refuse(variable, v, "is not a level on the scale", instead, "write "+neutral+" or the name of a level: "+
 			scale.String())
 	}
 	return level, ok
@@ -65,7 +65,7 @@ func (l *loader) fields() *parse.Mapping {
 	v := strings.TrimSpace(l.getenv(Fields))
 	m, err := parse.ParseMapping(v)
 	if err != nil {
-		l.refuse(Fields, v, "is refused: "+err.Error(), "Logtable's own names only",
+		l.refuse(Fields, v, "is not valid: "+err.Error(), "Logtable's own names only",
 			"write a preset such as pino, names such as text=message,msg; locator=caller, "+
 				"or both separated by semicolons")
 	}
@@ -76,7 +76,7 @@ func (l *loader) redact() (setting string, r *redact.Redactor) {
 	v := strings.TrimSpace(l.getenv(Redact))
 	r, err := redact.New(v)
 	if err != nil {
-		l.refuse(Redact, v, "is refused: "+err.Error(), "secrets",
+		l.refuse(Redact, v, "is not valid: "+err.Error(), "secrets",
 			"write off, secrets or all, and regular expressions, separated by semicolons")
 		r, _ = redact.New("") // secrets, which is never refused
 		return "", r

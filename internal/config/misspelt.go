@@ -23,7 +23,7 @@ func (l *loader) misspelt(environ []string) {
 		}
 		l.problems = append(l.problems, Problem{
 			Variable: name,
-			Message:  shorten(name, 80) + " is not a setting of Logtable and does nothing",
+			Message:  shorten(name, 80) + " is not a Logtable setting and has no effect",
 			Advice:   advice,
 			Harmless: true,
 		})

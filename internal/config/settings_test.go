@@ -90,7 +90,7 @@ var settings = []setting{
 	{
 		name: Levels, def: "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", same: "DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7",
 		takes: "`NAME=number,…`, rising",
-		text:  "Another scale of levels. One without ALARM and ERROR needs `LOGTABLE_ERRORS_FROM`.",
+		text:  "Another scale of levels. One with neither ALARM nor ERROR needs `LOGTABLE_ERRORS_FROM`.",
 		other: []string{"TRACE=0,INFO=1,ERROR=5"}, refused: []string{"INFO=1,INFO=2", "INFO"},
 		value: scaleForm,
 	},

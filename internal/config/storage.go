@@ -53,7 +53,7 @@ func (l *loader) bytes(variable string, fallback, least, most int, example strin
 	if fallback < 0 {
 		instead = "the smaller of 64MB and a quarter of what is free"
 	}
-	l.refuse(variable, v, "is not a size from "+size(least)+" to "+size(most), instead, "write for example "+
+	l.refuse(variable, v, "is not a size from "+size(least)+" to "+size(most), instead, "write, for example, "+
 		variable+"="+example)
 	return fallback
 }
@@ -79,6 +79,6 @@ func (l *loader) directory(variable, fallback string) string {
 		return filepath.Clean(v)
 	}
 	l.refuse(variable, v, "is not the absolute path of a directory", fallback,
-		"write for example "+variable+"="+fallback)
+		"write, for example, "+variable+"="+fallback)
 	return fallback
 }

@@ -33,8 +33,8 @@ func (l *loader) table(variable, fallback string) string {
 			return v
 		}
 	}
-	l.refuse(variable, v, "is not a table name that DynamoDB accepts", fallback,
-		"write 3 to 255 characters out of a-z A-Z 0-9 _ . - or the table's ARN, for example "+variable+"="+fallback)
+	l.refuse(variable, v, "is not a valid DynamoDB table name", fallback,
+		"use 3 to 255 characters from a-z A-Z 0-9 _ . - or the table's ARN, for example "+variable+"="+fallback)
 	return fallback
 }
 
@@ -47,15 +47,16 @@ func (l *loader) elsewhere(variable string, table awsenv.ARN) {
 	p := Problem{Variable: variable}
 	switch {
 	case !awsenv.InPartition(table.Region, table.Partition):
-		p.Message = fmt.Sprintf("%s names region %s in partition %s, but it is in %s; DynamoDB will refuse every row",
+		p.Message = fmt.Sprintf("%s names region %s in partition %s, but that region is in %s; DynamoDB will refuse "+
+			"every row",
 			variable, table.Region, table.Partition, awsenv.Partition(table.Region))
 		p.Advice = "write the ARN as DynamoDB shows it, " +
 			"arn:" + awsenv.Partition(table.Region) + ":dynamodb:" + table.Region + ":…"
 	case region != "" && table.Region != region:
-		p.Message = fmt.Sprintf("%s names a table in region %s, but the function runs in %s, and DynamoDB writes to "+
-			"its own region only: it will refuse every row",
+		p.Message = fmt.Sprintf("%s names a table in region %s, but the function runs in %s and can only write to "+
+			"tables there; DynamoDB will refuse every row",
 			variable, table.Region, region)
-		p.Advice = "name a table in " + region + "; of a global table, that is the replica there"
+		p.Advice = "name a table in " + region + "; for a global table, that is its replica there"
 	default:
 		return
 	}
@@ -96,14 +97,14 @@ func (l *loader) ttl() time.Duration {
 	case !ok:
 		why = "is not a duration"
 	case d < time.Second:
-		why = "is not above zero"
+		why = "is less than a second"
 	case d > maxTTL:
 		why = "is more than 100 years"
 	default:
 		if d < time.Hour {
 			l.problems = append(l.problems, Problem{
 				Variable: TTL, Harmless: true,
-				Message: fmt.Sprintf("%s=%q makes informational rows expire %v after they were printed", TTL, v, d),
+				Message: fmt.Sprintf("%s=%q makes informational rows expire %v after they are printed", TTL, v, d),
 				Advice:  "write days as 60d; bare numbers are seconds",
 			})
 		}

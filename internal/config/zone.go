@@ -13,13 +13,13 @@ func (l *loader) zone() *time.Location {
 	name, behind := strings.TrimSpace(l.getenv(Timezone)), strings.TrimSpace(l.getenv(TZOffset))
 	if name != "" {
 		if behind != "" {
-			l.refuse(TZOffset, behind, "is not looked at because "+Timezone+" is set", Timezone,
+			l.refuse(TZOffset, behind, "is ignored because "+Timezone+" is set", Timezone,
 				"remove one of the two variables")
 		}
 		if zone, ok := ParseZone(name); ok {
 			return zone
 		}
-		l.refuse(Timezone, name, "is not a time zone", "UTC",
+		l.refuse(Timezone, name, "is not a valid time zone", "UTC",
 			"write an IANA name such as Europe/Berlin, or an offset such as +05:30")
 		return time.UTC
 	}

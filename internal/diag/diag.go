@@ -248,7 +248,7 @@ func (l *Logger) Panic(where string, v any) {
 	if err, ok := v.(interface{ RuntimeError() }); ok {
 		what = fmt.Sprint(err)
 	}
-	l.Fail("panic "+where, "internal error: Logtable does nothing from now on, the function is not affected",
+	l.Fail("panic "+where, "internal error: Logtable is disabled from now on; the function is not affected",
 		"please report this line", "where", where, "panic", what, "stack", stackOfPanic())
 }
 

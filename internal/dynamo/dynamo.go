@@ -47,7 +47,7 @@ const (
 
 // ErrForeignAnswer is wrapped by the error for an answer that is not one of
 // DynamoDB's: a captive portal or a proxy answers in its place.
-var ErrForeignAnswer = errors.New("the answer is not one of DynamoDB's")
+var ErrForeignAnswer = errors.New("the answer is not from DynamoDB")
 
 // ErrNotRegion is returned where a region is set that cannot be a part of a
 // host's name.
@@ -165,14 +165,14 @@ func read(resp *http.Response) ([]byte, error) {
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("DynamoDB's answer broke off: %w", err)
+		return nil, fmt.Errorf("DynamoDB's answer was cut off: %w", err)
 	case len(answer) > maxAnswer:
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrForeignAnswer, maxAnswer)
 	}
 	if said := resp.Header.Get("X-Amz-Crc32"); said != "" {
 		want, err := strconv.ParseUint(said, 10, 32)
 		if err != nil || crc32.ChecksumIEEE(answer) != uint32(want) {
-			return nil, fmt.Errorf("%w: it does not have its checksum", ErrForeignAnswer)
+			return nil, fmt.Errorf("%w: its checksum does not match", ErrForeignAnswer)
 		}
 	}
 	return answer, nil

@@ -41,8 +41,8 @@ func claim(addr string, usable bool, log *diag.Logger, stderr *diag.Async) (<-ch
 		h.release = release
 		switch {
 		case !alone:
-			log.Say(slog.LevelWarn, "another Logtable runs in this environment: this one does nothing",
-				"attach one only, as a layer or in the image")
+			log.Say(slog.LevelWarn, "another Logtable is running in this environment; this one is disabled",
+				"attach it only once, as a layer or in the image")
 		case usable:
 			h.listener = listen(log)
 		}
@@ -53,7 +53,7 @@ func claim(addr string, usable bool, log *diag.Logger, stderr *diag.Async) (<-ch
 func listen(log *diag.Logger) *logsapi.Listener {
 	l, err := logsapi.Listen()
 	if err != nil {
-		log.Say(slog.LevelError, "Logtable receives nothing and does nothing, the function is not affected", "",
+		log.Say(slog.LevelError, "cannot receive telemetry: Logtable is disabled; the function is not affected", "",
 			"error", err.Error())
 		return nil
 	}

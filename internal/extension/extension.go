@@ -65,7 +65,7 @@ func run(ctx context.Context, addr string, client *extapi.Client, stderr *diag.A
 	env, err := register(ctx, client)
 	if err != nil {
 		message, advice := unregistered(err, addr)
-		log.Say(slog.LevelError, message+": Logtable exits", advice, "error", err.Error())
+		log.Say(slog.LevelError, message+"; Logtable exits", advice, "error", err.Error())
 		return 1
 	}
 	var threads sync.WaitGroup
@@ -123,7 +123,7 @@ func settings(log *diag.Logger) (cfg config.Config, usable bool) {
 	}
 	if !usable {
 		log.Say(slog.LevelError,
-			"LOGTABLE_STRICT is set and a setting is bad: Logtable does nothing, the function is not affected",
+			"LOGTABLE_STRICT is set and a setting is invalid: Logtable is disabled; the function is not affected",
 			"correct the settings named above")
 	}
 	return cfg, usable

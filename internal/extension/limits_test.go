@@ -26,16 +26,16 @@ func TestLimits(t *testing.T) {
 	}{
 		{"registerTime, nobody answers", "9.5 s", "Lambda gives init 10 s, and the log must still say why",
 			func(t *testing.T) {
-				registration(t, nobody, "nobody answers")
+				registration(t, nobody, "does not answer")
 			}},
 		{"registerTime, an answer that never comes", "9.5 s", "the same", func(t *testing.T) {
 			registration(t, func(r *http.Request) (*http.Response, error) {
 				<-r.Context().Done()
 				return nil, r.Context().Err()
-			}, "nobody answers")
+			}, "does not answer")
 		}},
 		{"registerTime, a refusal", "9.5 s", "the same", func(t *testing.T) {
-			registration(t, refusal("InvalidExtensionName"), "Lambda refuses")
+			registration(t, refusal("InvalidExtensionName"), "Lambda refused")
 		}},
 		{"maxRegisterPause", "0.5 s", "a proxy that opens is found soon, and refusals are no load", registerPauses},
 		{"memoryBase", "12 MiB", "the collector's work would let the heap grow", memoryLimit},
@@ -124,16 +124,16 @@ func TestUnregistered(t *testing.T) {
 		f               api
 		message, advice string
 	}{
-		{"nobody there", nobody, "nobody answers", "AWS_LAMBDA_RUNTIME_API names 127.0.0.1:9001"},
-		{"wrong name", refusal("InvalidExtensionName"), "Lambda refuses", "file's name"},
+		{"nobody there", nobody, "does not answer", "AWS_LAMBDA_RUNTIME_API is 127.0.0.1:9001"},
+		{"wrong name", refusal("InvalidExtensionName"), "Lambda refused", "name of the file"},
 		{"an internal one", refusal("InvalidEventType"),
-			"Lambda refuses", "file's name"},
+			"Lambda refused", "name of the file"},
 		{"too many", refusal("TooManyExtensions"), "too many", "remove one"},
-		{"twice", refusal("InvalidExtensionState"), "registered already", "once only"},
-		{"a proxy without its goal", answer(502, `<html>`), "fails", "proxy"},
-		{"container error", answer(500, `{"errorType":"x","errorMessage":"m"}`), "fails", "proxy"},
-		{"a web page", answer(200, `<html>`), "something else", "proxy"},
-		{"no identifier", answer(200, `{}`), "something else", "proxy"},
+		{"twice", refusal("InvalidExtensionState"), "already registered", "only once"},
+		{"a proxy without its goal", answer(502, `<html>`), "returns errors", "proxy"},
+		{"container error", answer(500, `{"errorType":"x","errorMessage":"m"}`), "returns errors", "proxy"},
+		{"a web page", answer(200, `<html>`), "is not Lambda's", "proxy"},
+		{"no identifier", answer(200, `{}`), "is not Lambda's", "proxy"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client := extapi.New("127.0.0.1:9001", "logtable")

@@ -73,24 +73,26 @@ func register(ctx context.Context, client *extapi.Client) (environment, error) {
 // unregistered says why there is no registration, and what to do: addr is what
 // AWS_LAMBDA_RUNTIME_API names.
 func unregistered(err error, addr string) (message, advice string) {
-	proxy := "AWS_LAMBDA_RUNTIME_API names " + addr +
-		": if another layer or the function has set it to a proxy, that must listen and answer before init ends"
+	proxy := "AWS_LAMBDA_RUNTIME_API is " + addr +
+		": if another layer or the function points it at a proxy, the proxy must answer before init ends"
 	var refusal *extapi.Error
 	var unreachable *url.Error
 	switch {
 	case errors.As(err, &refusal) && refusal.Type == "Extension.TooManyExtensions":
-		return "Lambda refuses the registration: there are too many extensions", "a function may have 10: remove one"
+		return "Lambda refused the registration: there are too many extensions", "a function can have at most 10: " +
+			"remove one"
 	case errors.As(err, &refusal) && refusal.Type == "Extension.InvalidExtensionState":
-		return "Lambda refuses the registration: this extension is registered already",
-			"start it once only, and by Lambda"
+		return "Lambda refused the registration: this extension is already registered",
+			"only Lambda may start it, and only once"
 	case errors.As(err, &refusal) && strings.HasPrefix(refusal.Type, "Extension."):
-		return "Lambda refuses the registration", "check that the file's name in /opt/extensions is the extension's"
+		return "Lambda refused the registration", "check the name of the file in /opt/extensions: it must be the " +
+			"extension's name"
 	case errors.As(err, &refusal):
-		return "what answers for Lambda's Extensions API fails", proxy
+		return "Lambda's Extensions API returns errors", proxy
 	case errors.As(err, &unreachable):
-		return "nobody answers for Lambda's Extensions API", proxy
+		return "Lambda's Extensions API does not answer", proxy
 	}
-	return "what answers for Lambda's Extensions API is something else", proxy
+	return "the server that answers is not Lambda's Extensions API", proxy
 }
 
 // subscribe asks for telemetry and returns the listener that it will come to.
@@ -111,9 +113,9 @@ func subscribe(
 		return l
 	case errors.Is(err, logsapi.ErrNotDelivering):
 		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(),
-			"to see Logtable work on a laptop, run `logtable demo`")
+			"to try Logtable on your own machine, run `logtable demo`")
 	default:
-		log.Say(slog.LevelError, "nothing can be stored in this environment, the function is not affected", "",
+		log.Say(slog.LevelError, "nothing can be stored in this environment; the function is not affected", "",
 			"error", err.Error())
 	}
 	l.Close()

@@ -50,7 +50,7 @@ func wire(p parts) *extension {
 	var err error
 	e.aws, err = awsenv.Load(os.Getenv, e.warn)
 	if err != nil && e.listener != nil {
-		e.log.Say(slog.LevelError, "Logtable does nothing, the function is not affected", "", "error", err.Error())
+		e.log.Say(slog.LevelError, "Logtable is disabled; the function is not affected", "", "error", err.Error())
 		e.listener.Close()
 		e.listener = nil
 	}
@@ -177,17 +177,17 @@ func openSpill(cfg *config.Config, log *diag.Logger) (*spill.Spill, spill.Found)
 	sp, found, err := spill.Open(spill.Config{Dir: cfg.SpillDir, MaxBytes: int64(max(cfg.SpillBytes, 0))})
 	if err != nil {
 		log.Say(slog.LevelWarn,
-			"nothing is kept on /tmp: what DynamoDB does not take waits in memory only",
-			"see LOGTABLE_SPILL_DIR", "error", err.Error())
+			"cannot use /tmp: rows that DynamoDB does not accept wait in memory only",
+			"check LOGTABLE_SPILL_DIR", "error", err.Error())
 		return nil, found
 	}
 	if dir := sp.Dir(); dir != filepath.Clean(cfg.SpillDir) {
 		log.Say(slog.LevelInfo,
-			"LOGTABLE_SPILL_DIR is used by others as well: Logtable keeps to a folder of its own in it",
-			"to choose the folder, name one that does not exist yet", "folder", dir)
+			"LOGTABLE_SPILL_DIR is shared with others; Logtable uses its own directory inside it",
+			"to choose the directory, name one that does not exist yet", "folder", dir)
 	}
 	if found.Damaged+found.Refused > 0 {
-		log.Say(slog.LevelWarn, "parts of what an earlier process kept on /tmp cannot be read", "",
+		log.Say(slog.LevelWarn, "some of the rows that an earlier process kept in /tmp cannot be read", "",
 			"damaged records", found.Damaged, "strange files", found.Refused)
 	}
 	return sp, found

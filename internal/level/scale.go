@@ -75,11 +75,11 @@ func (s *Scale) add(part string) error {
 	}
 	rank, err := strconv.Atoi(strings.TrimSpace(number))
 	if err != nil {
-		return fmt.Errorf("cannot read the number of level %s: %q is not a whole number; write for example %s=3",
+		return fmt.Errorf("cannot read the number of level %s: %q is not a whole number; write, for example, %s=3",
 			name, strings.TrimSpace(number), name)
 	}
 	if slices.ContainsFunc(s.levels, func(l Level) bool { return l.Name == name }) {
-		return fmt.Errorf("cannot use the scale: level %s is in it twice; write each name once", name)
+		return fmt.Errorf("cannot use the scale: level %s occurs twice; write each name once", name)
 	}
 	if len(s.levels) == maxLevels {
 		return fmt.Errorf("cannot use the scale: it has more than %d levels; write fewer", maxLevels)
@@ -146,7 +146,7 @@ func (s *Scale) setErrors(name string) error {
 		return errors.New("cannot tell where errors begin: the scale has neither ALARM nor ERROR; " +
 			"name the lowest error level, one of " + s.String())
 	}
-	return fmt.Errorf("cannot let errors begin at %q: it is not on the scale; write one of %s", name, s)
+	return fmt.Errorf("errors cannot begin at level %q, which is not on the scale; write one of %s", name, s)
 }
 
 // String lists the level names, lowest first: "DEBUG, INFO, WARN".

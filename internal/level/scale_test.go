@@ -139,15 +139,15 @@ func TestParseScaleErrors(t *testing.T) {
 		{"IN FO=1", "", `cannot read level "IN FO=1"`},
 		{"INFÖ=1", "", `cannot read level "INFÖ=1"`},
 		{strings.Repeat("X", 33) + "=1", "", `cannot read level`},
-		{"INFO=one", "", `"one" is not a whole number; write for example INFO=3`},
+		{"INFO=one", "", `"one" is not a whole number; write, for example, INFO=3`},
 		{"INFO=1.5", "", `"1.5" is not a whole number`},
-		{"INFO=1,info=2", "", "level INFO is in it twice"},
+		{"INFO=1,info=2", "", "level INFO occurs twice"},
 		{"INFO=1,WARN=2", "",
 			"cannot tell where errors begin: the scale has neither ALARM nor ERROR; " +
 				"name the lowest error level, one of INFO, WARN"},
 		{"INFO=1,WARN=2", "ALARM",
-			`cannot let errors begin at "ALARM": it is not on the scale; write one of INFO, WARN`},
-		{"", "LOUD", `cannot let errors begin at "LOUD"`},
+			`errors cannot begin at level "ALARM", which is not on the scale; write one of INFO, WARN`},
+		{"", "LOUD", `errors cannot begin at level "LOUD"`},
 		{"A=1" + manyLevels(33), "A", "more than 32 levels"},
 	}
 	for _, tt := range tests {

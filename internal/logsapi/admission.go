@@ -93,10 +93,10 @@ type refusal struct {
 }
 
 var (
-	notPosted = &refusal{http.StatusMethodNotAllowed, "telemetry is posted here"}
-	crowded   = &refusal{http.StatusServiceUnavailable, "others are posting here"}
-	wrongPath = &refusal{http.StatusForbidden, "this is not the path that Lambda was told"}
-	brokeOff  = &refusal{http.StatusBadRequest, "the body broke off"}
+	notPosted = &refusal{http.StatusMethodNotAllowed, "use POST or PUT"}
+	crowded   = &refusal{http.StatusServiceUnavailable, "too many connections"}
+	wrongPath = &refusal{http.StatusForbidden, "this is not the path of the subscription"}
+	brokeOff  = &refusal{http.StatusBadRequest, "the body was cut off"}
 )
 
 // answer ends the connection with the answer.

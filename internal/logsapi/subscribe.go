@@ -40,7 +40,7 @@ const subscribeTries = 3
 
 // ErrNotDelivering is returned by Subscribe where the platform accepts the
 // call but has no telemetry (HTTP 202, AWS's on-demand emulator).
-var ErrNotDelivering = errors.New("this platform has no telemetry (HTTP 202, a local emulator)")
+var ErrNotDelivering = errors.New("this platform provides no telemetry (HTTP 202, a local emulator)")
 
 // Subscribe asks the Telemetry API at addr (AWS_LAMBDA_RUNTIME_API) to post
 // platform events and the function's lines to uri, for the extension with the

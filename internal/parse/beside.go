@@ -68,14 +68,14 @@ func (at *passage) raw(text []byte, next int, front bool) []byte {
 // what follows it, or into its exception what is the trace of that.
 func (p *Parser) reportBeside(line *Line, front, tail []byte) {
 	if len(front) > 0 && !p.repeats(front, line) {
-		line.Issues = append(line.Issues, p.issueBeside("stands in front of", front))
+		line.Issues = append(line.Issues, p.issueBeside("before", front))
 	}
 	if k := traceIn(tail); k >= 0 && line.Kind == Ours {
 		p.addException(line, p.appendTrace(tail[k:]))
 		tail = trimSpace(tail[:k])
 	}
 	if len(tail) > 0 {
-		line.Issues = append(line.Issues, p.issueBeside("follows", tail))
+		line.Issues = append(line.Issues, p.issueBeside("after", tail))
 	}
 }
 
@@ -105,7 +105,7 @@ func (p *Parser) issueBeside(where string, text []byte) string {
 	if len(text) > maxBeside {
 		size = fmt.Sprintf(" of %d bytes", len(text))
 	}
-	return fmt.Sprintf("other text%s %s the JSON object (print the object alone): %s",
+	return fmt.Sprintf("extra text%s %s the JSON object (print the object on its own): %s",
 		size, where, p.quote(text, maxBeside))
 }
 
@@ -116,8 +116,7 @@ func (p *Parser) addUnread(text []byte, w *wrapped) bool {
 		return false
 	}
 	b := builder{p: p}
-	b.issue("there is more broken JSON than Logtable reads, and perhaps a line in it: " +
-		"print each line by itself, as valid JSON")
+	b.issue("too much broken JSON to search for lines: print each line on its own, as valid JSON")
 	id := b.requestID(&object{}, w.around.requestID)
 	raw := b.printed(text)
 	p.lines = append(p.lines, Line{

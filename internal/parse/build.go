@@ -128,15 +128,15 @@ func (b *builder) checkShape(o *object, w *wrapped) {
 	case faults == 0:
 		return
 	case o.state == broken && len(trimSpace(w.text[o.end:])) == 0:
-		b.issue("the JSON object breaks off after %d bytes: print a line in one piece, shorter than 64 KiB", o.end)
+		b.issue("the JSON object is cut off after %d bytes: print each line in one piece, shorter than 64 KiB", o.end)
 	case o.state == broken:
-		b.issue("the JSON object cannot be read beyond byte %d: write valid JSON, nested at most %d deep",
+		b.issue("the JSON object cannot be read beyond byte %d: write valid JSON, nested at most %d levels deep",
 			o.end, maxDepth)
 	case faults&jsonscan.Cut != 0:
-		b.issue("the JSON object around it breaks off: print a line in one piece, shorter than 64 KiB")
+		b.issue("the JSON object around the line is cut off: print each line in one piece, shorter than 64 KiB")
 	}
 	if faults&jsonscan.Deep != 0 {
-		b.issue("the line is nested more than %d deep: write the inner part as a string", maxDepth)
+		b.issue("the line is nested more than %d levels deep: write the inner part as a string", maxDepth)
 	}
 	var repaired []string
 	for _, fault := range [...]struct {
@@ -144,24 +144,24 @@ func (b *builder) checkShape(o *object, w *wrapped) {
 		is   string
 	}{
 		{jsonscan.Word, "a value or name that is not JSON, such as NaN or None"},
-		{jsonscan.Comma, "a comma too many or too few"},
-		{jsonscan.Control, "a raw control character or line feed"},
+		{jsonscan.Comma, "an extra or missing comma"},
+		{jsonscan.Control, "an unescaped control character or newline"},
 		{jsonscan.Quote, "an unescaped quote"},
-		{jsonscan.Backslash, "a single backslash"},
-		{jsonscan.Bracket, "a bracket that does not fit"},
+		{jsonscan.Backslash, "an unescaped backslash"},
+		{jsonscan.Bracket, "a mismatched bracket"},
 	} {
 		if faults&fault.what != 0 {
 			repaired = append(repaired, fault.is)
 		}
 	}
 	if len(repaired) > 0 {
-		b.issue("the JSON object was repaired, as it has %s: write valid JSON", strings.Join(repaired, ", "))
+		b.issue("the JSON object was repaired because it has %s: write valid JSON", strings.Join(repaired, ", "))
 	}
 }
 
 // locator reads the line's locator: a string, or an integer for its digits.
 func (b *builder) locator(value jsontext.Value) span {
-	const example = `write where in the source the line is printed, such as "locator": "42"`
+	const example = `write where in the source the line comes from, such as "locator": "42"`
 	switch kind(value) {
 	case missing:
 		b.absent("locator is missing: %s", example)

@@ -125,7 +125,7 @@ func FuzzString(f *testing.F) {
 					expect.Raw = front + " " + want.Raw
 				} else {
 					expect.Issues = append(slices.Clone(want.Issues),
-						"other text stands in front of the JSON object (print the object alone): "+front)
+						"extra text before the JSON object (print the object on its own): "+front)
 				}
 			}
 			if gotOK != ok || !cmp.Equal(got, expect) {

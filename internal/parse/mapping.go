@@ -182,7 +182,7 @@ func ParseMapping(setting string) (*Mapping, error) {
 		found = true
 	}
 	if !found {
-		return nil, errors.New("it has neither a preset nor a name; write for example pino, or text=message")
+		return nil, errors.New("it has neither a preset nor a name; write, for example, pino or text=message")
 	}
 	for _, p := range chosen {
 		m.add(p)
@@ -204,19 +204,19 @@ func presetNames() string {
 func (m *Mapping) own(name, names string) error {
 	r := role(slices.Index(roleNames[:], strings.ToLower(name)))
 	if r >= roles { // -1 as well
-		return fmt.Errorf("cannot map onto %q: write one of %s before the sign =",
+		return fmt.Errorf("cannot map to %q: write one of %s before the equals sign",
 			name, strings.Join(roleNames[:], ", "))
 	}
 	for _, n := range strings.Split(names, ",") {
 		n = strings.TrimSpace(n)
 		switch {
 		case n == "":
-			return fmt.Errorf("cannot read the names for %s: one is empty; write for example %s=a,b", name, name)
+			return fmt.Errorf("cannot read the names for %s: one is empty; write, for example, %s=a,b", name, name)
 		case len(n) > maxNameBytes || strings.Count(n, ".") >= maxSteps || strings.Contains(n, "="):
 			return fmt.Errorf("cannot use the name %.40q for %s: write at most %d bytes, at most %d dots, "+
 				"and a semicolon before the next role", n, name, maxNameBytes, maxSteps-1)
 		case len(m.roles[r]) == maxNames:
-			return fmt.Errorf("cannot use that many names for %s: write at most %d", name, maxNames)
+			return fmt.Errorf("too many names for %s: write at most %d", name, maxNames)
 		}
 		if !slices.Contains(m.roles[r], n) && n != roleNames[r] {
 			m.roles[r] = append(m.roles[r], n)

@@ -84,14 +84,14 @@ func TestParseMapping(t *testing.T) {
 			`cannot read "winston": write role=name,name or one of the presets ` +
 				`ecs, lambda, log4j2, otel, pino, powertools, serilog, slog, zap`},
 		{"pino,zap", `cannot read "pino,zap"`},
-		{"message=text", `cannot map onto "message": write one of locator, level, text, exception, module, request_id`},
-		{"=a", `cannot map onto ""`},
+		{"message=text", `cannot map to "message": write one of locator, level, text, exception, module, request_id`},
+		{"=a", `cannot map to ""`},
 		{"text=", "the names for text: one is empty"},
 		{"text=a,,b", "the names for text: one is empty"},
 		{"text=a,level=b", `cannot use the name "level=b" for text`},
 		{"text=a.b.c.d.e", `cannot use the name "a.b.c.d.e" for text`},
 		{"text=" + strings.Repeat("x", 129), "write at most 128 bytes"},
-		{"text=a" + many(32), "cannot use that many names for text"},
+		{"text=a" + many(32), "too many names for text"},
 	} {
 		if m, err := parse.ParseMapping(tt.setting); m != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("ParseMapping(%q) = %v, %v; want %q", tt.setting, m, err, tt.want)

@@ -118,23 +118,23 @@ func TestRaw(t *testing.T) {
 		{
 			name:    "an event cut off in an object record",
 			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"INFO","te`,
-			message: "INFO: (12)", issueContains: "breaks off after 34 bytes",
+			message: "INFO: (12)", issueContains: "cut off after 34 bytes",
 		},
 		{
 			name:    "an event cut off in a string record",
 			text:    `{"time":"2026-11-22T10:52:00Z","type":"function","record":"{\"locator\":\"12\",\"level\":\"INFO\",\"text\":\"ab`,
-			message: "INFO: (12) ab", issueContains: "breaks off after 41 bytes",
+			message: "INFO: (12) ab", issueContains: "cut off after 41 bytes",
 		},
 		{
 			name: "a record nested too deep for the decoder",
 			text: `{"time":"2026-11-22T10:52:00Z","type":"function","record":{"locator":"12","level":"INFO","x":` +
 				deep + `}}`,
-			message: "INFO: (12)", issueContains: "nested more than 100 deep",
+			message: "INFO: (12)", issueContains: "nested more than 100 levels deep",
 		},
 		{
 			name: "cut off before the level",
 			text: `{"locator":"12","lev`,
-			kind: parse.Invalid, message: `WARN: (12) {"locator":"12","lev`, issueContains: "breaks off after 20 bytes",
+			kind: parse.Invalid, message: `WARN: (12) {"locator":"12","lev`, issueContains: "cut off after 20 bytes",
 		},
 		{
 			name: "an event that breaks behind the record",
@@ -229,9 +229,10 @@ func TestManyLines(t *testing.T) {
 		issues []string
 	}{
 		{limit, nil},
-		{limit + 1, []string{"other text follows the JSON object (print the object alone): " + strings.TrimSpace(one)}},
+		{limit + 1,
+			[]string{"extra text after the JSON object (print the object on its own): " + strings.TrimSpace(one)}},
 		{limit + 100,
-			[]string{fmt.Sprintf("other text of %d bytes follows the JSON object (print the object alone): %.500s…",
+			[]string{fmt.Sprintf("extra text of %d bytes after the JSON object (print the object on its own): %.500s…",
 				100*len(one)-1, strings.Repeat(one, 100))}},
 	}
 	parser := parse.New(parse.Options{})

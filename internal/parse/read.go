@@ -17,7 +17,7 @@ type state uint8
 
 const (
 	broken  state = iota // the text breaks off, or cannot be read up to the object's end
-	trailed              // the object is whole, and something follows it
+	trailed              // the object is whole, and other text follows it
 	whole                // the text is the object
 )
 

@@ -141,7 +141,7 @@ func TestAPackThatCannotBeReadSaysSo(t *testing.T) {
 	item["packed"] = &types.AttributeValueMemberB{Value: b.Bytes()}
 	f.putItem("info", item)
 	for row, err := range New(f.pages).Query(ctx, Options{From: day, To: day.AddDate(0, 0, 1), InfoTable: "info"}) {
-		const want = `cannot unpack an item: the attribute "trace" is not known here: ` +
+		const want = `cannot unpack an item: the attribute "trace" is unknown: ` +
 			`written by a newer Logtable: install that version and try again`
 		if err != nil || row.Issues != want {
 			t.Errorf("%v: issues %q, want %q", err, row.Issues, want)

@@ -74,7 +74,7 @@ func (o Options) normal() (Options, error) {
 		return o, errors.New("cannot read: no table named")
 	}
 	if o.From.IsZero() || !o.From.Before(o.To) {
-		return o, fmt.Errorf("cannot read from %v to %v: the end must be after the beginning", o.From, o.To)
+		return o, fmt.Errorf("cannot read from %v to %v: the end must be after the start", o.From, o.To)
 	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()

@@ -53,7 +53,7 @@ func New(setting string) (*Redactor, error) {
 	}
 	switch {
 	case off && r.kinds != 0:
-		return nil, errors.New(`cannot combine off with secrets or all; write one of them`)
+		return nil, errors.New(`cannot combine off with secrets or all; write only one of them`)
 	case !off && r.kinds == 0:
 		r.kinds = secretKinds
 	}
@@ -91,16 +91,16 @@ func split(setting string) []string {
 
 func compile(text string) (expression, error) {
 	if word := meant(text); word != "" {
-		return expression{}, fmt.Errorf("cannot tell whether %s is a word or an expression; "+
-			"write %s, or %s for the expression", quote(text), word, quote("("+text+")"))
+		return expression{}, fmt.Errorf("cannot tell whether %s is a keyword or an expression; write %s, or %s for "+
+			"the expression", quote(text), word, quote("("+text+")"))
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return expression{}, uncompiled(text, err)
 	}
 	if matchesEmpty(tree) {
-		return expression{}, fmt.Errorf("cannot use the expression %s: it matches the empty string, "+
-			"so everywhere; write one that needs at least one character, such as x+ for x*", quote(text))
+		return expression{}, fmt.Errorf("cannot use the expression %s: it matches the empty string, and so "+
+			"everywhere; write one that needs at least one character, such as x+ for x*", quote(text))
 	}
 	e, err := regexp.Compile(text)
 	if err != nil {
@@ -163,9 +163,9 @@ func advice(err error) string {
 	case syntax.ErrInvalidRepeatSize, syntax.ErrLarge, syntax.ErrNestingDepth:
 		return `write a smaller one: RE2 repeats at most 1000 times`
 	case syntax.ErrInvalidPerlOp, syntax.ErrInvalidNamedCapture:
-		return `write it without look-around, which RE2 does not have`
+		return `write it without look-around, which RE2 does not support`
 	case syntax.ErrInvalidEscape:
-		return `write it without back-references, which RE2 does not have, and a literal backslash as \\`
+		return `write it without back-references, which RE2 does not support, and a literal backslash as \\`
 	}
 	return `write RE2 syntax`
 }

@@ -144,7 +144,7 @@ func TestWhatNeedsUnsigned(t *testing.T) {
 		"filtered: nothing but Logtable's lines": {without("INIT_START", "START", "END", "REPORT"), 0, 6,
 			"does not show when"},
 		"filtered: only records": {events[start+4 : len(events)-1], 0, 6, "lacks the first line"},
-		"the key is missing":     {events[:len(events)-1], 0, 6, "lacks the line behind them"},
+		"the key is missing":     {events[:len(events)-1], 0, 6, "lacks the later line"},
 		"from the middle of an invocation": {slices.Insert(slices.Clone(events[start+1:]), 1,
 			retimed(forged, events[start+1])...), 0, 9, "first line"},
 		"from an invocation on": {slices.Insert(slices.Clone(events[start:]), 1,
@@ -154,10 +154,10 @@ func TestWhatNeedsUnsigned(t *testing.T) {
 			events[2:]), 0, 9, "first line"},
 		"of a function without Logtable": {slices.Concat(events[:1], events[3:5], retimed(forged, events[4])), 0, 3,
 			"first line"},
-		"a process that was started again": {again, 6, 9, "behind the line that has the key"},
+		"a process that was started again": {again, 6, 9, "after the line with the key"},
 		"an older layer's": {slices.Concat(events[:1], events[3:7], retimed(unsigned, events[6])), 0,
 			4, "not signed"},
-		"newest first":                      {backwards, 0, 6, "times in the log go back"},
+		"newest first":                      {backwards, 0, 6, "chronological order"},
 		"lines without INIT_START are fine": {without("INIT_START"), 6, 6, ""},
 		"and an environment never invoked":  {without("START", "END", "REPORT"), 6, 6, ""},
 	} {
@@ -284,7 +284,7 @@ func TestWhatIsNotTakenIsTold(t *testing.T) {
 		"a CSV field of 5 MiB": {forms[9].render(events) + "1,\"" + long + "logtable_record\"\n", 6,
 			"more than 4 MiB"},
 		"another column of a CSV":         {"timestamp,message,note\n1,x,logtable_record\n", 0, "inside another line"},
-		"a CSV that has lines of another": {forms[9].render(events) + "START RequestId: x\n", 0, "not of one form"},
+		"a CSV that has lines of another": {forms[9].render(events) + "START RequestId: x\n", 0, "mixes formats"},
 		"a field by itself": {
 			`{"events":[{"timestamp":1,"message":"x"}],"a":{"field":"b","value":"logtable_record"}}`,
 			0, "inside another line"},
@@ -292,7 +292,7 @@ func TestWhatIsNotTakenIsTold(t *testing.T) {
 			"inside another line"},
 		"a line that looks like Lambda's": {text + `{"type":"platform.start","a":"logtable_record"}`, 6,
 			"inside another line"},
-		"JSON and then lines": {document + "then a line with logtable_record\n", 0, "not of one form"},
+		"JSON and then lines": {document + "then a line with logtable_record\n", 0, "mixes formats"},
 		"JSON in JSON in JSON": {`{"log":` + fmt.Sprintf("%q", `{"message":`+string(quoted)+`}`) + `}`, 0,
 			"inside another line"},
 		"an array of records": {"[" + record + "]", 0, "inside another line"},
@@ -346,7 +346,7 @@ func TestTooManyLines(t *testing.T) {
 	events, _ := genuine(t)
 	log := strings.Replace(forms[0].render(events), `\"lines\":6`, `\"lines\":1152921504606846976`, 1)
 	if got, report := replayed(t, log, replay.Options{}); len(got) != 0 || len(report.Notes) != 1 ||
-		!strings.Contains(report.Notes[0].Why, "has the key") {
+		!strings.Contains(report.Notes[0].Why, "with the key") {
 		t.Errorf("%d records, %+v", len(got), report)
 	}
 }

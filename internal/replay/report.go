@@ -31,31 +31,31 @@ const (
 	unsigned       reason = "not signed: an older Logtable wrote them, or the function did"
 	noCommitment   reason = "signed, but the log lacks the first line of Logtable's process"
 	lateCommitment reason = "signed, but the first line of Logtable's process comes " +
-		"when the function could print it as well " +
-		"(a restart, a restored snapshot, another environment, or the log's beginning is missing)"
+		"at a time when the function could have printed it, too (a restart, a restored snapshot, another " +
+		"environment, or a log without its beginning)"
 	unproven   reason = "signed, but the log does not show when the invocations began"
-	noKey      reason = "signed, but the log lacks the line behind them that has the key"
-	afterKey   reason = "behind the line that has the key, where anybody can sign"
-	forged     reason = "their signature does not fit: forged, changed on the way, or of another process"
-	disordered reason = "signed, but the times in the log go back, so that what came first cannot be told"
-	mixedForms reason = "signed, but the log is not of one form all through, so who wrote what cannot be told"
+	noKey      reason = "signed, but the log lacks the later line with the key"
+	afterKey   reason = "after the line with the key, where anyone can sign"
+	forged     reason = "the signature does not match: forged, changed in transit, or from another process"
+	disordered reason = "signed, but the log is not in chronological order, so it is unclear what came first"
+	mixedForms reason = "signed, but the log mixes formats, so it is unclear who wrote what"
 	repeated   reason = "twice"
 
-	inside      reason = "inside another line, where a function can print what it likes"
+	inside      reason = "inside another line, where a function can print anything"
 	tooLong     reason = "in a message of more than 4 MiB"
 	cutOff      reason = "the log ends in the middle"
-	notJSON     reason = "the log begins as JSON and is none from here on, so the rest was read as lines"
-	broken      reason = "cut off, or not as Logtable writes them"
+	notJSON     reason = "the log starts as JSON but is not JSON from here on, so the rest was read as lines"
+	broken      reason = "cut off, or not in Logtable's format"
 	newerRecord reason = "written by a newer Logtable"
 )
 
 const (
-	wholeStream = "hand over the whole stream, as JSON and with Lambda's own lines: see logtable replay --help"
-	orUnsigned  = "or, if you trust all that the function printed, say --unsigned"
+	wholeStream = "pass the whole stream, as JSON and with Lambda's own lines: see logtable replay --help"
+	orUnsigned  = "or, if you trust everything the function printed, use --unsigned"
 )
 
 var advice = map[reason]string{
-	unsigned:       "if you trust all that the function printed, say --unsigned",
+	unsigned:       "if you trust everything the function printed, use --unsigned",
 	noCommitment:   wholeStream + "; " + orUnsigned,
 	lateCommitment: wholeStream + "; " + orUnsigned,
 	unproven:       wholeStream + "; " + orUnsigned,

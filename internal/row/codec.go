@@ -147,7 +147,7 @@ func readRecord(data []byte) (f form, err error) {
 	f.row = emptyRow()
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if !next(dec, '{') {
-		return form{}, errors.New("it is no JSON object")
+		return form{}, errors.New("it is not a JSON object")
 	}
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
@@ -173,7 +173,7 @@ func readRecord(data []byte) (f form, err error) {
 		}
 	}
 	if !next(dec, '}') || len(bytes.TrimSpace(data[dec.InputOffset():])) > 0 {
-		return form{}, errors.New("it does not end as a JSON object")
+		return form{}, errors.New("it is not one complete JSON object")
 	}
 	return f, nil
 }
@@ -185,7 +185,7 @@ var ErrNewer = errors.New("written by a newer Logtable: install that version and
 // newer says what is not known. Its name is a stranger's: it is quoted, and
 // cut.
 func newer(what, name string) error {
-	return fmt.Errorf("the %s %q is not known here: %w", what, Cut(name, 60), ErrNewer)
+	return fmt.Errorf("the %s %q is unknown: %w", what, Cut(name, 60), ErrNewer)
 }
 
 // next reads a token and reports whether it is of the kind.
@@ -200,7 +200,7 @@ func readString(dec *jsontext.Decoder) (string, error) {
 		return "", err
 	}
 	if tok.Kind() != '"' {
-		return "", errors.New("a value that should be a string is none")
+		return "", errors.New("a value should be a string and is not")
 	}
 	return tok.String(), nil
 }
@@ -218,7 +218,7 @@ func emptyRow() *Row {
 // readItem reads an item in DynamoDB's JSON into an empty row.
 func (r *Row) readItem(dec *jsontext.Decoder) error {
 	if !next(dec, '{') {
-		return errors.New("its item is no JSON object")
+		return errors.New("its item is not a JSON object")
 	}
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
@@ -234,7 +234,7 @@ func (r *Row) readItem(dec *jsontext.Decoder) error {
 		}
 	}
 	if !next(dec, '}') {
-		return errors.New("its item does not end as a JSON object")
+		return errors.New("its item is not one complete JSON object")
 	}
 	return nil
 }
@@ -251,11 +251,11 @@ func findAttribute(name string) *attribute {
 // read reads the attribute's value, {"S":"…"}.
 func (a *attribute) read(r *Row, dec *jsontext.Decoder) error {
 	if !next(dec, '{') {
-		return fmt.Errorf("the value of %s is no JSON object", a.name)
+		return fmt.Errorf("the value of %s is not a JSON object", a.name)
 	}
 	kind, err := readString(dec)
 	if err != nil || kind != a.kind() {
-		return fmt.Errorf("the value of %s is of another type", a.name)
+		return fmt.Errorf("the value of %s has the wrong type", a.name)
 	}
 	value, err := readString(dec)
 	if err != nil {
@@ -267,16 +267,16 @@ func (a *attribute) read(r *Row, dec *jsontext.Decoder) error {
 	case a.binary != nil:
 		raw, err := base64.StdEncoding.DecodeString(value)
 		if err != nil {
-			return fmt.Errorf("the value of %s is no base 64", a.name)
+			return fmt.Errorf("the value of %s is not base64", a.name)
 		}
 		*a.binary(r) = string(raw)
 	default:
 		if *a.number(r), err = strconv.ParseInt(value, 10, 64); err != nil {
-			return fmt.Errorf("%s is no whole number", a.name)
+			return fmt.Errorf("%s is not a whole number", a.name)
 		}
 	}
 	if !next(dec, '}') {
-		return fmt.Errorf("the value of %s does not end", a.name)
+		return fmt.Errorf("the value of %s is cut off", a.name)
 	}
 	return nil
 }
@@ -292,13 +292,13 @@ func (r *Row) check(kind string) error {
 	case r.Message == "":
 		return errors.New("it has no message")
 	case r.Error && r.Expiry != 0, !r.Error && r.Expiry < minTime.Unix():
-		return errors.New("its expiry does not suit its table")
+		return errors.New("its expiry does not match its table")
 	case r.Fields != "" && !isJSON(r.Fields):
-		return errors.New("its fields are no JSON")
+		return errors.New("its fields are not JSON")
 	case r.Packed != "" || r.Lines != 0:
 		return r.checkPack()
 	case !validLevel().MatchString(r.Level):
-		return errors.New("its level is no name")
+		return errors.New("its level is not a valid name")
 	}
 	return nil
 }
@@ -311,20 +311,20 @@ func isJSON(text string) bool {
 func (r *Row) checkKey(kind string) error {
 	stamp := validStamp().FindStringSubmatch(r.StampMod)
 	if stamp == nil {
-		return errors.New("its stamp_mod is none of ours")
+		return errors.New("its stamp_mod is not one of Logtable's")
 	}
 	date := validDate().FindStringSubmatch(r.Date)
 	if date == nil || date[2] != "" && kind == tableErrors {
-		return errors.New("its date is no day")
+		return errors.New("its date is not a valid day")
 	}
 	day, err := time.Parse(time.DateOnly, date[1])
 	if err != nil {
-		return errors.New("its date is no day")
+		return errors.New("its date is not a valid day")
 	}
 	seconds, _ := strconv.ParseInt(stamp[1], 10, 64) // ten digits
 	// Zones reach from -12 to +14 hours.
 	if off := time.Unix(seconds, 0).Sub(day); off < -15*time.Hour || off > 39*time.Hour {
-		return errors.New("its date and its stamp do not belong together")
+		return errors.New("its date and its stamp do not match")
 	}
 	return nil
 }

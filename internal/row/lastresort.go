@@ -100,7 +100,7 @@ func ParseLastResort(message []byte) (l LastResortLine, found bool, err error) {
 		return l, true, errNotWhole
 	}
 	if rest := dec.UnreadBuffer(); len(rest) > 0 {
-		return l, true, errors.New("cannot read the record: something follows it")
+		return l, true, errors.New("cannot read the record: other text follows it")
 	}
 	return l, true, nil
 }

@@ -124,9 +124,9 @@ func (r *Row) checkPack() error {
 	case err != nil:
 		return err
 	case r.Error:
-		return errors.New("it holds several lines, and is of the errors table")
+		return errors.New("it has several lines, but belongs to the errors table")
 	case int64(len(lines)) != r.Lines || len(lines) < 2 || len(lines) > MaxPackLines:
-		return errors.New("it does not hold as many lines as it says")
+		return errors.New("it does not have as many lines as it says")
 	case lines[0].StampMod != r.StampMod:
 		return errors.New("it does not begin with the line whose key it has")
 	}

@@ -298,7 +298,7 @@ func (r *Row) reduce(why string) {
 	r.Message = Cut(r.Message, 1<<10)
 	r.Truncated += int64(gone - len(r.Message))
 	r.Fields, r.ExceptionAt = "", -1
-	r.Issues = Cut("DynamoDB refused the whole row: "+strings.ToValidUTF8(why, "\uFFFD"), maxShort)
+	r.Issues = Cut("DynamoDB refused the full row: "+strings.ToValidUTF8(why, "\uFFFD"), maxShort)
 }
 
 // The types of an attribute's value, as DynamoDB calls them.

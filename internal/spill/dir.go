@@ -59,7 +59,7 @@ func openDirectory(path string) (*directory, error) {
 			return nil, fmt.Errorf("%w: %s", err, path)
 		}
 		return nil, fmt.Errorf(
-			"cannot use the spill directory %s: %w; name another one, which only this user can write", path, err)
+			"cannot use the spill directory %s: %w; name another one that only this user can write to", path, err)
 	}
 	return d, nil
 }
@@ -67,7 +67,7 @@ func openDirectory(path string) (*directory, error) {
 func (d *directory) open() error {
 	parentPath, base := filepath.Dir(d.path), filepath.Base(d.path)
 	if parentPath == d.path {
-		return errors.New("the root directory cannot be the spill's own")
+		return errors.New("the root directory cannot be used")
 	}
 	if err := os.MkdirAll(parentPath, 0o700); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (d *directory) take(parent *os.Root, base string) (err error) {
 	// What was opened is checked, not only what was there before: a link may
 	// have come between.
 	if li, err := parent.Lstat(base); err != nil || !os.SameFile(li, d.info) {
-		return errors.New("it was replaced while it was opened")
+		return errors.New("it was replaced while being opened")
 	}
 	if err := checkPrivate(d.info); err != nil {
 		return err
@@ -218,7 +218,7 @@ func checkPrivate(fi fs.FileInfo) error {
 	case !mine:
 		return errors.New("it belongs to another user")
 	case fi.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("others have rights to it (mode %#o)", fi.Mode().Perm())
+		return fmt.Errorf("other users have access to it (mode %#o)", fi.Mode().Perm())
 	}
 	return nil
 }

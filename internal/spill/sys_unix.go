@@ -35,7 +35,7 @@ func lockDir(dir *os.File) error {
 func freeBytes(dir *os.File) (int64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Fstatfs(int(dir.Fd()), &st); err != nil {
-		return 0, fmt.Errorf("cannot learn the free space: %w", err)
+		return 0, fmt.Errorf("cannot determine the free space: %w", err)
 	}
 	block := max(int64(st.Bsize), 1)
 	if st.Bavail > uint64(math.MaxInt64/block) {

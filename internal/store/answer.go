@@ -40,13 +40,13 @@ func (w writer) request(c *call) (outcome, string) {
 			w.cfg.Refresh()
 		}
 		if w.failed(c, f, errors.Is(err, context.DeadlineExceeded)) {
-			w.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+f.why+"); messages are kept and tried again",
+			w.cfg.Report.Fail("dynamodb", "cannot write to DynamoDB ("+f.why+"); rows are kept and retried",
 				f.advice(name, w.cfg.Region))
 		}
 	case tableFault:
 		if ofOneTable(c.batch) == len(c.batch) {
 			w.cfg.Report.Fail("table "+name,
-				fmt.Sprintf("cannot write to table %s (%s); messages are kept", name, f.why),
+				fmt.Sprintf("cannot write to table %s (%s); rows are kept", name, f.why),
 				f.advice(name, w.cfg.Region))
 		}
 	}

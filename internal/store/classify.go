@@ -20,7 +20,7 @@ type adviser func(table, region string) string
 
 func advise(text string) adviser { return func(string, string) string { return text } }
 
-const checkRoute = "if this stays, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), " +
+const checkRoute = "if this persists, check the route to DynamoDB (a VPC needs a gateway endpoint or NAT), " +
 	"AWS_ENDPOINT_URL and HTTPS_PROXY"
 
 // A finding is what an error means.
@@ -48,9 +48,9 @@ func classify(err error) finding {
 	case status == http.StatusRequestEntityTooLarge:
 		return finding{result: itemFault, why: "HTTP 413", advice: advise("")}
 	case errors.Is(err, dynamo.ErrForeignAnswer):
-		return finding{result: again, why: "the answer is not one of DynamoDB's",
-			advice: advise("something else answers in its place: " +
-				"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")}
+		return finding{result: again, why: "the answer is not from DynamoDB",
+			advice: advise("another server answers in its place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB " +
+				"and HTTPS_PROXY")}
 	case status != 0:
 		return finding{result: again, why: fmt.Sprintf("HTTP %d", status), advice: advise("")}
 	}
@@ -71,7 +71,8 @@ func classifyNetwork(err error) finding {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return finding{result: again, why: "no answer in time", advice: advise(checkRoute)}
 	case errors.Is(err, dynamo.ErrNotRegion):
-		return finding{result: again, why: "AWS_REGION is not a region", advice: advise("set AWS_REGION to a region " +
+		return finding{result: again, why: "AWS_REGION is not a valid region", advice: advise("set AWS_REGION to a " +
+			"region " +
 			"such as eu-central-1")}
 	}
 	return finding{result: again, why: "no connection: " + awsenv.NetworkError(err), advice: advise(checkRoute)}
@@ -83,13 +84,13 @@ func explainTLS(err error) (why, advice string) {
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "the server's certificate is not valid at this time",
-			"check the clock of the function's environment, " +
-				"and what answers in DynamoDB's place (AWS_ENDPOINT_URL, HTTPS_PROXY)"
+		return "the server's certificate has expired or is not valid yet",
+			"check the clock of the function's environment, and whether another server answers in DynamoDB's place " +
+				"(AWS_ENDPOINT_URL, HTTPS_PROXY)"
 	case errors.As(err, &name):
-		return "the server's certificate is another host's",
-			"something else answers in DynamoDB's place: " +
-				"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY"
+		return "the server's certificate is for another host",
+			"another server answers in DynamoDB's place: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and " +
+				"HTTPS_PROXY"
 	}
 	return "the server's certificate cannot be verified", trusted()
 }
@@ -99,8 +100,8 @@ func explainTLS(err error) (why, advice string) {
 // for the system's, so these are read here where Go reads them.
 func trusted() string {
 	if os.Getenv("AWS_CA_BUNDLE") != "" {
-		return "only the certificates in AWS_CA_BUNDLE are trusted: have it hold those of AWS, and of a proxy in " +
-			"between, as PEM"
+		return "only the certificates in AWS_CA_BUNDLE are trusted: it must contain those of AWS, and of any proxy " +
+			"in between, as PEM"
 	}
 	var set []string
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
@@ -110,9 +111,9 @@ func trusted() string {
 	}
 	if len(set) > 0 {
 		return strings.Join(set, " and ") + " replaces the system's CA certificates, for Logtable too: correct it, " +
-			"or set AWS_CA_BUNDLE to a PEM file that Logtable shall use instead"
+			"or set AWS_CA_BUNDLE to a PEM file to use instead"
 	}
-	return "the image may lack CA certificates: install the package ca-certificates, or set AWS_CA_BUNDLE to a PEM file"
+	return "the image may lack CA certificates: install the ca-certificates package, or set AWS_CA_BUNDLE to a PEM file"
 }
 
 // policyLine is the statement that the function's role needs.
@@ -120,7 +121,8 @@ func policyLine(table, region string) string {
 	if !strings.HasPrefix(table, "arn:") {
 		table = "arn:" + awsenv.Partition(region) + ":dynamodb:*:*:table/" + table
 	}
-	return "allow the function's role: " + awsenv.Denial{Action: "dynamodb:BatchWriteItem", Resource: table}.Statement()
+	return "add to the policy of the function's role: " +
+		"" + awsenv.Denial{Action: "dynamodb:BatchWriteItem", Resource: table}.Statement()
 }
 
 // classifyAnswer is classify for an answer of DynamoDB's that has an error
@@ -139,26 +141,26 @@ func classifyAnswer(a awsenv.Failure) finding {
 	case awsenv.Broken:
 	case awsenv.ClockOff:
 		f.clock, f.advice = true, advise(awsenv.ClockAdvice)
-		f.why += ", about the time of the signature"
+		f.why += ", because of the signature's time"
 	case awsenv.Expired:
 		f.expired = true
-		f.advice = advise("if this stays, what hands out the credentials gives old ones: " +
-			awsenv.CredentialsURI + ", or else AWS_SESSION_TOKEN")
+		f.advice = advise("if this persists, check the source of the credentials, which returns expired ones: " +
+			awsenv.CredentialsURI + " or AWS_SESSION_TOKEN")
 	case awsenv.Denied:
 		f.result = tableFault
 		f.denied(a.Code, a.Message)
 	case awsenv.BadSignature:
 		f.result = tableFault
-		f.advice = advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and so on must be " +
-			"those of its role")
+		f.advice = advise("check the credentials in the function's environment: AWS_ACCESS_KEY_ID and the others " +
+			"must be those of its role")
 	case awsenv.BadKey:
 		f.result = tableFault
-		f.advice = advise("see to the KMS key that the table is encrypted with: it must exist, be enabled, and the " +
-			"function's role must be allowed to use it")
+		f.advice = advise("check the KMS key of the table: it must exist and be enabled, and the function's role " +
+			"must be allowed to use it")
 	case awsenv.NotEnabled:
 		f.result = tableFault
-		f.advice = advise("the account may not use DynamoDB in this region yet: complete the account's sign-up, and " +
-			"enable the region for it")
+		f.advice = advise("the account cannot use DynamoDB in this region yet: complete the account's sign-up and " +
+			"enable the region")
 	default:
 		if a.Status != 0 {
 			f.why = fmt.Sprintf("%s, HTTP %d", a.Code, a.Status) // nothing more is known of it
@@ -185,8 +187,7 @@ func (f *finding) denied(code, message string) {
 			f.advice = advise(d.Advice())
 		}
 	case awsenv.OfKey(code):
-		f.advice = advise("allow the function's role to use the KMS key that the table is encrypted with, in its " +
-			"policy and in the key's")
+		f.advice = advise("allow the function's role to use the table's KMS key, in the role's policy and in the key's")
 	default:
 		f.advice = policyLine
 	}

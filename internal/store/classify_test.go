@@ -77,9 +77,9 @@ func TestCodesAndWhatTheyMean(t *testing.T) {
 		{"InternalServerError", "x", 500, again, "InternalServerError", ""},
 		{"ReplicatedWriteConflictException", "x", 400, again, "ReplicatedWriteConflictException", ""},
 		{"ExpiredTokenException", "x", 400, again, "ExpiredTokenException", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
-		{"InvalidSignatureException", "Signature expired: 1 is now earlier than 2", 400, again, "about the time of " +
-			"the signature", "clock"},
-		{"RequestTimeTooSkewed", "x", 403, again, "RequestTimeTooSkewed, about", "clock"},
+		{"InvalidSignatureException", "Signature expired: 1 is now earlier than 2", 400, again, "because of " +
+			"the signature's time", "clock"},
+		{"RequestTimeTooSkewed", "x", 403, again, "RequestTimeTooSkewed, because", "clock"},
 		{"InvalidSignatureException", "The request signature we calculated does not match", 400, tableFault,
 			"InvalidSignatureException", "those of its role"},
 		{"AccessDeniedException", notAuthorized + "dynamodb:BatchWriteItem on resource: " +
@@ -139,7 +139,7 @@ func TestAnswersWithoutACode(t *testing.T) {
 		says   string
 	}{
 		{413, "too large", itemFault, "HTTP 413"}, {502, "<html>", again, "HTTP 502"}, {403, "{}", again, "HTTP 403"},
-		{200, "<html>", again, "is not one of DynamoDB's"},
+		{200, "<html>", again, "is not from DynamoDB"},
 	} {
 		f := classify(answered(t, c.status, "text/html", c.body))
 		if f.result != c.want || !strings.Contains(f.why, c.says) {
@@ -215,9 +215,9 @@ func TestTLSThatFailsNamesWhatIsTrusted(t *testing.T) {
 
 func TestWhyACertificateIsNotAccepted(t *testing.T) {
 	for want, cause := range map[string]error{
-		"cannot be verified":     x509.SystemRootsError{},
-		"not valid at this time": x509.CertificateInvalidError{Reason: x509.Expired},
-		"is another host's":      x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"},
+		"cannot be verified":    x509.SystemRootsError{},
+		"has expired or is not": x509.CertificateInvalidError{Reason: x509.Expired},
+		"is for another host":   x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"},
 	} {
 		f := classify(fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: cause}))
 		if f.result != again || !strings.Contains(f.why, want) {

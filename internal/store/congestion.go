@@ -32,7 +32,7 @@ const (
 
 // ErrCongested is returned by Flush while the tables take records, but too few
 // or too slowly to be waited for; they are kept. It is an ErrResting.
-var ErrCongested = fmt.Errorf("DynamoDB takes records too slowly to be waited for: %w", ErrResting)
+var ErrCongested = fmt.Errorf("DynamoDB accepts rows too slowly to wait for: %w", ErrResting)
 
 // congestion is what is known of a DynamoDB that works, but not well enough.
 type congestion struct {
@@ -63,8 +63,8 @@ func (c *congestion) begin(now time.Time) {
 	if !c.on {
 		c.on, c.chances = true, 0
 		c.report.Fail("congested",
-			"DynamoDB takes messages more slowly than they come; the function is not held for it, "+
-				"they wait on /tmp or in memory",
+			"DynamoDB accepts rows more slowly than they arrive; they wait in /tmp or in memory, and the function "+
+				"is not delayed for it",
 			"raise the tables' write throughput, or its maximum, if they are throttled; "+
 				"set LOGTABLE_LAYOUT=packed, or log less")
 	}
@@ -75,7 +75,7 @@ func (c *congestion) begin(now time.Time) {
 func (c *congestion) end() {
 	if c.on {
 		c.on = false
-		c.report.Recover("congested", "DynamoDB takes messages as fast as they come again")
+		c.report.Recover("congested", "DynamoDB accepts rows as fast as they arrive again")
 	}
 }
 

@@ -13,7 +13,7 @@ const replayHold = 250 * time.Millisecond
 
 // ErrResting is returned by Flush while a table or DynamoDB as a whole does
 // not take records; they are kept.
-var ErrResting = errors.New("DynamoDB does not take records at present; they are kept")
+var ErrResting = errors.New("DynamoDB is not accepting writes; rows are kept")
 
 // Start lets writers work on what waits, in the background. It returns at
 // once. Where DynamoDB has been failing it only probes, and rarely.

@@ -145,9 +145,9 @@ func (sp *spillSide) failed(r *record, err error) {
 	if errors.Is(err, spill.ErrFull) {
 		sp.noRoom = fullness{size: min(r.cost(), sp.noRoomFor()), until: sp.cfg.Now().Add(fullFor)}
 	}
-	sp.cfg.Report.Fail("spill", "cannot keep messages on /tmp: "+err.Error(),
-		"they wait in memory as far as there is room; "+
-			"LOGTABLE_SPILL_BYTES and the function's ephemeral storage bound what /tmp takes")
+	sp.cfg.Report.Fail("spill", "cannot keep rows in /tmp: "+err.Error(),
+		"they wait in memory while there is room; LOGTABLE_SPILL_BYTES and the function's ephemeral storage limit "+
+			"what fits in /tmp")
 }
 
 // take takes the oldest segment; nil if there is none, or it cannot be read.
@@ -159,7 +159,7 @@ func (sp *spillSide) take() *replay {
 	if err != nil || segment == nil {
 		sp.unread = sp.cfg.Now().Add(fullFor)
 		if err != nil {
-			sp.cfg.Report.Fail("spill read", "cannot read what was kept on /tmp: "+err.Error(), "")
+			sp.cfg.Report.Fail("spill read", "cannot read rows kept in /tmp: "+err.Error(), "")
 		}
 		return nil
 	}
@@ -189,8 +189,8 @@ func (sp *spillSide) read(payload []byte, own bool, place *record) (ours bool, e
 	}
 	if owner != sp.cfg.Owner {
 		sp.cfg.Report.Fail("another owner",
-			"messages of another function, or for other tables, are left on /tmp; they are not written",
-			"give each function on one machine a LOGTABLE_SPILL_DIR of its own")
+			"rows of another function, or for other tables, are in /tmp; they are left there and not written",
+			"give each function on this machine its own LOGTABLE_SPILL_DIR")
 		return false, nil
 	}
 	*place = record{Record: *r}
@@ -205,7 +205,7 @@ func (sp *spillSide) settled(p *replay) {
 	}
 	if err := sp.Done(p.segment); err != nil {
 		sp.cfg.Report.Fail("spill done",
-			"cannot delete a file of the spill; its rows will be written again: "+err.Error(), "")
+			"cannot delete a file of stored rows from /tmp; they will be written again: "+err.Error(), "")
 	}
 	sp.noRoom = fullness{}
 	sp.closed(p)

@@ -49,8 +49,8 @@ func (t *tally) loseUnread(n int, reason string) {
 func (t *tally) loseLevel(level, reason string) {
 	t.lost[Loss{level, reason}]++
 	t.unsaid[Loss{level, reason}]++
-	t.report.Fail("lost "+reason, "messages are lost: "+reason,
-		"a row logtable.lost and the end of this environment's log say how many", "level", level)
+	t.report.Fail("lost "+reason, "rows are lost: "+reason,
+		"the row logtable.lost and the end of this environment's log say how many", "level", level)
 }
 
 // due returns the losses of which a record is to be made now, and takes them

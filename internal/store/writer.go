@@ -318,7 +318,7 @@ func (s *Store) reduce(r *record, why string) {
 	s.queues.push(r)
 	name := s.delivery.tables[tableOf(r)].name
 	s.cfg.Report.Fail("row "+name,
-		fmt.Sprintf("DynamoDB refused a row for table %s (%s); a short form takes its place", name, why), "")
+		fmt.Sprintf("DynamoDB refused a row for table %s (%s); a short form is stored instead", name, why), "")
 }
 
 // splitPack has the lines of a refused pack, which is in no queue, take its

@@ -53,7 +53,7 @@ func TestAForgedLineIsWorthOneLine(t *testing.T) {
 			}
 			f.pass(5 * time.Minute)
 			forge()
-			if last := f.messages[most+1]; !strings.Contains(last.Text, "About 1 more like this") {
+			if last := f.messages[most+1]; !strings.Contains(last.Text, "Similar alerts held back: about 1,") {
 				t.Errorf("what found no place is not told of:\n%s", last.Text)
 			}
 		})
@@ -87,7 +87,7 @@ func TestTheSeveralTopicsOfAnAlertHaveAPlaceEach(t *testing.T) {
 		got = append(got, m.Topic.Name+" "+m.Subject)
 	}
 	want := "oncall ERROR orders 0: x; oncall-2 ERROR orders 0: a; " +
-		"oncall orders: more alerts are held back until 22:31 UTC"
+		"oncall orders: further alerts are held back until 22:31 UTC"
 	if strings.Join(got, "; ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), want)
 	}
@@ -117,10 +117,10 @@ func TestManyKindsOfAStormAreCountedTogether(t *testing.T) {
 	f.pass(5 * time.Minute)
 	f.fail(f.environment(&patient{f.lock("later")}), "new")
 	text, told := f.messages[len(f.messages)-1].Text, 0
-	if _, rest, ok := strings.Cut(text, "About "); ok {
+	if _, rest, ok := strings.Cut(text, "about "); ok {
 		fmt.Sscan(rest, &told)
 	}
-	if !strings.Contains(text, "of other kinds were held back") || told < 950 || told > 990 {
+	if !strings.Contains(text, "Other alerts held back") || told < 950 || told > 990 {
 		t.Errorf("told of %d of 990:\n%s", told, text)
 	}
 }

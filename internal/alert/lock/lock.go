@@ -224,7 +224,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // errForeign is for an answer that DynamoDB cannot have given.
-var errForeign = errors.New("the answer is not one of DynamoDB's: " +
+var errForeign = errors.New("the answer is not from DynamoDB: " +
 	"check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY")
 
 // explain turns an error into words without anybody's data.
@@ -287,9 +287,9 @@ func (t *Table) explainDenial(a awsenv.Failure) error {
 	d, ok := awsenv.ParseDenial(a.Message)
 	switch {
 	case ok && d.OfRole() && d.Action == "dynamodb:UpdateItem":
-		return fmt.Errorf("%s: %s: allow the function's role: %s", a.Code, d, t.statement(d.Resource))
+		return fmt.Errorf("%s: %s: add to the policy of the function's role: %s", a.Code, d, t.statement(d.Resource))
 	case ok:
 		return fmt.Errorf("%s: %s: %s", a.Code, d, d.Advice())
 	}
-	return fmt.Errorf("%s: allow the function's role: %s", a.Code, t.statement(""))
+	return fmt.Errorf("%s: add to the policy of the function's role: %s", a.Code, t.statement(""))
 }

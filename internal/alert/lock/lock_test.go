@@ -158,7 +158,7 @@ func TestAThousandEnvironmentsSendOneMessage(t *testing.T) {
 	}
 	text := f.messages[1].Text
 	var told int
-	if _, rest, ok := strings.Cut(text, "About "); ok {
+	if _, rest, ok := strings.Cut(text, "about "); ok {
 		fmt.Sscan(rest, &told)
 	}
 	if told < environments*9/10 || told > 3*environments {
@@ -240,13 +240,13 @@ func TestTheShareIsTheFunctions(t *testing.T) {
 		subjects = append(subjects, m.Subject)
 	}
 	const want = "ERROR orders 0: x; ERROR orders 1: x; ERROR orders 2: x; " +
-		"orders: more alerts are held back until 22:31 UTC"
+		"orders: further alerts are held back until 22:31 UTC"
 	if got := strings.Join(subjects, "; "); got != want {
 		t.Errorf("%s", got)
 	}
 	f.pass(5 * time.Minute)
 	f.fail(f.environment(&patient{f.lock("later")}), "5")
-	if n := f.sent(); n != 5 || !strings.Contains(f.messages[4].Text, "About 1 more like this") {
+	if n := f.sent(); n != 5 || !strings.Contains(f.messages[4].Text, "Similar alerts held back: about 1,") {
 		t.Errorf("%d messages; %s", n, f.messages[n-1].Text)
 	}
 }
@@ -352,10 +352,11 @@ func TestWhatTheLockSaysOfErrors(t *testing.T) {
 	}{
 		{table.AccessDenied(), `"Action":"dynamodb:UpdateItem"`},
 		{table.EndpointDenied(), "change the VPC endpoint policy that denies dynamodb:UpdateItem"},
-		{table.KeyDenied(), "allow the function's role to use the key"},
-		{table.Refused("AccessDeniedException", "no"), `AccessDeniedException: allow the function's role: ` +
-			`{"Effect":"Allow","Action":"dynamodb:UpdateItem","Resource":"arn:aws:dynamodb:*:*:table/logtable-info"`},
-		{table.SignatureExpired(), "compare the clock"},
+		{table.KeyDenied(), "the key's own policy must not deny it"},
+		{table.Refused("AccessDeniedException", "no"),
+			`AccessDeniedException: add to the policy of the function's role: ` +
+				`{"Effect":"Allow","Action":"dynamodb:UpdateItem","Resource":"arn:aws:dynamodb:*:*:table/logtable-info"`},
+		{table.SignatureExpired(), "check the clock"},
 		{table.WrongKey(), "InvalidSignatureException"},
 		{table.Refused("Odd code\n", "x"), "Odd?code"},
 		{table.Throttle(1, 1), "ThrottlingException"},
@@ -385,7 +386,7 @@ func TestTheLockDoesNotBelieveStrangers(t *testing.T) {
 	l.Client = dynamotest.Client(portal.URL)
 	says := func(err error) {
 		t.Helper()
-		if err == nil || err.Error() != "the answer is not one of DynamoDB's: check AWS_ENDPOINT_URL, "+
+		if err == nil || err.Error() != "the answer is not from DynamoDB: check AWS_ENDPOINT_URL, "+
 			"AWS_ENDPOINT_URL_DYNAMODB and HTTPS_PROXY" {
 			t.Errorf("got %v", err)
 		}

@@ -110,7 +110,7 @@ func (c *Channel) Publish(ctx context.Context, m alert.Message) error {
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return errors.New("the answer broke off")
+		return errors.New("the answer was cut off")
 	}
 	return c.judge(resp.StatusCode, string(answer), m.Topic)
 }
@@ -218,8 +218,7 @@ func (c *Channel) judge(status int, answer string, t alert.Topic) error {
 	f := awsenv.NewFailure(status, element(answer, "Code", maxWord), element(answer, "Message", maxErrorMessage))
 	switch {
 	case status < 400 || f.Code == "" && status < 500:
-		return errors.New("the answer is not one of SNS's: " +
-			"check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
+		return errors.New("the answer is not from SNS: check AWS_ENDPOINT_URL_SNS, AWS_ENDPOINT_URL and HTTPS_PROXY")
 	case f.Code == "":
 		return fmt.Errorf("HTTP %d", status)
 	}
@@ -250,17 +249,17 @@ func refusal(f awsenv.Failure, t alert.Topic) *alert.Refusal {
 func advice(f awsenv.Failure, t alert.Topic) string {
 	switch {
 	case f.Class == awsenv.Missing:
-		return "there is no such topic: check the ARN, its region and its account"
+		return "the topic does not exist: check the ARN, its region and its account"
 	case awsenv.OfKey(f.Code):
 		return "the topic is encrypted: allow the function's role kms:GenerateDataKey* and kms:Decrypt on its key"
 	case f.Class == awsenv.Denied:
-		return `allow the function's role ` + awsenv.Denial{Action: "sns:Publish", Resource: t.ARN}.Statement() +
-			`; a topic of another account must allow it in its own policy, too`
+		return "add to the policy of the function's role: " +
+			awsenv.Denial{Action: "sns:Publish", Resource: t.ARN}.Statement() +
+			`; a topic in another account must also allow it in its own policy`
 	case f.Class == awsenv.BadSignature:
 		return "check the credentials in the function's environment"
 	case f.Class == awsenv.NotEnabled:
-		return "the account may not use SNS in this region yet: complete the account's sign-up, " +
-			"and enable the region for it"
+		return "the account cannot use SNS in this region yet: complete the account's sign-up and enable the region"
 	}
 	return ""
 }

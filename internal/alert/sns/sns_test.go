@@ -137,7 +137,7 @@ func TestFailures(t *testing.T) {
 		says    string
 	}{
 		"denied":     {sandbox.AccessDenied, true, "sns:Publish"},
-		"no topic":   {sandbox.NoTopic, true, "no such topic"},
+		"no topic":   {sandbox.NoTopic, true, "does not exist"},
 		"throttled":  {sandbox.Throttled, false, "Throttled"},
 		"down":       {sandbox.Unavailable, false, "ServiceUnavailable"},
 		"internal":   {sandbox.Internal, false, "InternalError"},
