@@ -334,7 +334,7 @@ func TestASecondLogtable(t *testing.T) {
 		t.Errorf("%d rows of 6 lines", n)
 	}
 	log := withoutFirstLines(env.ExtensionOutput())
-	if strings.Count(log, "another Logtable runs in this environment") != 1 || strings.Count(log, "\n") != 1 {
+	if strings.Count(log, "another Logtable is running in this environment") != 1 || strings.Count(log, "\n") != 1 {
 		t.Errorf("log:\n%s", log)
 	}
 }

@@ -47,7 +47,7 @@ func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 		"KeyError: 'pears'", "TypeError: ", "No such file or directory", `parsing "seven"`,
 		"the last line before the time-out", "the last line before the crash",
 		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost",
-		"2 more rows tell of the functions' own deaths",
+		"2 more rows record how the failing functions ended",
 		"platform.timeout", "platform.crash", "Last lines:",
 	} {
 		if !strings.Contains(stdout.String(), want) {
