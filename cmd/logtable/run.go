@@ -132,7 +132,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		Example: `  logtable query                          everything from today, oldest first
   logtable query yesterday --errors       yesterday's errors
   logtable query --since 15m -v           the last quarter of an hour, in full
-  logtable query --grep "card declined" -o jsonl | jq .fields`,
+  logtable query --grep "card declined" -o jsonl | jq -r .text`,
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
