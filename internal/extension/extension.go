@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -62,14 +63,16 @@ func run(ctx context.Context, addr string, client *extapi.Client, stderr *diag.A
 	cfg, usable := settings(log)
 	limitMemory(cfg.BufferBytes)
 	claimed, key := claim(addr, usable, log, stderr)
+	cpus := processors(os.Getenv(functionMemory), runtime.GOMAXPROCS(0))
+	var made sync.WaitGroup
+	made.Go(func() { spareThreads(threads(cpus)) })
+
 	env, err := register(ctx, client)
 	if err != nil {
 		message, advice := unregistered(err, addr)
 		log.Say(slog.LevelError, message+"; Logtable exits", advice, "error", err.Error())
 		return 1
 	}
-	var threads sync.WaitGroup
-	threads.Go(spareThreads) // the runtime waits for the registration, not for this
 	own := <-claimed
 	defer own.release()
 	listener := subscribe(ctx, client, addr, env, own.listener, log)
@@ -77,8 +80,8 @@ func run(ctx context.Context, addr string, client *extapi.Client, stderr *diag.A
 	ext := wire(parts{
 		cfg: cfg, env: env, client: client, listener: listener, key: key, log: log, stderr: stderr,
 	})
-	threads.Wait()
-	ext.start()
+	made.Wait()
+	ext.start(cpus)
 	if err := ext.agent.Run(ctx); errors.Is(err, agent.ErrLost) {
 		return 1
 	}

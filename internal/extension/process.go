@@ -3,12 +3,14 @@ package extension
 import (
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
 )
+
+// functionMemory is the function's memory in MB.
+const functionMemory = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
 // memoryBase is what the extension needs beside its buffer, in bytes, with
 // room for the garbage collector: a limit close to the live heap would cost
@@ -28,11 +30,7 @@ func limitMemory(buffer int) { debug.SetMemoryLimit(memoryBase + 2*int64(buffer)
 // SHUTDOWN does, and a broken standard error must not.
 func ownProcess() {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
-	memory := os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-	debug.SetGCPercent(gcPercent(memory))
-	if isOneProcessor(memory) {
-		runtime.GOMAXPROCS(1)
-	}
+	debug.SetGCPercent(gcPercent(os.Getenv(functionMemory)))
 	if value, dropped := withoutTracing(os.Getenv("GODEBUG")); dropped {
 		os.Setenv("GODEBUG", value)
 		// The runtime has read GODEBUG already, so the program is started
@@ -41,14 +39,17 @@ func ownProcess() {
 	}
 }
 
-// isOneProcessor reports whether a function has no more than one processor,
-// given its memory in MB: Lambda gives a whole one from 1,769 MB on, and less
-// in proportion. The environment shows two all the same. With two, the Go
-// scheduler wakes a second thread for every goroutine that becomes ready, and
-// that costs a quarter of what an invocation takes.
-func isOneProcessor(functionMB string) bool {
-	mb, err := strconv.Atoi(functionMB)
-	return err == nil && mb < 1769
+// processors is how many processors the process uses from the end of its start
+// on, given the function's memory in MB and how many the environment shows,
+// which is two at least. Lambda gives a whole one from 1,769 MB on, and less in
+// proportion. With two, the Go scheduler wakes a second thread for every
+// goroutine that becomes ready, and that costs a quarter of what an invocation
+// takes. The start itself has more, as the function's initialization has.
+func processors(functionMB string, shown int) int {
+	if mb, err := strconv.Atoi(functionMB); err == nil && mb < 1769 {
+		return 1
+	}
+	return shown
 }
 
 // gcPercent is by how much the heap may grow between two collections, given the

@@ -8,7 +8,7 @@ import (
 // threads is how many threads the process may need at once, given GOMAXPROCS.
 // An environment has 1,024, the function's and ours together, and the Go
 // runtime ends the process when it cannot make one that it wants: so they are
-// made before the function's init can have taken them all. One costs 0.15 ms of
+// made before the function is there to take them. One costs 0.15 ms of
 // processor time and 15 KB.
 //
 // A goroutine holds a thread while it runs, and while it is in a system call.
@@ -28,15 +28,15 @@ import (
 // most, with two processors.
 func threads(processors int) int { return processors + 1 + 3 + 2 }
 
-// spareThreads makes the threads that the process may need and leaves them to
+// spareThreads makes n threads that the process may need and leaves them to
 // the runtime, which keeps a thread that it has once made.
 //
 // A goroutine that is locked to its thread does not share it, not even while
 // it waits: so many of them, waiting at the same time, need so many threads.
-func spareThreads() {
+func spareThreads(n int) {
 	var there sync.WaitGroup
 	all := make(chan struct{})
-	for range threads(runtime.GOMAXPROCS(0)) {
+	for range n {
 		there.Add(1)
 		go func() {
 			runtime.LockOSThread()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/awsenv"
@@ -130,12 +131,12 @@ func platformRows(word string) agent.Platform {
 }
 
 // start starts what works beside the agent's loop, which is to run next.
-func (e *extension) start() {
+func (e *extension) start(cpus int) {
 	e.stderr.Grow(e.cfg.LastResortBytes)
 	if e.listener == nil {
 		return
 	}
-	e.client.Asked = e.besideInit
+	e.client.Asked = func() { e.besideInit(cpus) }
 	e.agent.AlertsRefused(e.cfg.Alerts.Refused)
 	if e.mark != nil {
 		e.agent.Unclean(e.mark)
@@ -147,8 +148,9 @@ func (e *extension) start() {
 
 // besideInit is done beside the function's own init, which has more processor
 // time than its invocations.
-func (e *extension) besideInit() {
+func (e *extension) besideInit(cpus int) {
 	defer e.log.Guard("started", nil)
+	runtime.GOMAXPROCS(cpus)
 	e.agent.Started()
 	if !e.env.snapStart {
 		e.dynamodb.Warm(context.Background())
