@@ -99,7 +99,7 @@ func New(cfg Config) *Agent {
 
 // ErrLost is returned by Run when Lambda has said that the environment is
 // beyond repair (HTTP 500 from next); the process should exit non-zero.
-var ErrLost = errors.New("Lambda reported a container error (HTTP 500 from next)")
+var ErrLost = errors.New("the environment is lost: Lambda reported a container error (HTTP 500 from next)")
 
 // Run handles events until SHUTDOWN (nil), or ErrLost. Nothing else ends it
 // but ctx.
