@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // documents are all Markdown files of the repository but issue templates.
@@ -338,9 +339,7 @@ func packages(t *testing.T) (dirs []string) {
 // TestCommands holds that the tool has each command and flag that the documents
 // name.
 func TestCommands(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the tool")
-	}
+	testkit.Slow(t)
 	tool := filepath.Join(t.TempDir(), "logtable")
 	if out, err := exec.Command("go", "build", "-o", tool, "../cmd/logtable").CombinedOutput(); err != nil {
 		t.Fatalf("cannot build the tool: %v\n%s", err, out)

@@ -106,7 +106,7 @@ func readScalars(object jsonscan.Object, prefix string, to map[string]*string) {
 	}
 }
 
-// unquoted is the text of a JSON string. What is no UTF-8 in it is replaced.
+// unquoted is the text of a JSON string. Invalid UTF-8 in it is replaced.
 func unquoted(value []byte) string {
 	text, _ := jsontext.AppendUnquote(nil, value)
 	return string(text)

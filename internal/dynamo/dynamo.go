@@ -213,11 +213,11 @@ func failureOf(resp *http.Response, answer []byte) *awsenv.Failure {
 		for name, value := range jsonscan.Object(answer).Members {
 			switch string(name) {
 			case `"__type"`:
-				inBody = text(value)
+				inBody = jsonscan.Text(value)
 			case `"code"`: // of some gateways
-				inBody = cmp.Or(inBody, text(value))
+				inBody = cmp.Or(inBody, jsonscan.Text(value))
 			case `"message"`, `"Message"`:
-				message = text(value)
+				message = jsonscan.Text(value)
 			}
 		}
 	}
@@ -226,15 +226,6 @@ func failureOf(resp *http.Response, answer []byte) *awsenv.Failure {
 	f := awsenv.NewFailure(resp.StatusCode, code, message)
 	f.Answer = answer
 	return &f
-}
-
-// text is the text of a JSON string, "" of anything else.
-func text(value []byte) string {
-	if len(value) == 0 || value[0] != '"' {
-		return ""
-	}
-	b, _, _ := jsonscan.AppendUnquote(nil, value)
-	return string(b)
 }
 
 // Warm opens a connection to DynamoDB and leaves it to the first request, which

@@ -106,7 +106,7 @@ func units(b []byte) (r rune, size int) {
 
 // AppendUnquote appends the contents of a JSON string. Invalid UTF-8 and lone
 // surrogates become U+FFFD; clean says that there were none, and no NUL either.
-// valid is false if quoted is no string that String accepts, all of it: then
+// valid is false if quoted is not a string that String accepts, all of it: then
 // what is appended is what jsontext makes of it.
 func AppendUnquote(dst, quoted []byte) (_ []byte, clean, valid bool) {
 	out, clean, valid := unquote(dst, quoted)

@@ -20,6 +20,26 @@ func (o Object) Members(yield func(name, value []byte) bool) {
 	o.Placed(func(name []byte, m Placed) bool { return yield(name, m.Value) })
 }
 
+// Find returns the value of the first member with a name, which is given as it
+// is printed, in quotes; nil if there is none.
+func (o Object) Find(quoted string) []byte {
+	for name, value := range o.Members {
+		if string(name) == quoted {
+			return value
+		}
+	}
+	return nil
+}
+
+// Text returns the text of a value that is a string, and "" of any other.
+func Text(value []byte) string {
+	if len(value) == 0 || value[0] != '"' {
+		return ""
+	}
+	text, _, _ := AppendUnquote(nil, value)
+	return string(text)
+}
+
 // A Placed value is one that knows where it begins in the text around it.
 type Placed struct {
 	Value []byte

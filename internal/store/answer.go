@@ -149,20 +149,16 @@ func (k itemKeys) has(r *record) bool {
 	return k[[2]string{string(date), string(stampMod)}]
 }
 
-// readUnprocessed reads the answer to BatchWriteItem. DynamoDB always names the
-// unprocessed items, if only to say that there are none: a captive portal or a
-// proxy may answer {} to everybody. An item without its keys counts as written,
-// since it is not one of ours.
+// readUnprocessed reads the answer to BatchWriteItem, a JSON object. DynamoDB
+// always names the unprocessed items, if only to say that there are none: a
+// captive portal or a proxy may answer {} to everybody. An item without its
+// keys counts as written, since it is not one of ours.
 func readUnprocessed(answer []byte) (itemKeys, error) {
-	if jsonscan.Value(answer) == 0 {
-		return nil, fmt.Errorf("%w: it is not JSON", dynamo.ErrForeignAnswer)
+	tables := jsonscan.Object(answer).Find(`"UnprocessedItems"`)
+	if len(tables) == 0 || tables[0] != '{' {
+		return nil, fmt.Errorf("%w: it names no unprocessed items", dynamo.ErrForeignAnswer)
 	}
-	for name, tables := range jsonscan.Object(answer).Members {
-		if string(name) == `"UnprocessedItems"` && tables[0] == '{' {
-			return keysIn(tables), nil
-		}
-	}
-	return nil, fmt.Errorf("%w: it names no unprocessed items", dynamo.ErrForeignAnswer)
+	return keysIn(tables), nil
 }
 
 // keysIn returns the keys of the items in lists of requests, by table.
@@ -170,7 +166,8 @@ func keysIn(tables []byte) itemKeys {
 	var keys itemKeys
 	for _, requests := range jsonscan.Object(tables).Members {
 		for request := range jsonscan.Array(requests).Elements {
-			item := member(member(request, `"PutRequest"`), `"Item"`)
+			put := jsonscan.Object(jsonscan.Object(request).Find(`"PutRequest"`))
+			item := jsonscan.Object(put.Find(`"Item"`))
 			date, stampMod := textOf(item, row.AttrDate), textOf(item, row.AttrStampMod)
 			if date == "" || stampMod == "" {
 				continue
@@ -185,22 +182,6 @@ func keysIn(tables []byte) itemKeys {
 }
 
 // textOf is the text of an item's attribute; "" if it is not a text.
-func textOf(item []byte, attribute string) string {
-	text := member(member(item, `"`+attribute+`"`), `"S"`)
-	if len(text) == 0 || text[0] != '"' {
-		return ""
-	}
-	b, _, _ := jsonscan.AppendUnquote(nil, text)
-	return string(b)
-}
-
-// member is the value of an object's member, whose name is given in quotes; nil
-// if there is none.
-func member(object []byte, quoted string) []byte {
-	for name, value := range jsonscan.Object(object).Members {
-		if string(name) == quoted {
-			return value
-		}
-	}
-	return nil
+func textOf(item jsonscan.Object, attribute string) string {
+	return jsonscan.Text(jsonscan.Object(item.Find(`"` + attribute + `"`)).Find(`"S"`))
 }

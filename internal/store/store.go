@@ -35,7 +35,8 @@ import (
 	"github.com/logtable/logtable/internal/signing"
 )
 
-// A Client is what the Store needs of *dynamo.Client.
+// A Client is what the Store needs of *dynamo.Client. What Call returns without
+// an error is a JSON object.
 type Client interface {
 	Call(ctx context.Context, operation string, body []byte) (answer []byte, err error)
 }

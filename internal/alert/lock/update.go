@@ -87,17 +87,13 @@ func (u *update) names() []byte {
 // An item is what DynamoDB has: the numbers of it.
 type item map[string]int64
 
-// itemIn returns the item that is a member of an answer; nil if there is none.
+// itemIn returns the item that is a member of an answer, without numbers if
+// there is none.
 func itemIn(answer []byte, member string) item {
 	if jsonscan.Value(answer) == 0 {
 		return nil
 	}
-	for name, value := range jsonscan.Object(answer).Members {
-		if string(name) == member {
-			return readItem(value)
-		}
-	}
-	return nil
+	return readItem(jsonscan.Object(answer).Find(member))
 }
 
 // readItem reads the attributes that are numbers. Nobody else writes here; what
