@@ -30,6 +30,7 @@ type Row struct {
 	Text      string // Message without level, locator and exception
 	Exception string
 	RequestID string
+	row.Links
 	Fields    string // the line's further members, a JSON object as its writer printed it; "" if none
 	Issues    string // what was wrong with the line; "" if nothing
 	Truncated int64  // bytes cut off to fit DynamoDB's limit
@@ -84,6 +85,7 @@ func decode(item map[string]types.AttributeValue) Row {
 		Fields:    a.text(row.AttrFields),
 		Issues:    a.text(row.AttrIssues),
 	}
+	r.Links = a.links()
 	r.Truncated, _ = a.number(row.AttrTruncated)
 	if seconds, ok := a.number(row.AttrExpiry); ok {
 		r.Expiry = time.Unix(seconds, 0).UTC()
@@ -220,6 +222,16 @@ func (a *itemAttributes) text(name string) string {
 	}
 	a.read[name] = true
 	return s.Value
+}
+
+// links returns what says what the row belongs to.
+func (a *itemAttributes) links() (l row.Links) {
+	l = row.Links{
+		TraceID: a.text(row.AttrTraceID), TraceIDLine: a.text(row.AttrTraceIDLine), TenantID: a.text(row.AttrTenantID),
+		Execution: a.text(row.AttrExecution), Operation: a.text(row.AttrOperation), Version: a.text(row.AttrVersion),
+	}
+	l.Attempt, _ = a.number(row.AttrAttempt)
+	return l
 }
 
 // number returns a numeric attribute as a whole number that a time or a size

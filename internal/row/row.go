@@ -36,12 +36,13 @@ const (
 // is made, read from a stranger or shortened; what is kept and sent is a
 // Record, the row's encoded form. Empty texts are not stored.
 type Row struct {
-	Error       bool // of the errors table
-	Date        string
-	StampMod    string
-	Level       string
-	Locator     string
-	RequestID   string
+	Error     bool // of the errors table
+	Date      string
+	StampMod  string
+	Level     string
+	Locator   string
+	RequestID string
+	Links
 	Message     string
 	Fields      string
 	Issues      string
@@ -70,6 +71,13 @@ var attributes = [...]attribute{
 	{name: AttrLevel, text: func(r *Row) *string { return &r.Level }},
 	{name: AttrLocator, text: func(r *Row) *string { return &r.Locator }},
 	{name: AttrRequestID, text: func(r *Row) *string { return &r.RequestID }},
+	{name: AttrTraceID, text: func(r *Row) *string { return &r.TraceID }},
+	{name: AttrTraceIDLine, text: func(r *Row) *string { return &r.TraceIDLine }},
+	{name: AttrTenantID, text: func(r *Row) *string { return &r.TenantID }},
+	{name: AttrExecution, text: func(r *Row) *string { return &r.Execution }},
+	{name: AttrOperation, text: func(r *Row) *string { return &r.Operation }},
+	{name: AttrAttempt, number: func(r *Row) *int64 { return &r.Attempt }},
+	{name: AttrVersion, text: func(r *Row) *string { return &r.Version }},
 	{name: AttrMessage, text: func(r *Row) *string { return &r.Message }},
 	{name: AttrFields, text: func(r *Row) *string { return &r.Fields }},
 	{name: AttrIssues, text: func(r *Row) *string { return &r.Issues }},

@@ -15,6 +15,13 @@ package row
 // AttrTruncated (N) says how many bytes were cut to fit DynamoDB's limit.
 // AttrPacked (B) holds several lines, compressed, and AttrLines (N) says how
 // many: see Unpack.
+//
+// The following say what a row belongs to, where that is known: see Links.
+// AttrTraceID and AttrTraceIDLine (S) are 32 lower-case hexadecimal digits.
+// AttrTenantID (S) is whose request it was.
+// AttrExecution (S) is <name>/<id>, AttrOperation (S) and AttrAttempt (N) are
+// those of a durable function.
+// AttrVersion (S) is the version of the function's code, in errors only.
 const (
 	AttrDate        = "date"
 	AttrStampMod    = "stamp_mod"
@@ -29,4 +36,11 @@ const (
 	AttrTruncated   = "truncated"
 	AttrPacked      = "packed"
 	AttrLines       = "lines"
+	AttrTraceID     = "trace_id"
+	AttrTraceIDLine = "trace_id_line"
+	AttrTenantID    = "tenant_id"
+	AttrExecution   = "execution"
+	AttrOperation   = "operation"
+	AttrAttempt     = "attempt"
+	AttrVersion     = "version"
 )
