@@ -229,13 +229,11 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		return read.Options{}, usagef("--info and --errors exclude each other: leave out both to read both tables")
 	}
 	o := read.Options{
-		From:        s.from,
-		To:          s.to,
-		Levels:      levels,
-		Locator:     f.locator,
-		Module:      f.module,
-		RequestID:   f.request,
-		Contains:    f.grep,
+		From: s.from,
+		To:   s.to,
+		Filter: read.Filter{
+			Levels: levels, Locator: f.locator, Module: f.module, RequestID: f.request, Contains: f.grep,
+		},
 		Limit:       f.limit,
 		Shards:      shards,
 		NewestFirst: f.newest,

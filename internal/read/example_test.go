@@ -30,7 +30,7 @@ func ExampleClient_Query() {
 		To:          time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
 		InfoTable:   "logtable-info",
 		ErrorsTable: "logtable-errors",
-		Levels:      []string{"warn", "error"},
+		Filter:      read.Filter{Levels: []string{"warn", "error"}},
 	})
 	for row, err := range rows {
 		if err != nil {

@@ -13,6 +13,16 @@ import (
 	"github.com/logtable/logtable/internal/row"
 )
 
+// Filter says which rows are wanted. Each member leaves out the rows that do
+// not have what it says; empty ones leave out nothing.
+type Filter struct {
+	Levels    []string // level names, in any case; a row needs one of them
+	Locator   string
+	Module    string
+	RequestID string // or the beginning of one
+	Contains  string // looked for in message and in fields, case and all
+}
+
 // keep reports whether a row is wanted. It decides; the filter that DynamoDB is
 // given only saves carrying rows that keep would drop, and lets through the
 // ones it cannot judge.

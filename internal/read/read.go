@@ -41,17 +41,7 @@ type Options struct {
 	// not read; at least one is needed.
 	InfoTable, ErrorsTable string
 
-	// Each of these leaves out the rows that do not have what it says; empty
-	// ones leave out nothing.
-	//
-	// Levels are level names, in any case; a row needs one of them.
-	// RequestID may be the beginning of a request ID.
-	// Contains is looked for in message and in fields, case and all.
-	Levels    []string
-	Locator   string
-	Module    string
-	RequestID string
-	Contains  string
+	Filter
 
 	// Limit is the most rows to yield; 0 means all of them.
 	Limit int

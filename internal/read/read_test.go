@@ -172,10 +172,10 @@ func TestQueryReadsTheAncestorsRowsBesideOurs(t *testing.T) {
 		want []string
 	}{
 		{Options{}, []string{"theirs", "ours", "theirs too"}},
-		{Options{Levels: []string{"warn", "Alarm"}}, []string{"theirs", "theirs too"}},
-		{Options{Locator: "7+"}, []string{"theirs"}},
-		{Options{Module: "old"}, []string{"theirs", "theirs too"}},
-		{Options{Levels: []string{"INFO"}}, []string{"ours"}},
+		{Options{Filter: Filter{Levels: []string{"warn", "Alarm"}}}, []string{"theirs", "theirs too"}},
+		{Options{Filter: Filter{Locator: "7+"}}, []string{"theirs"}},
+		{Options{Filter: Filter{Module: "old"}}, []string{"theirs", "theirs too"}},
+		{Options{Filter: Filter{Levels: []string{"INFO"}}}, []string{"ours"}},
 	} {
 		if diff := cmp.Diff(tt.want, f.texts(tt.o)); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", tt.o, diff)
@@ -203,17 +203,17 @@ func TestQueryFilters(t *testing.T) {
 	}{
 		{Options{}, []string{"plain", "fresh", "warned", "located", "requested", "with fields", "card declined"}},
 		{Options{ErrorsTable: "errors"}, []string{"card declined"}},
-		{Options{Levels: []string{"warn"}}, []string{"warned"}},
-		{Options{Levels: []string{"WARN", "ERROR"}}, []string{"warned", "card declined"}},
-		{Options{Locator: "77"}, []string{"located"}},
-		{Options{Locator: "7"}, nil},
-		{Options{Module: "m", Contains: "plain"}, []string{"plain"}},
-		{Options{Module: "other"}, nil},
-		{Options{RequestID: "7f3a9c12-0000"}, []string{"requested"}},
-		{Options{RequestID: "7f3a9c12"}, []string{"requested"}},
-		{Options{RequestID: "f3a9"}, nil},
-		{Options{Contains: "declined"}, []string{"with fields", "card declined"}},
-		{Options{Contains: "DECLINED"}, nil},
+		{Options{Filter: Filter{Levels: []string{"warn"}}}, []string{"warned"}},
+		{Options{Filter: Filter{Levels: []string{"WARN", "ERROR"}}}, []string{"warned", "card declined"}},
+		{Options{Filter: Filter{Locator: "77"}}, []string{"located"}},
+		{Options{Filter: Filter{Locator: "7"}}, nil},
+		{Options{Filter: Filter{Module: "m", Contains: "plain"}}, []string{"plain"}},
+		{Options{Filter: Filter{Module: "other"}}, nil},
+		{Options{Filter: Filter{RequestID: "7f3a9c12-0000"}}, []string{"requested"}},
+		{Options{Filter: Filter{RequestID: "7f3a9c12"}}, []string{"requested"}},
+		{Options{Filter: Filter{RequestID: "f3a9"}}, nil},
+		{Options{Filter: Filter{Contains: "declined"}}, []string{"with fields", "card declined"}},
+		{Options{Filter: Filter{Contains: "DECLINED"}}, nil},
 		{Options{Limit: 3}, []string{"plain", "fresh", "warned"}},
 	} {
 		tt.o.Now = now
