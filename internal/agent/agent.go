@@ -149,7 +149,7 @@ func (a *Agent) handle(ctx context.Context, ev extapi.NextEvent) (last bool) {
 		if deadline.IsZero() || deadline.Sub(now) > unknownDeadline+time.Minute {
 			deadline = now.Add(unknownDeadline)
 		}
-		a.guarded("invoke", func() { a.invoke(ctx, ev.RequestID, deadline.Add(-margin)) })
+		a.guarded("invoke", func() { a.invoke(ctx, ev, deadline.Add(-margin)) })
 		return false
 	}
 	end := a.shutdownEnd(now, ev.Deadline)

@@ -69,6 +69,7 @@ type Rows struct {
 	Plain    string
 	Mapping  *parse.Mapping   // nil for our own names only
 	Module   string           // of lines that name none
+	Version  string           // of the function's code, for errors; "" for none
 	MaxLines int              // a limit for each invocation; 0 for none
 	Platform Platform         // PlatformErrors if it is zero
 	Redact   *redact.Redactor // nil masks nothing

@@ -131,5 +131,7 @@ func (a *Agent) deathRow(d death) row {
 	if len(d.tail) > 0 {
 		line.Exception = a.lastLines(d.tail)
 	}
-	return a.row(line, d.id, d.at)
+	w := a.whose(d.id, d.at)
+	w.origin = d.record.origin().or(w.origin)
+	return a.rowOf(line, w)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/store"
 )
 
 // TestEveryTextOfARowIsMasked: whoever gives a row a new text has to mask it.
@@ -18,11 +19,20 @@ func TestEveryTextOfARowIsMasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := New(Config{Rows: Rows{Scale: level.DefaultScale(), Redact: masking}})
-	var r row
-	v := reflect.ValueOf(&r).Elem()
+	r := row{Entry: store.Entry{Links: new(store.Links)}}
+	v, links := reflect.ValueOf(&r).Elem(), reflect.ValueOf(&r.Links).Elem().Elem()
+	for i := range links.NumField() {
+		if f := links.Field(i); f.Kind() == reflect.String {
+			f.SetString(key)
+		} else if f.Kind() != reflect.Int64 {
+			t.Errorf("Links.%s may hold texts", links.Type().Field(i).Name)
+		}
+	}
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if f.Type.Kind() == reflect.String && f.IsExported() {
 			v.FieldByIndex(f.Index).SetString(`{"a":"` + key + `"}`)
+		} else if f.Name == "Links" {
+			continue
 		} else if k := f.Type.Kind(); k == reflect.String || k == reflect.Slice || k == reflect.Map ||
 			k == reflect.Pointer || k == reflect.Interface {
 			t.Errorf("row.%s may hold texts: see that they are masked, and look for them here", f.Name)
@@ -37,6 +47,11 @@ func TestEveryTextOfARowIsMasked(t *testing.T) {
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if f.Type.Kind() == reflect.String && strings.Contains(v.FieldByIndex(f.Index).String(), key) {
 			t.Errorf("row.%s is not masked", f.Name)
+		}
+	}
+	for i := range links.NumField() {
+		if strings.Contains(links.Field(i).String(), key) {
+			t.Errorf("Links.%s is not masked", links.Type().Field(i).Name)
 		}
 	}
 	if want := "ERROR: (" + e.Locator + ") text [redacted aws-key] exception [redacted aws-key]"; e.Message != want {

@@ -19,8 +19,8 @@ type intake struct {
 	// Intake waits for it.
 	mu       sync.Mutex
 	parser   *parse.Parser
-	message  []byte // for a row's message
-	writeNow bool   // an error has been queued, or an invocation is complete
+	memory   rowMemory
+	writeNow bool // an error has been queued, or an invocation is complete
 	ahead    lookahead
 }
 
@@ -151,11 +151,9 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 	}
 	in := &a.intake
 	in.writeNow = in.writeNow || line.Level.Error
-	var r row
-	r, in.message = a.rowIn(in.message, &line, id, at)
-	a.add(r)
-	if cap(in.message) > keptMessage {
-		in.message = nil
+	a.add(a.rowIn(&in.memory, &line, a.whose(id, at)))
+	if cap(in.memory.message) > keptMessage {
+		in.memory.message = nil
 	}
 }
 

@@ -57,6 +57,7 @@ func (v *invocations) follow(kind string, r platformRecord, at time.Time) {
 		if r.requestID != "" {
 			v.trust = v.trust.afterStart()
 			v.tracker.start(r.requestID, at)
+			v.tracker.identify(r.requestID, r.origin())
 		}
 	case "platform.runtimeDone":
 		v.trust = v.trust.afterEnd()

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"github.com/logtable/logtable/internal/extapi"
 )
 
 const (
@@ -18,11 +20,12 @@ const (
 
 // invoke handles one invocation: what was left over leaves while the function
 // runs, and what the function printed before the environment can freeze.
-func (a *Agent) invoke(ctx context.Context, id string, deadline time.Time) {
+func (a *Agent) invoke(ctx context.Context, ev extapi.NextEvent, deadline time.Time) {
 	if a.noop.Load() {
 		return
 	}
-	a.noteInvoke(id)
+	id := ev.RequestID
+	a.noteInvoke(id, ev.Tracing)
 	a.startJob(func() { a.writeLeftOver(id) })
 	now := a.cfg.Now()
 	facts := endFacts{invoked: now, deadline: deadline, flush: a.longestHold(now)}
@@ -46,10 +49,11 @@ func (a *Agent) invoke(ctx context.Context, id string, deadline time.Time) {
 }
 
 // noteInvoke notes that an invocation begins.
-func (a *Agent) noteInvoke(id string) {
+func (a *Agent) noteInvoke(id, tracing string) {
 	now := a.cfg.Now()
 	a.mu.Lock()
 	doubt := a.invocations.invoke(id, now)
+	a.invocations.tracker.traceInvoke(id, tracing)
 	a.mu.Unlock()
 	if doubt != "" {
 		a.cfg.Diag.Fail("runtimeDone", doubt, "")

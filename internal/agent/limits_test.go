@@ -125,11 +125,11 @@ func TestWorkDoesNotPileUp(t *testing.T) {
 func TestALongLinesBufferIsNotKept(t *testing.T) {
 	a := newTestAgent()
 	a.line(parse.Line{Level: a.cfg.Rows.Scale.Info(), Locator: "1", Text: strings.Repeat("x", 300<<10)}, "", time.Now())
-	if c := cap(a.intake.message); c > keptMessage {
+	if c := cap(a.intake.memory.message); c > keptMessage {
 		t.Errorf("a buffer of %d bytes is kept", c)
 	}
 	a.line(parse.Line{Level: a.cfg.Rows.Scale.Info(), Locator: "1", Text: "x"}, "", time.Now())
-	if cap(a.intake.message) == 0 {
+	if cap(a.intake.memory.message) == 0 {
 		t.Error("a short line's buffer is not used again")
 	}
 }

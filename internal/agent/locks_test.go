@@ -36,7 +36,7 @@ func TestTheLockOrder(t *testing.T) {
 		"Arrived":          a.Arrived,
 		"the clock":        a.tick,
 		"the look-ahead":   a.intake.ahead.flush,
-		"an INVOKE":        func() { a.noteInvoke("a"); a.writeLeftOver("a") },
+		"an INVOKE":        func() { a.noteInvoke("a", ""); a.writeLeftOver("a") },
 		"a hold":           func() { a.writeBeforeNext(ctx, soon()) },
 		"no hold":          a.leaveToNext,
 		"SHUTDOWN":         func() { a.shutdown(ctx, soon(), "spindown") },

@@ -166,7 +166,7 @@ func (l *lookahead) take() {
 		u = parse.Unwrapped{Text: l.held[0].record} // an object as it is
 	}
 	l.joined.text = append(l.joined.text[:0], u.Text...)
-	u.Text, u.Level = nil, bytes.Clone(u.Level)
+	u.Text = nil // the rest is the record's
 	l.joined.around = u
 }
 

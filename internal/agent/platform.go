@@ -18,7 +18,11 @@ func (a *Agent) platformEvent(kind string, r platformRecord, at time.Time) {
 	running := a.invocations.tracker.requestOf(at)
 	a.mu.Unlock()
 	if line, id := a.platformLine(kind, r, running); line.Locator != "" {
-		a.add(a.row(line, id, at))
+		w := a.whose(id, at)
+		if id == r.requestID {
+			w.origin = r.origin().or(w.origin) // the report of an attempt comes when the next one runs
+		}
+		a.add(a.rowOf(line, w))
 	}
 	if kind == "platform.runtimeDone" {
 		a.cfg.Diag.Recover("runtimeDone", "Lambda reports the ends of invocations again (platform.runtimeDone)")

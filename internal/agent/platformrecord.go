@@ -16,6 +16,7 @@ type platformRecord struct {
 	requestID, status, errorType         string
 	droppedRecords, droppedBytes, reason string
 	initializationType                   string
+	tracing, tenant                      string
 
 	duration, billed, memory, used, init string
 }
@@ -80,8 +81,8 @@ func (p *platformRecord) figures() string {
 func readPlatformRecord(record []byte) (p platformRecord) {
 	readScalars(record, "", map[string]*string{
 		"requestId": &p.requestID, "status": &p.status, "errorType": &p.errorType,
-		"initializationType": &p.initializationType,
-		"droppedRecords":     &p.droppedRecords, "droppedBytes": &p.droppedBytes, "reason": &p.reason,
+		"initializationType": &p.initializationType, "tracing.value": &p.tracing, "tenantId": &p.tenant,
+		"droppedRecords": &p.droppedRecords, "droppedBytes": &p.droppedBytes, "reason": &p.reason,
 		"metrics.durationMs": &p.duration, "metrics.billedDurationMs": &p.billed, "metrics.initDurationMs": &p.init,
 		"metrics.memorySizeMB": &p.memory, "metrics.maxMemoryUsedMB": &p.used,
 	})

@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"cmp"
+
 	"github.com/logtable/logtable/internal/redact"
+	"github.com/logtable/logtable/internal/store"
 )
 
 // redact masks what nobody should read in all that a row has, before the row is
@@ -15,15 +18,21 @@ func (a *Agent) redact(r *row) {
 	if masking.Off() {
 		return
 	}
+	var none store.Links
+	links := cmp.Or(r.Links, &none)
 	texts := [...]redact.Text{
 		{S: r.Message, Parts: r.parts}, {S: r.Locator}, {S: r.Module}, {S: r.RequestID},
 		{S: r.Fields, JSON: true}, {S: r.Issues},
+		{S: links.TraceID}, {S: links.TraceIDLine}, {S: links.TenantID},
+		{S: links.Execution}, {S: links.Operation}, {S: links.Version},
 	}
 	if !masking.Row(texts[:]) {
 		return
 	}
 	r.Message, r.parts = texts[0].S, texts[0].Parts
 	r.Module, r.RequestID, r.Fields, r.Issues = texts[2].S, texts[3].S, texts[4].S, texts[5].S
+	links.TraceID, links.TraceIDLine, links.TenantID = texts[6].S, texts[7].S, texts[8].S
+	links.Execution, links.Operation, links.Version = texts[9].S, texts[10].S, texts[11].S
 	// The message repeats the locator, and both have to stay the same.
 	r.Locator = texts[1].S
 	if head := r.parts[0]; head.To > head.From && r.Locator != "" {

@@ -34,15 +34,23 @@ func (r *row) exception() string { return r.Message[r.parts[2].From:r.parts[2].T
 
 // row makes the row of one of the agent's own lines.
 func (a *Agent) row(line parse.Line, id string, at time.Time) row {
-	r, _ := a.rowIn(nil, &line, id, at)
-	return r
+	return a.rowOf(line, a.whose(id, at))
 }
 
-// rowIn is row with a buffer, which it returns for the next one. The message is
-// a part of it: an Entry is read by Add only, and a copy for each row was the
-// way's last allocation. What nobody should read is masked in it.
-func (a *Agent) rowIn(buf []byte, line *parse.Line, id string, at time.Time) (row, []byte) {
-	message, exceptionAt := line.AppendMessage(buf[:0])
+func (a *Agent) rowOf(line parse.Line, w whose) row { return a.rowIn(new(rowMemory), &line, w) }
+
+// rowMemory is memory for a row, to be used again for the next one.
+type rowMemory struct {
+	message []byte
+	links   store.Links
+}
+
+// rowIn is row in a given memory. The message is a part of it: an Entry is read
+// by Add only, and a copy for each row was the way's last allocation. What
+// nobody should read is masked in it.
+func (a *Agent) rowIn(memory *rowMemory, line *parse.Line, w whose) row {
+	message, exceptionAt := line.AppendMessage(memory.message[:0])
+	memory.message = message
 	locator := line.Locator
 	if locator == "" {
 		locator = "?"
@@ -52,16 +60,17 @@ func (a *Agent) rowIn(buf []byte, line *parse.Line, id string, at time.Time) (ro
 	}
 	r := row{
 		Entry: store.Entry{
-			Time: at, Error: line.Level.Error, Level: line.Level.Name,
-			Locator: locator, Module: cmp.Or(line.Module, a.cfg.Rows.Module), RequestID: id,
+			Time: w.at, Error: line.Level.Error, Level: line.Level.Name,
+			Locator: locator, Module: cmp.Or(line.Module, a.cfg.Rows.Module), RequestID: w.id,
 			Message: unsafe.String(unsafe.SliceData(message), len(message)), ExceptionAt: exceptionAt,
 			Fields: line.Fields, Issues: strings.Join(line.Issues, "; "),
 		},
 		asks: line.HasAlert && !line.NoAlert,
 	}
 	r.parts = partsOf(&r.Entry)
+	a.link(&r, &memory.links, line, w.origin)
 	a.redact(&r)
-	return r, message
+	return r
 }
 
 // partsOf is where the message of a row that has just been made has its parts.

@@ -206,6 +206,13 @@ var places = []place{
 		return `{"locator":"1","level":"info","text":"x","alert":{"channel":"sns","topic_arns":["` + topicARN +
 			`"],"message":` + s + `}}`
 	}},
+	{part: "Links", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","tenant_id":` + s + `}`
+	}},
+	{part: "Links", line: func(s string) string {
+		return `{"locator":"1","level":"error","text":"x","executionArn":"arn:aws:lambda:eu-central-1:123456789012:` +
+			`function:orders:7/durable-execution/a/b","operationName":` + s + `}`
+	}},
 	{part: "Raw", line: func(s string) string { return `{"locator":"1","level":"no such level","text":` + s + `}` }},
 	{part: "Raw", line: func(s string) string { return `{"locator":"1","level":"error","text":` + s + `,"cut` }},
 	{part: "Raw", line: func(s string) string { return `{"some":` + s + `,"other":"logger"}` }},

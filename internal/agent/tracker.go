@@ -51,6 +51,7 @@ type tracker struct {
 	spare  *tail // empty, for the next invocation; nil for none
 
 	number int // of attempts so far
+	traced traced
 	lines  int // informational lines that belong to no invocation's budget
 }
 
@@ -61,6 +62,7 @@ type attempt struct {
 	start  time.Time // event time; zero if it had none
 	tail   *tail     // what it printed last
 	lines  int       // informational lines, for LOGTABLE_MAX_LINES
+	origin origin
 
 	end      time.Time // event time; zero while it is open
 	reset    bool      // a reset follows it

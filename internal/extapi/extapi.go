@@ -77,6 +77,7 @@ type NextEvent struct {
 	Type           string    // Invoke, Shutdown, or something newer
 	Deadline       time.Time // of the invocation or of the shutdown; zero if Lambda sent none
 	RequestID      string    // INVOKE only
+	Tracing        string    // INVOKE only: X-Ray's header; "" if Lambda sent none
 	ShutdownReason string    // SHUTDOWN only: spindown, timeout, failure, or another word of an emulator
 }
 
@@ -168,6 +169,7 @@ func (c *Client) Next(ctx context.Context) (NextEvent, error) {
 		EventType      string          `json:"eventType"`
 		DeadlineMs     json.RawMessage `json:"deadlineMs"`
 		RequestID      string          `json:"requestId"`
+		Tracing        json.RawMessage `json:"tracing"`
 		ShutdownReason string          `json:"shutdownReason"`
 	}
 	if _, err := c.do(req, "next", &answer); err != nil {
@@ -176,6 +178,10 @@ func (c *Client) Next(ctx context.Context) (NextEvent, error) {
 	ev := NextEvent{
 		Type: strings.ToUpper(answer.EventType), RequestID: answer.RequestID,
 		ShutdownReason: strings.ToLower(answer.ShutdownReason),
+	}
+	var tracing struct{ Value string }
+	if json.Unmarshal(answer.Tracing, &tracing) == nil { // something else says nothing
+		ev.Tracing = tracing.Value
 	}
 	// An odd deadline (an emulator's) is no deadline, but the event is an
 	// event all the same.

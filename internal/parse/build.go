@@ -44,6 +44,9 @@ type builder struct {
 // caller's to set, who knows what is beside it.
 func (p *Parser) build(line *Line, o *object, w *wrapped) {
 	b := builder{p: p, layer: &p.layers[w.n], broken: o.state == broken}
+	if o.linked {
+		line.Links = p.takeLinks(b.layer)
+	}
 	b.checkShape(o, w)
 	locator := b.locator(o.locator)
 	found := o.known

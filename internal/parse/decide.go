@@ -90,7 +90,8 @@ func (p *Parser) knownLevel(o *object) level.Level {
 func (p *Parser) resolve(o *object, l *layer) {
 	p.taken = p.taken[:0]
 	if !o.own && !p.hasLevel(o) {
-		return // nobody's line; its fields are not asked for
+		p.remainingAround(o, l)
+		return // nobody's line
 	}
 	var printed object
 	odd := p.isOdd(o)

@@ -39,6 +39,10 @@ type Line struct {
 	// are none. Names and values are the printed text, in the printed order.
 	Fields string
 
+	// Links says what the line belongs to beside its request; nil for nothing.
+	// Of its members those are not among the Fields that say nothing else.
+	Links *Links
+
 	// Raw is the text of an Invalid line or of a Plain one, without the line
 	// end. A Plain line's is the whole record. An Invalid line's is the record
 	// without the envelope or prefix around it; if the record holds several
@@ -62,14 +66,34 @@ type Line struct {
 	NoAlert bool
 }
 
-// Clone returns the line in memory of its own, which is one allocation. The
-// Issues are shared: they are never a part of a buffer.
+// Clone returns the line in memory of its own, which is one allocation, and one
+// for its Links. The Issues are shared: they are never a part of a buffer.
 func (l *Line) Clone() Line {
 	c := *l
-	parts := []*string{&c.Locator, &c.Text, &c.Exception, &c.Module, &c.RequestID, &c.Fields, &c.Raw}
-	all := strings.Join([]string{c.Locator, c.Text, c.Exception, c.Module, c.RequestID, c.Fields, c.Raw}, "")
+	var links Links
+	if l.Links != nil {
+		links = *l.Links
+	}
+	parts := [...]*string{
+		&c.Locator, &c.Text, &c.Exception, &c.Module, &c.RequestID, &c.Fields, &c.Raw,
+		&links.TraceID, &links.OtherTraceID, &links.TenantID, &links.Execution, &links.Operation,
+	}
+	n := 0
 	for _, part := range parts {
-		*part, all = all[:len(*part)], all[len(*part):]
+		n += len(*part)
+	}
+	var all strings.Builder
+	all.Grow(n)
+	for _, part := range parts {
+		all.WriteString(*part)
+	}
+	rest := all.String()
+	for _, part := range parts {
+		*part, rest = rest[:len(*part)], rest[len(*part):]
+	}
+	if l.Links != nil {
+		own := links
+		c.Links = &own
 	}
 	return c
 }

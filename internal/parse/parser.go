@@ -90,6 +90,7 @@ type record struct {
 	lines   []Line  // gone when it has been visited
 	count   int     // of them, then
 	arena   []byte  // the lines' strings: only appended to while it is read
+	links   []Links // the lines' links, likewise
 	tail    Tail    // how it may go on
 	opening Opening // if it is Open
 }
@@ -171,7 +172,7 @@ const (
 // reset begins a record of the given size.
 func (p *Parser) reset(size int) {
 	p.size, p.tail = size, Closed
-	p.lines, p.arena = p.lines[:0], p.arena[:0]
+	p.lines, p.arena, p.links = p.lines[:0], p.arena[:0], p.links[:0]
 }
 
 // forget lets go of the lines' memory.
@@ -190,6 +191,9 @@ func (p *Parser) releaseBuffers() {
 	}
 	if cap(p.members) > keptMembers {
 		p.members = nil
+	}
+	if cap(p.links) > keptLines {
+		p.links = nil
 	}
 	for i := range p.layers {
 		l := &p.layers[i]

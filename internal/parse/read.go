@@ -45,6 +45,8 @@ type envelope struct {
 	message   []byte
 	timestamp bool
 	named     bool // it has the name for a request id that the runtimes use
+	linked    bool // there may be links among its other members
+	further   bool // it has members without a meaning here
 
 	// What it says of an exception.
 	errorType, errorMessage, stackTrace []byte
@@ -222,6 +224,12 @@ func (p *Parser) remember(o *object, name []byte, value jsontext.Value) {
 		o.errorMessage = value
 	case "stackTrace":
 		o.stackTrace = value
+	case "logger":
+	case "xray_trace_id", "trace_id", "traceId", "TraceId", "trace.id", "trace", "traceparent",
+		"tenant_id", "tenantId", "tenant.id", "tenant", "executionArn", "durableExecutionArn", "execution_arn":
+		o.linked = true
+	default:
+		o.further = true
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,6 +47,7 @@ type reference struct {
 	locator, level, text, module, id string
 	exception                        string // of a string
 	rest                             []member
+	links                            parse.Links
 }
 
 var idNames = map[string]bool{
@@ -134,6 +136,7 @@ func (r *reference) finish(one map[string]string) {
 	case module != "" && module != "null":
 		r.rest = append(r.rest, member{"module", module})
 	}
+	r.rest, r.links = referLinks(r.rest)
 	for name, to := range map[string]*string{"text": &r.text, "exception": &r.exception} {
 		if value := one[name]; isString(value) {
 			*to = unquote(value)
@@ -202,6 +205,11 @@ func checkReference(t *testing.T, text []byte, line parse.Line, ok bool) {
 		line.Module != r.module || r.exception != "" && line.Exception != r.exception {
 		t.Fatalf("%q: got %+v; want %+v", text, line, r)
 	}
+	if utf8.Valid(text) {
+		checkLinks(t, text, line, r.links)
+	} else if line.Links != nil {
+		return
+	}
 	rest, _ := members([]byte(line.Fields))
 	if diff := cmp.Diff(r.rest, rest, cmp.Transformer("replaced", replaced)); diff != "" {
 		t.Fatalf("%q: fields: -want +got\n%s", text, diff)
@@ -245,7 +253,7 @@ func depth(text []byte) int {
 func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 	t.Helper()
 	for _, s := range append([]string{line.Locator, line.Text, line.Exception, line.Module, line.RequestID, line.Fields,
-		line.Raw}, line.Issues...) {
+		line.Raw}, append(linkTexts(line.Links), line.Issues...)...) {
 		if strings.ToValidUTF8(s, "") != s || strings.Contains(s, "\x00") {
 			t.Errorf("%q: %q is no UTF-8 or holds NUL", input, s)
 		}
@@ -273,7 +281,7 @@ func checkLine(t *testing.T, p *parse.Parser, input []byte, line parse.Line) {
 		}
 	case parse.Invalid:
 		if len(line.Issues) == 0 || line.Raw == "" || line.Level.Name != "WARN" ||
-			line.Fields+line.Text+line.Exception != "" {
+			line.Text+line.Exception != "" {
 			t.Errorf("%q: invalid, but %+v", input, line)
 		}
 	case parse.Plain:
@@ -310,10 +318,11 @@ func TestReference(t *testing.T) {
 		`""`, `"INFO"`, `"error"`, `"12"`, `"a\"b"`, `"\u00e9\ud83d\ude00\n"`, `"\ud800"`, `"\u0000"`, `0`, `-5`,
 		`1.50`, `1e3`,
 		`12345678901234567890123456789`, `null`, `true`, `{}`, `[]`, `{"locator":"1"}`, `[ 1 , {"a" : "]}"} ]`,
-		"\"\xff\"",
+		"\"\xff\"", `"6352a70e1e2c2db1583c0d1f5e7a9b3c"`, `"1-6352a70e-1E2c2db1583c0d1f5e7a9b3d"`, `{"id":"12"}`,
+		`"arn:aws:lambda:eu-central-1:123456789012:function:orders:7/durable-execution/ship-17/2f1c"`, `2147483648`,
 	}
 	names := []string{"locator", "level", "text", "exception", "module", "requestId", "request_id", "other",
-		`l\u0065vel`, "Locator", ""}
+		`l\u0065vel`, "Locator", "", "trace_id", "xray_trace_id", "tenant_id", "executionArn", "attempt"}
 	bases := []string{``, `"locator":"1","level":"INFO",`, `"level":"INFO","text":"x",`}
 	for _, base := range bases {
 		for i, name := range names {

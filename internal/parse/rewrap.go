@@ -1,19 +1,22 @@
 package parse
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/logtable/logtable/internal/jsonscan"
+)
 
 // Unwrapped is the text of a record, and what a runtime's envelope around it
 // says.
 type Unwrapped struct {
-	Text      []byte
-	Envelope  bool
+	Text      []byte // valid until the parser reads on
 	RequestID string // of the envelope
-	Level     []byte // of the envelope: a raw JSON value, nil for none
+
+	before, after []byte // of the envelope, around its message: parts of the record
 }
 
 // Unwrap returns the text of a record: the string that it is, or that is the
-// message of the runtime's envelope that it is. Its parts are valid until the
-// parser reads on. ok is false for anything else.
+// message of the runtime's envelope that it is. ok is false for anything else.
 func (p *Parser) Unwrap(record []byte) (u Unwrapped, ok bool) {
 	record = trimSpace(record)
 	if len(record) == 0 {
@@ -31,29 +34,22 @@ func (p *Parser) Unwrap(record []byte) (u Unwrapped, ok bool) {
 	if !o.isEnvelope() || o.message[0] != '"' || o.faults != 0 {
 		return u, false
 	}
-	u.Envelope, u.Level = true, o.level
 	if o.requestID != nil {
 		u.RequestID = string(appendString(nil, o.requestID))
+	}
+	for name, m := range jsonscan.Object(record).Placed {
+		if string(p.plainName(name)) == "message" {
+			u.before, u.after = record[:m.At], record[m.At+len(m.Value):]
+		}
 	}
 	u.Text, ok = p.unquote(1, o.message)
 	return u, ok
 }
 
-// Wrap appends to dst the record of which Unwrap returns u.
+// Wrap appends to dst the record of which Unwrap returns u, or one with another
+// text of the same origin.
 func (u *Unwrapped) Wrap(dst []byte) []byte {
-	// Invalid UTF-8 is replaced, which is not an error here.
-	if !u.Envelope {
-		dst, _ = jsontext.AppendQuote(dst, u.Text)
-		return dst
-	}
-	dst = append(dst, `{"timestamp":"",`...)
-	if u.Level != nil {
-		dst = append(append(append(dst, `"level":`...), u.Level...), ',')
-	}
-	if u.RequestID != "" {
-		dst, _ = jsontext.AppendQuote(append(dst, `"requestId":`...), u.RequestID)
-		dst = append(dst, ',')
-	}
-	dst, _ = jsontext.AppendQuote(append(dst, `"message":`...), u.Text)
-	return append(dst, '}')
+	dst = append(dst, u.before...)
+	dst, _ = jsontext.AppendQuote(dst, u.Text) // invalid UTF-8 is replaced
+	return append(dst, u.after...)
 }

@@ -55,7 +55,7 @@ func (r *Redactor) suspects(texts []Text) bool {
 
 // row is Row where there may be something.
 func (r *Redactor) row(texts []Text) (masked bool) {
-	var few [8][]span
+	var few [12][]span // a row's texts
 	found := few[:min(len(texts), len(few))]
 	if len(texts) > len(few) {
 		found = make([][]span, len(texts))

@@ -91,6 +91,9 @@ func (p *Packer) Pack(lines []*Record) *Record {
 	if sameText(lines, AttrRequestID) {
 		r.RequestID = first.RequestID
 	}
+	if sameText(lines, AttrTraceID) {
+		r.TraceID = first.TraceID
+	}
 	return r.Record(4*len(compressed)/3 + 512)
 }
 

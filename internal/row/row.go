@@ -216,17 +216,22 @@ func (r *Row) Fit() {
 	r.valid()
 	// The locator stands in the message as well: nothing is gone with its end.
 	r.Locator, r.Level = Cut(r.Locator, maxShort), Cut(r.Level, maxShort)
-	for _, s := range []*string{&r.RequestID, &r.Issues} {
-		if short := Cut(*s, maxShort); len(short) < len(*s) {
-			r.Truncated += int64(len(*s) - len(short))
-			*s = short
-		}
-	}
+	r.cut(&r.RequestID, maxShort)
+	r.cut(&r.Issues, maxShort)
+	r.fitLinks()
 	if len(r.Message)+len(r.Fields)+len(r.Packed) < maxItem/2 {
 		return // the others are short
 	}
 	if over := r.size() - maxItem; over > 0 {
 		r.shorten(over + 32) // for the truncated attribute itself
+	}
+}
+
+// cut cuts one of the row's short attributes, and counts what is gone.
+func (r *Row) cut(attribute *string, most int) {
+	if short := Cut(*attribute, most); len(short) < len(*attribute) {
+		r.Truncated += int64(len(*attribute) - len(short))
+		*attribute = short
 	}
 }
 

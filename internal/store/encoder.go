@@ -34,6 +34,9 @@ func (e *encoder) encode(entry Entry) *record {
 		ExceptionAt: max(int64(entry.ExceptionAt), -1),
 		Fields:      entry.Fields, Issues: entry.Issues,
 	}
+	if entry.Links != nil {
+		r.Links = *entry.Links
+	}
 	date, stampMod := e.keys.Next(entry.Time, e.module.clean, entry.Error)
 	// Good until the next call of Next; by then the row is encoded.
 	r.Date, r.StampMod = date, unsafe.String(unsafe.SliceData(stampMod), len(stampMod))

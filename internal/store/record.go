@@ -10,6 +10,9 @@ import (
 // What a Record may be, the spill takes: this does not compile otherwise.
 const _ uint = spill.MaxPayload - row.MaxRecord
 
+// Links say what a row belongs to beside its invocation: see row.Links.
+type Links = row.Links
+
 // An Entry is what somebody wants stored: a row without its keys. Its strings
 // are read during Add only.
 type Entry struct {
@@ -19,6 +22,7 @@ type Entry struct {
 	Locator     string
 	Module      string // made fit for the key by Add
 	RequestID   string // "" if not known
+	Links       *Links // nil for none
 	Message     string // "LEVEL: (locator) text exception"
 	ExceptionAt int    // byte offset in Message; negative if there is none
 	Fields      string // JSON object of the remaining members; "" if none
