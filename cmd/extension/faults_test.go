@@ -419,7 +419,7 @@ func (s *soak) retried(steps []scriptfn.Step) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		r, err := s.env.InvokeAgain(context.Background(), id, payload)
+		r, err := s.env.InvokeAs(context.Background(), lambda.Caller{RequestID: id}, payload)
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -195,6 +197,15 @@ var options = map[string]func(*lambda.Config){
 			Message: "not yet"})
 	},
 	"-reset-next": func(c *lambda.Config) { c.Hooks.Next = lambda.Answers(2, lambda.Answer{Reset: true}) },
+	"-untraced-start": func(c *lambda.Config) {
+		c.Hooks.Emit = func(e *lambda.Event) bool {
+			if e.Type == "platform.start" {
+				e.Record = regexp.MustCompile(`"tracing":\{[^}]*\},?`).ReplaceAll(e.Record, nil)
+				e.Record = bytes.ReplaceAll(e.Record, []byte(",}"), []byte("}"))
+			}
+			return true
+		}
+	},
 	"-never-done": func(c *lambda.Config) {
 		c.Hooks.Emit = func(e *lambda.Event) bool { return e.Type != "platform.runtimeDone" }
 	},
@@ -371,15 +382,24 @@ func encode(ts *testscript.TestScript, v any) string {
 	return string(b)
 }
 
-// invoke runs the function on a file of steps: invoke [-again] [-STATUS] FILE….
-// The status is success unless said otherwise. -again repeats the last
-// invocation's request ID, as Lambda's retries of asynchronous ones do.
+// invoke runs the function on a file of steps: invoke [-again] [-trace=HEADER]
+// [-untraced] [-tenant=ID] [-STATUS] FILE…. The status is success unless said
+// otherwise. -again repeats the last invocation's request ID, as Lambda's
+// retries of asynchronous ones do.
 func (w *world) invoke(ts *testscript.TestScript, args []string) {
-	want, id := "success", ""
+	want := "success"
+	var caller lambda.Caller
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		if args[0] == "-again" {
-			id = w.results[len(w.results)-1].RequestID
-		} else {
+		switch name, value, _ := strings.Cut(args[0], "="); name {
+		case "-again":
+			caller.RequestID = w.results[len(w.results)-1].RequestID
+		case "-trace":
+			caller.Trace = value
+		case "-untraced":
+			caller.Untraced = true
+		case "-tenant":
+			caller.Tenant = value
+		default:
 			want = args[0][1:]
 		}
 		args = args[1:]
@@ -387,7 +407,7 @@ func (w *world) invoke(ts *testscript.TestScript, args []string) {
 	for _, file := range args {
 		payload := `{"steps":` + steps(ts, ts.ReadFile(file)) + `}`
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		r, err := w.env.InvokeAgain(ctx, id, []byte(payload))
+		r, err := w.env.InvokeAs(ctx, caller, []byte(payload))
 		cancel()
 		ts.Check(err)
 		w.results = append(w.results, r)
@@ -398,13 +418,22 @@ func (w *world) invoke(ts *testscript.TestScript, args []string) {
 }
 
 // together runs an invocation for each of the files, all at once: together
-// FILE…. Their numbers are in the order of the files.
+// [-trace] FILE…. Their numbers are in the order of the files. With -trace, so
+// are the last digits of their traces: a, b and so on.
 func (w *world) together(ts *testscript.TestScript, files []string) {
+	traced := files[0] == "-trace"
+	if traced {
+		files = files[1:]
+	}
 	results, errs := make([]lambda.Result, len(files)), make([]error, len(files))
 	var all sync.WaitGroup
 	for i, file := range files {
 		payload := `{"steps":` + steps(ts, ts.ReadFile(file)) + `}`
-		all.Go(func() { results[i], errs[i] = w.env.Invoke(context.Background(), []byte(payload)) })
+		var caller lambda.Caller
+		if traced {
+			caller.Trace = fmt.Sprintf("Root=1-6352a70e-%024x", 10+i)
+		}
+		all.Go(func() { results[i], errs[i] = w.env.InvokeAs(context.Background(), caller, []byte(payload)) })
 	}
 	all.Wait()
 	ts.Check(errors.Join(errs...))
@@ -482,11 +511,19 @@ func (w *world) shutdown(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// rows prints the rows of a table, in the order of their keys: rows
+// links are a row's attributes that say what it belongs to.
+var links = []string{"trace_id", "trace_id_line", "tenant_id", "execution", "operation", "attempt", "version"}
+
+// rows prints the rows of a table, in the order of their keys: rows [-links]
 // info|errors. A row is its message; what else it has follows on indented
-// lines. Request IDs are named by the invocation's number.
+// lines: with -links, what it belongs to as well. Request IDs are named by the
+// invocation's number.
 func (w *world) rows(ts *testscript.TestScript, args []string) {
 	var out bytes.Buffer
+	withLinks := args[0] == "-links"
+	if withLinks {
+		args = args[1:]
+	}
 	for _, item := range w.table.Items("logtable-" + args[0]) {
 		if isLock(item) {
 			continue
@@ -499,6 +536,11 @@ func (w *world) rows(ts *testscript.TestScript, args []string) {
 			n, err := strconv.Atoi(at)
 			ts.Check(err)
 			fmt.Fprintln(&out, "  exception", strings.ReplaceAll(item.Str("message")[n:], "\n", "\n    "))
+		}
+		for _, name := range links {
+			if value := cmp.Or(item.Str(name), item.Num(name)); withLinks && value != "" {
+				fmt.Fprintln(&out, " ", name, value)
+			}
 		}
 		for _, name := range []string{"fields", "issues"} {
 			if item.Has(name) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
@@ -316,7 +317,8 @@ func (d *demonstration) invokeByHand(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the event must be JSON of at most 6 MB", http.StatusBadRequest)
 		return
 	}
-	result, err := d.outcomes[i].running.Invoke(r.Context(), payload)
+	caller := lambda.Caller{Trace: r.Header.Get("X-Amzn-Trace-Id"), Tenant: r.Header.Get("X-Amz-Tenant-Id")}
+	result, err := d.outcomes[i].running.InvokeAs(r.Context(), caller, payload)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return

@@ -72,7 +72,7 @@ func (a *Agent) expect(r *row, requests []alert.Request) {
 	own := strings.Clone // the row's memory is used again
 	r.Kept = a.alerts.Expect(&alert.Alert{
 		Time: r.Time, Level: r.Level, Module: own(r.Module), Locator: own(r.Locator),
-		Text: own(r.text()), Exception: own(r.exception()), RequestID: own(r.RequestID),
+		Text: own(r.text()), Exception: own(r.exception()), RequestID: own(r.RequestID), TraceID: own(r.traceID()),
 		Configured: severe, Requests: requests, ErrorsTable: r.Error,
 	})
 }

@@ -32,6 +32,13 @@ func (r *row) text() string {
 
 func (r *row) exception() string { return r.Message[r.parts[2].From:r.parts[2].To] }
 
+func (r *row) traceID() string {
+	if r.Links == nil {
+		return ""
+	}
+	return r.Links.TraceID
+}
+
 // row makes the row of one of the agent's own lines.
 func (a *Agent) row(line parse.Line, id string, at time.Time) row {
 	return a.rowOf(line, a.whose(id, at))

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/logtable/logtable/internal/traceid"
 )
 
 // The most that a message has of each member that a function prints, in bytes:
@@ -97,6 +99,9 @@ func (a *Alert) cleaned() *Alert {
 	c := *a
 	c.Level, c.Module = brief(a.Level, maxLevel), brief(a.Module, maxModule)
 	c.Locator, c.RequestID = brief(a.Locator, maxLocator), brief(a.RequestID, maxRequest)
+	if !traceid.Valid(a.TraceID) { // masked, for example
+		c.TraceID = ""
+	}
 	c.Date, c.StampMod = brief(a.Date, maxKey), brief(a.StampMod, maxKey)
 	c.Text, c.Exception = clean(a.Text), clean(a.Exception)
 	return &c

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/traceid"
 )
 
 const (
@@ -78,6 +79,7 @@ func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Me
 	row("region", s.Region)
 	row("time", a.Time.In(s.Zone).Format("2006-01-02 15:04:05.000 MST"))
 	row("request", a.RequestID)
+	row("trace", traceid.XRay(a.TraceID))
 	paragraph := func(text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "\n%s\n", text)
@@ -144,7 +146,7 @@ func (s *Source) data(a *Alert, said, exception, command string, h heldBack) str
 	return object("kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator,
 		"text", said, "exception", exception,
 		"function", s.Function, "version", s.Version, "region", s.Region,
-		"time", stamp(a.Time), "request_id", a.RequestID,
+		"time", stamp(a.Time), "request_id", a.RequestID, "trace_id", a.TraceID,
 		"held_back", number(h.same.Count), "held_back_first", stamp(h.same.First), "held_back_last", stamp(h.same.Last),
 		"held_back_others", number(h.others.Count),
 		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", command, "console", s.link(a))
@@ -183,12 +185,15 @@ func (s *Source) table(a *Alert) string {
 	return s.InfoTable
 }
 
-// command is what shows the invocation: whole, ready to be pasted into a shell.
-// A member that cannot be shown as it was printed would find nothing, and is
-// left out.
+// command is what shows the story of the trace, or else of the invocation:
+// whole, ready to be pasted into a shell. A member that cannot be shown as it
+// was printed would find nothing, and is left out.
 func (s *Source) command(a, printed *Alert) string {
-	if a.RequestID != "" && a.RequestID != "init" && a.RequestID == printed.RequestID {
-		return s.query(a.Date, "--request", a.RequestID, "-v")
+	switch {
+	case a.TraceID != "":
+		return s.tool("show", traceid.XRay(a.TraceID))
+	case a.RequestID != "" && a.RequestID != "init" && a.RequestID == printed.RequestID:
+		return s.tool("show", a.RequestID)
 	}
 	args := []string{a.Date}
 	if a.Module != "" && a.Module == printed.Module {
@@ -197,13 +202,14 @@ func (s *Source) command(a, printed *Alert) string {
 	if a.Locator != "" && a.Locator == printed.Locator {
 		args = append(args, "--locator", a.Locator)
 	}
-	return s.query(append(args, "-v")...)
+	return s.tool("query", append(args, "-v")...)
 }
 
 // listing is what shows everything severe of the day.
-func (s *Source) listing(a *Alert) string { return s.query(a.Date, "--errors") }
+func (s *Source) listing(a *Alert) string { return s.tool("query", a.Date, "--errors") }
 
-func (s *Source) query(args ...string) string {
+// tool is a command of the command-line tool for the tables.
+func (s *Source) tool(command string, args ...string) string {
 	if s.Zone != time.UTC {
 		args = append(args, "--timezone", s.Zone.String())
 	}
@@ -216,13 +222,13 @@ func (s *Source) query(args ...string) string {
 	if s.ErrorsTable != defaultErrorsTable {
 		args = append(args, "--errors-table", s.ErrorsTable)
 	}
-	command := "logtable query"
+	all := "logtable " + command
 	for _, arg := range args {
 		if arg != "" {
-			command += " " + quoted(arg)
+			all += " " + quoted(arg)
 		}
 	}
-	return command
+	return all
 }
 
 // quoted makes an argument harmless for a shell: what a function printed, its

@@ -26,8 +26,9 @@ func example() *Alert {
 		Time:  time.Date(2026, 11, 22, 14, 27, 38, 270e6, time.UTC),
 		Level: "ERROR", Module: "orders", Locator: "12", Text: "db time-out\nwhile booking",
 		Exception: "Traceback:\n  line 1\nTimeout: no answer",
-		RequestID: "8f0a2c1e-0000-4000-8000-000000000001", ErrorsTable: true,
-		Date: "2026-11-22", StampMod: "1795300058.2700001+orders+2p4thtomb9",
+		RequestID: "8f0a2c1e-0000-4000-8000-000000000001", TraceID: "6352a70e1e2c2db1583c0d1f5e7a9b3c",
+		ErrorsTable: true,
+		Date:        "2026-11-22", StampMod: "1795300058.2700001+orders+2p4thtomb9",
 	}
 }
 
@@ -38,6 +39,7 @@ version   $LATEST
 region    eu-central-1
 time      2026-11-22 15:27:38.270 CET
 request   8f0a2c1e-0000-4000-8000-000000000001
+trace     1-6352a70e-1e2c2db1583c0d1f5e7a9b3c
 
 db time-out
 while booking
@@ -48,7 +50,7 @@ Timeout: no answer
 
 Similar alerts held back: about 12, the first at 2026-11-22 15:20:00, the last at 2026-11-22 15:24:59.
 
-logtable query 2026-11-22 --request 8f0a2c1e-0000-4000-8000-000000000001 -v --timezone Europe/Berlin --region eu-central-1 --errors-table my-errors
+logtable show 1-6352a70e-1e2c2db1583c0d1f5e7a9b3c --timezone Europe/Berlin --region eu-central-1 --errors-table my-errors
 
 https://eu-central-1.console.aws.amazon.com/dynamodbv2/home?region=eu-central-1#edit-item?itemMode=2&pk=2026-11-22&route=ROUTE_ITEM_EXPLORER&sk=1795300058.2700001%2Borders%2B2p4thtomb9&table=my-errors
 `
@@ -81,6 +83,19 @@ func TestTheMessage(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, data[name], want)
 		}
 	}
+	if data["trace_id"] != example().TraceID {
+		t.Errorf("trace_id is %q", data["trace_id"])
+	}
+	// Without a trace, and with one that has been masked, it is the request's.
+	for _, id := range []string{"", "[redacted]", "$(x)"} {
+		a := example()
+		a.TraceID = id
+		m := fitting(a, delivery{}, heldBack{})
+		if !strings.Contains(m.Text, "\nlogtable show "+a.RequestID+" --timezone") || strings.Contains(m.Text, "trace ") ||
+			strings.Contains(m.Data, "trace_id") {
+			t.Errorf("%q: %s", id, m.Text)
+		}
+	}
 	asked := fitting(example(), delivery{message: "call Ada", own: true}, heldBack{})
 	if asked.Subject != "ERROR orders 12: call Ada" || strings.Contains(asked.Text, "held back") ||
 		!strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") {
@@ -93,7 +108,7 @@ func TestTheMessage(t *testing.T) {
 func TestOddLines(t *testing.T) {
 	a := example()
 	a.Module, a.Locator = "größe", "7'; rm -rf / #$(x)"
-	a.Text, a.Exception, a.RequestID = strings.Repeat("é", 200), "", ""
+	a.Text, a.Exception, a.RequestID, a.TraceID = strings.Repeat("é", 200), "", "", ""
 	m := fitting(a, delivery{}, heldBack{})
 	isUnprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if len(m.Subject) > 99 || strings.ContainsFunc(m.Subject, isUnprintable) ||

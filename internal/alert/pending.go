@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/logtable/logtable/internal/traceid"
 )
 
 // A pending alert waits to be sent, or is the notice that others are held back.
@@ -90,12 +92,13 @@ func (p *pending) prepare() {
 	p.key = p.group()
 	p.Level, p.Module = bounded(p.Level, maxLevel), bounded(p.Module, maxModule)
 	p.Locator, p.RequestID = bounded(p.Locator, maxLocator), bounded(p.RequestID, maxRequest)
+	p.TraceID = bounded(p.TraceID, traceid.Length)
 	p.Date, p.StampMod = "", "" // not known yet
 	if tail := lastLines(p.Exception); len(tail) < len(p.Exception) {
 		p.Exception = strings.Clone(tail)
 	}
 	p.size = pendingBytes + len(p.Level) + len(p.Module) + len(p.Locator) + len(p.RequestID) +
-		len(p.Text) + len(p.Exception)
+		len(p.TraceID) + len(p.Text) + len(p.Exception)
 	for _, r := range p.Requests {
 		p.size += len(r.Message)
 		for _, t := range r.Topics {

@@ -23,6 +23,7 @@ const (
 	Timezone     = "LOGTABLE_TIMEZONE"
 	TZOffset     = "LOGTABLE_TZ_OFFSET"
 	Module       = "LOGTABLE_MODULE"
+	AppVersion   = "LOGTABLE_APP_VERSION"
 	Levels       = "LOGTABLE_LEVELS"
 	ErrorsFrom   = "LOGTABLE_ERRORS_FROM"
 	Level        = "LOGTABLE_LEVEL"
@@ -55,7 +56,7 @@ const (
 
 // variables is what a misspelt name is compared with.
 var variables = []string{
-	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
+	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, AppVersion, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
 	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Layout, Shards, Strict,
 	AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
 }
@@ -98,6 +99,9 @@ type Lines struct {
 	// Module names the writer of a line that names none; "" stands for the
 	// function's name.
 	Module string
+	// Version is the version of the function's code: LOGTABLE_APP_VERSION, 1 to
+	// MaxVersion of A-Za-z0-9._+-; "" stands for the function's.
+	Version string
 	// Scale orders the levels: LOGTABLE_LEVELS and LOGTABLE_ERRORS_FROM.
 	Scale *level.Scale
 	// MinLevel is the lowest level that is stored: LOGTABLE_LEVEL; the zero
@@ -154,6 +158,9 @@ type Storage struct {
 // MaxShards is the most that LOGTABLE_SHARDS takes: 256,000 write units a
 // second.
 const MaxShards = 256
+
+// MaxVersion is how long LOGTABLE_APP_VERSION may be, in bytes.
+const MaxVersion = 64
 
 // A Problem is a setting that was refused.
 type Problem struct {

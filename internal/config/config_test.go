@@ -92,6 +92,8 @@ func TestSettings(t *testing.T) {
 			func(c config.Config) bool { l, _ := c.Scale.Find("ALARM"); return !l.Error }},
 		{"LOGTABLE_ERRORS_FROM", "nothing", false,
 			func(c config.Config) bool { l, _ := c.Scale.Find("ALARM"); return l.Error }},
+		{"LOGTABLE_APP_VERSION", " 1.4.2 ", true, func(c config.Config) bool { return c.Version == "1.4.2" }},
+		{"LOGTABLE_APP_VERSION", "1.4\n2", false, func(c config.Config) bool { return c.Version == "" }},
 		{"LOGTABLE_MAX_LINES", "100", true, func(c config.Config) bool { return c.MaxLines == 100 }},
 		{"LOGTABLE_MAX_LINES", "-1", false, func(c config.Config) bool { return c.MaxLines == 0 }},
 		{"LOGTABLE_FLUSH_TIMEOUT", "500ms", true,
@@ -218,7 +220,7 @@ func FuzzLoad(f *testing.F) {
 		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH",
 		"LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW", "LOGTABLE_FIELDS",
 		"LOGTABLE_ALERT_TOPIC_ARNS", "LOGTABLE_ALERT_FROM", "LOGTABLE_ALERT_ALLOW", "LOGTABLE_ALERT_WINDOW",
-		"LOGTABLE_ALERT_MAX", "LOGTABLE_LAYOUT", "LOGTABLE_SHARDS"}
+		"LOGTABLE_ALERT_MAX", "LOGTABLE_LAYOUT", "LOGTABLE_SHARDS", "LOGTABLE_APP_VERSION"}
 	for i, value := range []string{
 		"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x",
 		"64KiB", "0", "all", "secrets;a+b", "true", "x", "pino; text=msg,a.b",
@@ -253,7 +255,7 @@ func TestExamplesThatAreAdvisedAreGood(t *testing.T) {
 		"LOGTABLE_INFO_TABLE": "a", "LOGTABLE_ERRORS_TABLE": "a b", "LOGTABLE_TTL": "x", "LOGTABLE_TIMEZONE": "x",
 		"LOGTABLE_TZ_OFFSET": "x",
 		"LOGTABLE_LEVELS":    "x", "LOGTABLE_ERRORS_FROM": "x", "LOGTABLE_LEVEL": "x", "LOGTABLE_PLAIN": "x",
-		"LOGTABLE_FIELDS": "x", "LOGTABLE_MAX_LINES": "x",
+		"LOGTABLE_FIELDS": "x", "LOGTABLE_MAX_LINES": "x", "LOGTABLE_APP_VERSION": "a b",
 		"LOGTABLE_FLUSH": "x", "LOGTABLE_FLUSH_TIMEOUT": "x", "LOGTABLE_BUFFER_BYTES": "x", "LOGTABLE_SPILL_DIR": "x",
 		"LOGTABLE_SPILL_BYTES":       "x",
 		"LOGTABLE_LAST_RESORT_BYTES": "x", "LOGTABLE_PLATFORM": "x", "LOGTABLE_LAYOUT": "x",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/logtable/logtable/internal/level"
@@ -10,6 +11,7 @@ import (
 
 func (l *loader) lines(to *Lines) {
 	to.Module = strings.TrimSpace(l.getenv(Module))
+	to.Version = l.version()
 	to.Scale = l.scale()
 	to.MaxLines = l.integer(MaxLines, 0, 1, 1<<31-1, 1000)
 	to.MinLevel, _ = l.level(Level, "all", to.Scale)
@@ -19,6 +21,19 @@ func (l *loader) lines(to *Lines) {
 	to.Fields = l.fields()
 	to.Platform = l.choice(PlatformRows, "errors", "all", "none")
 	to.Redact, to.Masking = l.redact()
+}
+
+func (l *loader) version() string {
+	v := strings.TrimSpace(l.getenv(AppVersion))
+	odd := func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("._+-", r)
+	}
+	if len(v) > MaxVersion || strings.ContainsFunc(v, odd) {
+		l.refuse(AppVersion, v, fmt.Sprintf("is not 1 to %d of A-Z a-z 0-9 . _ + -", MaxVersion),
+			"the function's version", "write, for example, "+AppVersion+"=1.4.2 or a commit's hash")
+		return ""
+	}
+	return v
 }
 
 func (l *loader) scale() *level.Scale {

@@ -82,6 +82,14 @@ var settings = []setting{
 		value: func(c Config) any { return c.Module },
 	},
 	{
+		name: AppVersion, def: "the function's version", takes: "1 to 64 of `A-Z a-z 0-9 . _ + -`",
+		text: "The version of your code that errors carry: see [Tables](tables.md#a-row). The function's own version " +
+			"is used if it is not $LATEST.",
+		other:   []string{"1", "1.4.2-rc.1+build_7", strings.Repeat("a", 64)},
+		refused: []string{strings.Repeat("a", 65), "a b", "v/1", "é"},
+		value:   func(c Config) any { return c.Version },
+	},
+	{
 		name: Level, def: "all", same: "all", takes: "`all` or a level",
 		text:  "Lines below this level are not stored.",
 		other: []string{"WARN"}, refused: []string{"LOUD"},

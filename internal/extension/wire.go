@@ -89,6 +89,7 @@ func (e *extension) agentConfig() agent.Config {
 		Rows: agent.Rows{
 			Scale: e.cfg.Scale, MinLevel: e.cfg.MinLevel, Plain: e.cfg.Plain, Mapping: e.cfg.Fields,
 			Module:   cmp.Or(e.cfg.Module, e.env.FunctionName, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "function"),
+			Version:  version(e.cfg.Version, e.env.FunctionVersion),
 			MaxLines: e.cfg.MaxLines, Platform: platformRows(e.cfg.Platform), Redact: e.cfg.Masking,
 		},
 		Flush: flush(e.cfg.Flush), FlushTimeout: e.cfg.FlushTimeout, Mark: agent.Mark{Owner: owner(&e.cfg)},
@@ -104,6 +105,15 @@ func (e *extension) panicked(where string) func(any) {
 		e.log.Panic(where, v)
 		e.agent.Disable()
 	}
+}
+
+// version is that of the function's code, "" if nobody says.
+func version(set, function string) string {
+	function = cmp.Or(os.Getenv("AWS_LAMBDA_FUNCTION_VERSION"), function)
+	if set == "" && function != "$LATEST" {
+		return function
+	}
+	return set
 }
 
 func layout(cfg *config.Config) store.Layout {

@@ -217,7 +217,7 @@ func TestTooManyExtensions(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	in := referee(t)
-	inv := in.env.newInvocation("", []byte(`{"in":1}`))
+	inv := in.env.newInvocation(Caller{}, []byte(`{"in":1}`))
 	in.update(func() { in.current = inv })
 	next := "GET " + pathInvocation + "next"
 	status, answer, h := request(t, in, next)
@@ -246,7 +246,7 @@ func TestAnswers(t *testing.T) {
 // A streamed response may be larger, and may end in an error.
 func TestStreamedResponse(t *testing.T) {
 	in := referee(t)
-	inv := in.env.newInvocation("", nil)
+	inv := in.env.newInvocation(Caller{}, nil)
 	in.update(func() { in.current = inv })
 	request(t, in, "GET "+pathInvocation+"next")
 	r, w := io.Pipe()

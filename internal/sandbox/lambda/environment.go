@@ -207,13 +207,28 @@ func (e *Environment) setInstance(in *instance) {
 // The first Invoke after a reset starts function and extension again, within
 // the function's time-out. A managed instance is not reset but gone.
 func (e *Environment) Invoke(ctx context.Context, payload []byte) (Result, error) {
-	return e.InvokeAgain(ctx, "", payload)
+	return e.InvokeAs(ctx, Caller{}, payload)
 }
 
-// InvokeAgain is Invoke under the request ID of an earlier invocation: Lambda
-// repeats an asynchronous invocation that failed, up to twice. With "" the ID
-// is a new one.
-func (e *Environment) InvokeAgain(ctx context.Context, requestID string, payload []byte) (Result, error) {
+// A Caller is what an invocation comes with, besides its payload.
+type Caller struct {
+	// RequestID is that of an earlier invocation: Lambda repeats an
+	// asynchronous invocation that failed, up to twice. With "" the ID is a new
+	// one.
+	RequestID string
+	// Trace is the header X-Amzn-Trace-Id of the call, as a function finds it
+	// in _X_AMZN_TRACE_ID and an AWS SDK passes it on: the invocation then
+	// belongs to the same trace. With "" Lambda begins one.
+	Trace string
+	// Tenant is the header X-Amz-Tenant-Id: whose the environment is, with
+	// tenant isolation.
+	Tenant string
+	// Untraced has Lambda say nothing of a trace, as it may.
+	Untraced bool
+}
+
+// InvokeAs is Invoke for a certain caller.
+func (e *Environment) InvokeAs(ctx context.Context, caller Caller, payload []byte) (Result, error) {
 	if err := e.enter(ctx); err != nil {
 		return Result{}, fmt.Errorf("cannot invoke: %w", err)
 	}
@@ -222,7 +237,7 @@ func (e *Environment) InvokeAgain(ctx context.Context, requestID string, payload
 	if e.cfg.managed() {
 		invoke = e.invokeManaged
 	}
-	r, err := invoke(ctx, requestID, payload)
+	r, err := invoke(ctx, caller, payload)
 	if err != nil {
 		return r, fmt.Errorf("cannot invoke: %w", err)
 	}

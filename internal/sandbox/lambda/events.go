@@ -59,6 +59,7 @@ type (
 		Version     string   `json:"version"`
 		FunctionARN string   `json:"functionArn"`
 		Tracing     *tracing `json:"tracing,omitempty"`
+		TenantID    string   `json:"tenantId,omitempty"`
 	}
 	runtimeDoneRecord struct {
 		RequestID string   `json:"requestId"`
@@ -67,6 +68,7 @@ type (
 		Metrics   metrics  `json:"metrics"`
 		Spans     []span   `json:"spans,omitempty"`
 		Tracing   *tracing `json:"tracing,omitempty"`
+		TenantID  string   `json:"tenantId,omitempty"`
 	}
 	reportRecord struct {
 		RequestID string   `json:"requestId"`
@@ -75,6 +77,7 @@ type (
 		Metrics   metrics  `json:"metrics"`
 		Spans     []span   `json:"spans,omitempty"`
 		Tracing   *tracing `json:"tracing,omitempty"`
+		TenantID  string   `json:"tenantId,omitempty"`
 	}
 	extensionRecord struct {
 		Name      string   `json:"name"`

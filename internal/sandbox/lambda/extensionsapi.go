@@ -76,11 +76,11 @@ type nextAnswer struct {
 }
 
 type invokeEvent struct {
-	EventType          string  `json:"eventType"`
-	DeadlineMs         int64   `json:"deadlineMs"`
-	RequestID          string  `json:"requestId"`
-	InvokedFunctionARN string  `json:"invokedFunctionArn"`
-	Tracing            tracing `json:"tracing"`
+	EventType          string   `json:"eventType"`
+	DeadlineMs         int64    `json:"deadlineMs"`
+	RequestID          string   `json:"requestId"`
+	InvokedFunctionARN string   `json:"invokedFunctionArn"`
+	Tracing            *tracing `json:"tracing,omitempty"`
 }
 
 type shutdownEvent struct {

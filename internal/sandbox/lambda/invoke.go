@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -20,8 +21,8 @@ type run struct {
 
 // invoke runs an invocation to its end, extensions included. A fault of the
 // function or the extension is a result, not an error.
-func (e *Environment) invoke(ctx context.Context, id string, payload []byte) (Result, error) {
-	r := &run{env: e, inv: e.newInvocation(id, payload)}
+func (e *Environment) invoke(ctx context.Context, caller Caller, payload []byte) (Result, error) {
+	r := &run{env: e, inv: e.newInvocation(caller, payload)}
 	r.result.RequestID = r.inv.id
 	limit, cancel := context.WithDeadline(ctx, r.inv.deadline)
 	defer cancel()
@@ -46,25 +47,32 @@ func (e *Environment) invoke(ctx context.Context, id string, payload []byte) (Re
 
 // newInvocation makes an invocation, with a request ID of its own unless one
 // is given.
-func (e *Environment) newInvocation(id string, payload []byte) *invocation {
+func (e *Environment) newInvocation(caller Caller, payload []byte) *invocation {
 	now := time.Now()
-	if id == "" {
-		id = newUUID()
+	inv := &invocation{
+		id: caller.RequestID, tenant: caller.Tenant, payload: payload, startedAt: now, deadline: now.Add(e.cfg.Timeout),
 	}
-	return &invocation{
-		id: id, payload: payload, startedAt: now, deadline: now.Add(e.cfg.Timeout),
-		tracing: newTracing(now),
+	if inv.id == "" {
+		inv.id = newUUID()
 	}
+	if !caller.Untraced {
+		inv.tracing = newTracing(now, caller.Trace)
+	}
+	return inv
 }
 
-// newTracing makes a trace header as X-Ray has it.
-func newTracing(now time.Time) tracing {
+// newTracing makes a trace header as X-Ray has it: of the caller's trace, if it
+// names one.
+func newTracing(now time.Time, caller string) *tracing {
 	id := newUUID()
 	hex := id[:8] + id[9:13] + id[14:18] + id[19:23] + id[24:]
-	return tracing{
-		SpanID: hex[:16], Type: "X-Amzn-Trace-Id",
-		Value: fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=1", now.Unix(), hex[:24], hex[16:]),
+	root := fmt.Sprintf("Root=1-%08x-%s", now.Unix(), hex[:24])
+	for part := range strings.SplitSeq(caller, ";") {
+		if part = strings.TrimSpace(part); strings.HasPrefix(part, "Root=") {
+			root = part
+		}
 	}
+	return &tracing{SpanID: hex[:16], Type: "X-Amzn-Trace-Id", Value: root + ";Parent=" + hex[16:] + ";Sampled=1"}
 }
 
 // ensureInstance makes a new instance after a reset. An init that fails is
@@ -91,14 +99,19 @@ func (r *run) ensureInstance(ctx context.Context) (initErr, err error) {
 func (r *run) begin(handOut bool) {
 	cfg := r.env.cfg
 	r.in.relay.invocation(r.inv.id)
-	r.in.relay.emit(typeStart, startRecord{r.inv.id, cfg.FunctionVersion, cfg.functionARN(), &r.inv.tracing})
+	r.in.relay.emit(typeStart, startRecord{
+		RequestID: r.inv.id, Version: cfg.FunctionVersion, FunctionARN: cfg.functionARN(), Tracing: r.inv.tracing,
+		TenantID: r.inv.tenant,
+	})
 	if !handOut {
 		return
 	}
 	event := invokeEvent{
 		EventType: eventInvoke, DeadlineMs: r.in.deadlineMs(eventInvoke, r.inv.deadline),
 		RequestID: r.inv.id, InvokedFunctionARN: cfg.functionARN(),
-		Tracing: tracing{Type: r.inv.tracing.Type, Value: r.inv.tracing.Value},
+	}
+	if t := r.inv.tracing; t != nil {
+		event.Tracing = &tracing{Type: t.Type, Value: t.Value}
 	}
 	r.in.update(func() {
 		r.in.current = r.inv
@@ -264,7 +277,7 @@ func (r *run) emitRuntimeDone(fail error) {
 	if fail != nil && !errors.As(fail, &f) {
 		return
 	}
-	record := runtimeDoneRecord{RequestID: r.inv.id, Tracing: &r.inv.tracing}
+	record := runtimeDoneRecord{RequestID: r.inv.id, Tracing: r.inv.tracing, TenantID: r.inv.tenant}
 	record.Status, record.ErrorType = describe(fail)
 	r.in.look(func() {
 		inv := r.inv
@@ -290,9 +303,10 @@ func (r *run) emitReport(f *fault) {
 	billed := int64(math.Ceil(millis(r.billed + r.result.Init)))
 	memory := r.env.cfg.MemoryMB
 	used := min(memory, 64) // not measured
-	record := reportRecord{RequestID: r.inv.id, Status: StatusSuccess, Tracing: &r.inv.tracing, Metrics: metrics{
-		DurationMs: millis(r.billed), BilledDurationMs: &billed, MemorySizeMB: &memory, MaxMemoryUsedMB: &used,
-	}}
+	record := reportRecord{RequestID: r.inv.id, Status: StatusSuccess, Tracing: r.inv.tracing, TenantID: r.inv.tenant,
+		Metrics: metrics{
+			DurationMs: millis(r.billed), BilledDurationMs: &billed, MemorySizeMB: &memory, MaxMemoryUsedMB: &used,
+		}}
 	if f != nil {
 		record.Status, record.ErrorType = describe(f)
 	}

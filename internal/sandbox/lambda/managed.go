@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -58,12 +57,7 @@ func (in *instance) workerNext(c *call) answer {
 	if err != nil {
 		return answer{gone: true}
 	}
-	return answer{status: http.StatusOK, body: inv.payload, header: map[string]string{
-		"Lambda-Runtime-Aws-Request-Id":       inv.id,
-		"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(inv.deadline.UnixMilli(), 10),
-		"Lambda-Runtime-Invoked-Function-Arn": in.env.cfg.functionARN(),
-		"Lambda-Runtime-Trace-Id":             inv.tracing.Value,
-	}}
+	return in.handOut(inv)
 }
 
 // invocation is the one that a runtime's answer is for, nil if there is none.
@@ -79,17 +73,19 @@ func (in *instance) invocation(id string) *invocation {
 }
 
 // invokeManaged runs one of several invocations to its report.
-func (e *Environment) invokeManaged(ctx context.Context, id string, payload []byte) (Result, error) {
+func (e *Environment) invokeManaged(ctx context.Context, caller Caller, payload []byte) (Result, error) {
 	in := e.currentInstance()
 	if in == nil {
 		return Result{}, ErrClosed
 	}
-	inv := e.newInvocation(id, payload)
+	inv := e.newInvocation(caller, payload)
 	r := &run{env: e, in: in, inv: inv, result: Result{RequestID: inv.id}}
 	r.result.Init = e.takeInit()
 	in.relay.opened(1)
-	in.relay.emitOf(inv.id, typeStart,
-		startRecord{RequestID: inv.id, Version: e.cfg.FunctionVersion, FunctionARN: e.cfg.functionARN()})
+	in.relay.emitOf(inv.id, typeStart, startRecord{
+		RequestID: inv.id, Version: e.cfg.FunctionVersion, FunctionARN: e.cfg.functionARN(), Tracing: inv.tracing,
+		TenantID: inv.tenant,
+	})
 	in.update(func() {
 		in.workers.open[inv.id] = inv
 		in.workers.queue = append(in.workers.queue, inv)

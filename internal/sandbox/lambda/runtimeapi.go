@@ -29,7 +29,8 @@ type runtime struct {
 type invocation struct {
 	id        string
 	payload   []byte
-	tracing   tracing
+	tracing   *tracing // nil if Lambda says nothing of a trace
+	tenant    string
 	startedAt time.Time
 	deadline  time.Time
 
@@ -84,12 +85,23 @@ func (in *instance) invocationNext(c *call) answer {
 		in.update(func() { in.runtime.waiting = false })
 		return answer{gone: true}
 	}
-	return answer{status: http.StatusOK, body: inv.payload, header: map[string]string{
+	return in.handOut(inv)
+}
+
+// handOut is the answer of next that gives an invocation to the runtime.
+func (in *instance) handOut(inv *invocation) answer {
+	header := map[string]string{
 		"Lambda-Runtime-Aws-Request-Id":       inv.id,
 		"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(inv.deadline.UnixMilli(), 10),
 		"Lambda-Runtime-Invoked-Function-Arn": in.env.cfg.functionARN(),
-		"Lambda-Runtime-Trace-Id":             inv.tracing.Value,
-	}}
+	}
+	if inv.tracing != nil {
+		header["Lambda-Runtime-Trace-Id"] = inv.tracing.Value
+	}
+	if inv.tenant != "" {
+		header["Lambda-Runtime-Aws-Tenant-Id"] = inv.tenant
+	}
+	return answer{status: http.StatusOK, body: inv.payload, header: header}
 }
 
 func (in *instance) invocationResponse(c *call, id string) answer {

@@ -34,7 +34,7 @@ const (
 
 // Step is one thing the function does; the members of one step take effect in
 // the order they have here. {request_id} in text becomes the invocation's
-// request ID, {n} the count within Times.
+// request ID, {trace} its trace header, {n} the count within Times.
 type Step struct {
 	// SleepMs passes time.
 	SleepMs int `json:"sleep_ms"`
@@ -76,6 +76,7 @@ type function struct {
 // current is the open invocation.
 type current struct {
 	id       string // empty in init
+	trace    string
 	answered bool
 }
 
@@ -125,7 +126,9 @@ func (f *function) serve() {
 		fmt.Fprintf(os.Stderr, "scriptfn: cannot get an invocation: %s %s\n", resp.Status, payload)
 		os.Exit(1)
 	}
-	inv := &current{id: resp.Header.Get("Lambda-Runtime-Aws-Request-Id")}
+	inv := &current{
+		id: resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), trace: resp.Header.Get("Lambda-Runtime-Trace-Id"),
+	}
 	var s script
 	if err := json.Unmarshal(payload, &s); err != nil || s.Steps == nil {
 		f.answer(inv, "response", payload, "")
@@ -148,10 +151,10 @@ func (f *function) step(inv *current, s Step) {
 	if s.LatePrintMs != nil {
 		go func() {
 			time.Sleep(time.Duration(*s.LatePrintMs) * time.Millisecond)
-			s.write(inv.id)
+			s.write(inv)
 		}()
 	} else {
-		s.write(inv.id)
+		s.write(inv)
 	}
 	switch {
 	case s.Respond != nil:
@@ -172,22 +175,22 @@ func (f *function) step(inv *current, s Step) {
 }
 
 // write writes the texts of s, each with one write(2) as most languages do.
-func (s Step) write(id string) {
+func (s Step) write(inv *current) {
 	for n := 1; n <= max(s.Times, 1); n++ {
 		if s.Print != nil {
-			io.WriteString(os.Stdout, s.text(*s.Print, id, n)+"\n")
+			io.WriteString(os.Stdout, s.text(*s.Print, inv, n)+"\n")
 		}
 		if s.Stderr != nil {
-			io.WriteString(os.Stderr, s.text(*s.Stderr, id, n)+"\n")
+			io.WriteString(os.Stderr, s.text(*s.Stderr, inv, n)+"\n")
 		}
 		if s.PrintRaw != nil {
-			io.WriteString(os.Stdout, s.text(*s.PrintRaw, id, n))
+			io.WriteString(os.Stdout, s.text(*s.PrintRaw, inv, n))
 		}
 	}
 }
 
-func (s Step) text(t, id string, n int) string {
-	t = strings.ReplaceAll(t, "{request_id}", id)
+func (s Step) text(t string, inv *current, n int) string {
+	t = strings.NewReplacer("{request_id}", inv.id, "{trace}", inv.trace).Replace(t)
 	if !s.Number {
 		return t
 	}
