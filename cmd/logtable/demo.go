@@ -201,7 +201,7 @@ func (d *demonstration) show(ctx context.Context) error {
 			o.ErrorsTable = t.name
 		}
 		rows := byFunction(read.New(d.table.Client()).Query(ctx, o))
-		if _, err := printText(d.sh.stdout, rows, d.style); err != nil {
+		if _, err := printText(d.sh.stdout, allShown(rows), d.style); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/logtable/logtable/internal/read"
 	"golang.org/x/term"
 )
 
@@ -95,7 +94,7 @@ type textPrinter struct {
 
 // printText prints rows aligned, a heading a day, and returns how many. It
 // stops at the first error of rows, after printing those before it.
-func printText(w io.Writer, rows iter.Seq2[read.Row, error], style textStyle) (int, error) {
+func printText(w io.Writer, rows iter.Seq2[shown, error], style textStyle) (int, error) {
 	if style.zone == nil {
 		style.zone = time.UTC
 	}
@@ -107,8 +106,8 @@ func printText(w io.Writer, rows iter.Seq2[read.Row, error], style textStyle) (i
 	return n, err
 }
 
-func (p *textPrinter) print(rows iter.Seq2[read.Row, error]) (n int, err error) {
-	var ahead []read.Row
+func (p *textPrinter) print(rows iter.Seq2[shown, error]) (n int, err error) {
+	var ahead []shown
 	flush := func() {
 		for i := range ahead {
 			p.row(&ahead[i])
@@ -136,7 +135,7 @@ func (p *textPrinter) print(rows iter.Seq2[read.Row, error]) (n int, err error) 
 }
 
 // fit widens the columns to hold a row.
-func (p *textPrinter) fit(row *read.Row) {
+func (p *textPrinter) fit(row *shown) {
 	p.level = max(p.level, min(columns(visible(row.Level)), maxLevelColumn))
 	p.module = max(p.module, min(columns(visible(row.Module)), maxModuleColumn))
 	p.locator = max(p.locator, min(columns(locatorCell(row)), maxLocatorColumn))
@@ -146,7 +145,7 @@ func (p *textPrinter) fit(row *read.Row) {
 }
 
 // locatorCell is the locator as in the stored message.
-func locatorCell(row *read.Row) string {
+func locatorCell(row *shown) string {
 	if row.Locator == "" {
 		return "(?)"
 	}
@@ -158,7 +157,10 @@ func locatorCell(row *read.Row) string {
 const belowIndent = len("!15:04:05.000  ")
 
 // row prints one row: its columns, then text and all that goes below.
-func (p *textPrinter) row(row *read.Row) {
+func (p *textPrinter) row(row *shown) {
+	if row.gap {
+		fmt.Fprintln(p.w, p.style.paint(sgrDim, "--"))
+	}
 	p.heading(row)
 	head, indent := p.head(row)
 	if width := p.style.width; width > 0 && width-indent < minText {
@@ -239,7 +241,7 @@ func (p *textPrinter) room(indent int) int {
 }
 
 // heading prints the date when it has changed.
-func (p *textPrinter) heading(row *read.Row) {
+func (p *textPrinter) heading(row *shown) {
 	day := visible(row.Date)
 	if !row.Time.IsZero() {
 		day = row.Time.In(p.style.zone).Format("2006-01-02 Monday")
@@ -255,7 +257,7 @@ func (p *textPrinter) heading(row *read.Row) {
 }
 
 // head is what precedes the text, and its width in columns.
-func (p *textPrinter) head(row *read.Row) (string, int) {
+func (p *textPrinter) head(row *shown) (string, int) {
 	var b strings.Builder
 	width := 0
 	cell := func(sgr, text string, to int) {
@@ -274,7 +276,15 @@ func (p *textPrinter) head(row *read.Row) (string, int) {
 	if !row.Time.IsZero() {
 		clock = row.Time.In(p.style.zone).Format("15:04:05.000")
 	}
-	cell("", clock, 0)
+	sign := " "
+	switch { // as grep has it
+	case row.match:
+		sign = ":"
+	case row.beside:
+		sign = "-"
+	}
+	b.WriteString(clock + sign + " ")
+	width += len(clock) + 2
 	cell(levelColor(row), visible(row.Level), p.level)
 	if p.request > 0 && !p.style.verbose {
 		cell(sgrDim, visible(row.RequestID[:min(len(row.RequestID), shortRequest)]), p.request)
@@ -284,7 +294,7 @@ func (p *textPrinter) head(row *read.Row) (string, int) {
 	return b.String(), width
 }
 
-func levelColor(row *read.Row) string {
+func levelColor(row *shown) string {
 	switch {
 	case row.Error:
 		return sgrAlert
@@ -296,8 +306,10 @@ func levelColor(row *read.Row) string {
 	return ""
 }
 
-func textColor(row *read.Row) string {
+func textColor(row *shown) string {
 	switch {
+	case row.beside:
+		return sgrDim
 	case row.Error:
 		return sgrBold
 	case row.Level == "DEBUG":
@@ -306,15 +318,15 @@ func textColor(row *read.Row) string {
 	return ""
 }
 
-func exceptionColor(row *read.Row) string {
-	if row.Error {
+func exceptionColor(row *shown) string {
+	if row.Error && !row.beside {
 		return sgrRed
 	}
 	return ""
 }
 
 // details is what -v adds.
-func details(row *read.Row, zone *time.Location) []string {
+func details(row *shown, zone *time.Location) []string {
 	line := "table " + visible(row.Table) + ", date " + visible(row.Date) + ", stamp_mod " + visible(row.StampMod)
 	if !row.Expiry.IsZero() {
 		line += ", expires " + row.Expiry.In(zone).Format("2006-01-02 15:04")

@@ -18,8 +18,8 @@ import (
 )
 
 // seq makes a sequence of rows, ended by err if there is one.
-func seq(err error, rows ...read.Row) iter.Seq2[read.Row, error] {
-	return func(yield func(read.Row, error) bool) {
+func seq(err error, rows ...read.Row) iter.Seq2[shown, error] {
+	return allShown(func(yield func(read.Row, error) bool) {
 		for _, row := range rows {
 			if !yield(row, nil) {
 				return
@@ -28,7 +28,7 @@ func seq(err error, rows ...read.Row) iter.Seq2[read.Row, error] {
 		if err != nil {
 			yield(read.Row{}, err)
 		}
-	}
+	})
 }
 
 func at(clock string) time.Time {
@@ -253,8 +253,7 @@ func FuzzPrint(f *testing.F) {
 			}
 		}
 
-		row := hostile(s)
-		line, err := marshalRow(&row, time.UTC)
+		line, err := marshalRow(&shown{Row: hostile(s)}, time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +290,7 @@ func sameJSON(t *testing.T, a, b []byte) bool {
 }
 
 func TestJSONIsReadableAsText(t *testing.T) {
-	line, err := marshalRow(&read.Row{Text: "<a> & b", Fields: `{"n": 1.50, "n": 2}`}, time.UTC)
+	line, err := marshalRow(&shown{Row: read.Row{Text: "<a> & b", Fields: `{"n": 1.50, "n": 2}`}}, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/logtable/logtable/internal/read"
 )
 
 // jsonRow is a row as -o jsonl prints it, as one object. Members without a
@@ -18,6 +17,8 @@ import (
 type jsonRow struct {
 	Time  string `json:"time,omitempty"`
 	Table string `json:"table"`
+	// Context is that the row is no match, but stands around one.
+	Context bool `json:"context,omitempty"`
 	jsonLine
 	jsonItem
 	Other map[string]any `json:"other,omitempty"`
@@ -48,7 +49,7 @@ type jsonItem struct {
 // printJSON prints rows as JSON, one object a line, and returns how many.
 // Fields are nested as their writer printed them: member order, digits and
 // duplicate names are kept. Like printText it stops at the first error.
-func printJSON(w io.Writer, rows iter.Seq2[read.Row, error], zone *time.Location) (int, error) {
+func printJSON(w io.Writer, rows iter.Seq2[shown, error], zone *time.Location) (int, error) {
 	out := bufio.NewWriter(w)
 	n, err := 0, error(nil)
 	for row, rerr := range rows {
@@ -70,9 +71,9 @@ func printJSON(w io.Writer, rows iter.Seq2[read.Row, error], zone *time.Location
 	return n, err
 }
 
-func marshalRow(row *read.Row, zone *time.Location) ([]byte, error) {
+func marshalRow(row *shown, zone *time.Location) ([]byte, error) {
 	j := jsonRow{
-		Table: row.Table,
+		Table: row.Table, Context: row.beside,
 		jsonLine: jsonLine{
 			Level: row.Level, Module: row.Module, Locator: row.Locator, Text: row.Text, Exception: row.Exception,
 			RequestID: row.RequestID, Fields: fieldsJSON(row.Fields), Issues: row.Issues,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ type rowFlags struct {
 	scale           string // of levels, the layer's
 	locator, module string
 	request, grep   string
-	limit           int
+	context, limit  int
 	newest          bool
 }
 
@@ -64,6 +65,7 @@ Rows from the errors table are marked with "!" in the first column.`,
 		Example: `  logtable query                                 everything from today
   logtable query 2026-11-22 --from 14:00 --to 14:30
   logtable query --since 2h --level WARN,ERROR
+  logtable query --grep declined --context 5     with the rows around each match
   logtable query --request 7f3a9c12 -v           one invocation, in full
   logtable query --errors --newest --limit 10    today's last ten errors
   logtable query -o jsonl | jq -r .text
@@ -150,6 +152,7 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
 	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that start with it")
 	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, case-sensitive")
+	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep finds")
 	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
 	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
@@ -187,7 +190,7 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	if err != nil {
 		return err
 	}
-	rows := read.New(account.client).Query(ctx, options)
+	rows := f.rows(ctx, read.New(account.client), options)
 	var n int
 	if f.output == "jsonl" {
 		n, err = printJSON(sh.stdout, rows, zone)
@@ -208,6 +211,17 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	return nil
 }
 
+// rows reads what is printed. With --context, DynamoDB cannot look for the
+// text: what stands around it is wanted, too. What is read costs the same.
+func (f *queryFlags) rows(ctx context.Context, client *read.Client, o read.Options) iter.Seq2[shown, error] {
+	if f.context == 0 {
+		return allShown(client.Query(ctx, o))
+	}
+	text := read.Filter{Contains: o.Contains}
+	o.Contains, o.Limit = "", 0
+	return around(client.Query(ctx, o), text.HasText, f.context, f.limit)
+}
+
 // options turns flags into what to read.
 func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, error) {
 	s, err := f.span.resolve(sh.now(), zone)
@@ -216,6 +230,10 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	}
 	if f.limit < 0 {
 		return read.Options{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
+	}
+	if f.context < 0 || f.context > 0 && f.grep == "" {
+		return read.Options{}, usagef("--context %d is not valid: write how many rows to print around each that "+
+			"--grep finds, and --grep", f.context)
 	}
 	levels, err := f.levelNames(sh)
 	if err != nil {

@@ -41,7 +41,12 @@ func (o *Options) keep(r *Row) bool {
 	case !strings.HasPrefix(r.RequestID, o.RequestID):
 		return false
 	}
-	return strings.Contains(r.Message, o.Contains) || strings.Contains(r.Fields, o.Contains)
+	return o.HasText(r)
+}
+
+// HasText reports whether a row has the text that Contains asks for.
+func (f *Filter) HasText(r *Row) bool {
+	return strings.Contains(r.Message, f.Contains) || strings.Contains(r.Fields, f.Contains)
 }
 
 // expression collects the parts of a Query request. Names are always aliased:
