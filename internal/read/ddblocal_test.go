@@ -20,6 +20,7 @@ func TestQueriesOnDynamoDBLocal(t *testing.T) {
 		"zones":                 TestQueryFindsRowsOfEveryWritersZone,
 		"the ancestor's rows":   TestQueryReadsTheAncestorsRowsBesideOurs,
 		"filters":               TestQueryFilters,
+		"any filter":            TestFiltersFindWhatALookAtEveryRowFinds,
 		"no partition too soon": TestQueryAsksNoPartitionBeforeItsTime,
 		"errors":                TestQueryYieldsTheErrorLastAndOnce,
 	} {

@@ -21,7 +21,18 @@ type Filter struct {
 	Module    string
 	RequestID string // or the beginning of one
 	Contains  string // looked for in message and in fields, case and all
+
+	// RequestIDs are whole ones; a row needs one of them. At most
+	// MaxRequestIDs.
+	RequestIDs []string
+
+	TraceID   string // 32 lower-case hexadecimal digits, as trace_id or trace_id_line
+	TenantID  string
+	Execution string // <name>/<id>
 }
+
+// MaxRequestIDs is how many operands DynamoDB's IN takes.
+const MaxRequestIDs = 100
 
 // keep reports whether a row is wanted. It decides; the filter that DynamoDB is
 // given only saves carrying rows that keep would drop, and lets through the
@@ -32,16 +43,24 @@ func (o *Options) keep(r *Row) bool {
 		return false
 	case r.StampMod < stampBound(o.From), r.StampMod > stampBound(o.To):
 		return false // of a pack that reaches into the span, or out of it
-	case len(o.Levels) > 0 && !slices.Contains(o.Levels, strings.ToUpper(r.Level)):
-		return false
-	case o.Locator != "" && r.Locator != o.Locator:
-		return false
-	case o.Module != "" && r.Module != o.Module:
-		return false
-	case !strings.HasPrefix(r.RequestID, o.RequestID):
-		return false
 	}
-	return o.HasText(r)
+	return o.line(r) && o.links(r) && o.HasText(r)
+}
+
+// line is what keep asks of what the function has logged, but for its text.
+func (f *Filter) line(r *Row) bool {
+	return (len(f.Levels) == 0 || slices.Contains(f.Levels, strings.ToUpper(r.Level))) &&
+		(f.Locator == "" || r.Locator == f.Locator) &&
+		(f.Module == "" || r.Module == f.Module)
+}
+
+// links is what keep asks of what the row belongs to.
+func (f *Filter) links(r *Row) bool {
+	return strings.HasPrefix(r.RequestID, f.RequestID) &&
+		(len(f.RequestIDs) == 0 || slices.Contains(f.RequestIDs, r.RequestID)) &&
+		(f.TraceID == "" || r.TraceID == f.TraceID || r.TraceIDLine == f.TraceID) &&
+		(f.TenantID == "" || r.TenantID == f.TenantID) &&
+		(f.Execution == "" || r.Execution == f.Execution)
 }
 
 // HasText reports whether a row has the text that Contains asks for.
@@ -77,8 +96,9 @@ func (e *expression) text(s string) string {
 }
 
 // filter is the FilterExpression: what DynamoDB can judge of keep. The module
-// is in the sort key, which a filter may not mention.
-func (e *expression) filter(o *Options) string {
+// is in the sort key, which a filter may not mention. few is that more than
+// expired rows is filtered out, by whomever.
+func (e *expression) filter(o *Options) (filter string, few bool) {
 	expiry := e.name(row.AttrExpiry)
 	now := e.value(&types.AttributeValueMemberN{Value: strconv.FormatInt(o.Now.Unix(), 10)})
 	alive := fmt.Sprintf("(attribute_not_exists(%s) OR %s > %s)", expiry, expiry, now)
@@ -89,33 +109,61 @@ func (e *expression) filter(o *Options) string {
 	if o.Locator != "" {
 		parts = append(parts, e.locator(o.Locator))
 	}
-	if o.RequestID != "" {
-		parts = append(parts, fmt.Sprintf("begins_with(%s, %s)", e.name(row.AttrRequestID), e.text(o.RequestID)))
-	}
+	parts = append(parts, e.links(o)...)
 	if o.Contains != "" {
 		text := e.text(o.Contains)
 		parts = append(parts, fmt.Sprintf("(contains(%s, %s) OR contains(%s, %s))",
 			e.name(row.AttrMessage), text, e.name(row.AttrFields), text))
 	}
 	if len(parts) == 0 {
-		return alive
+		return alive, o.Module != ""
 	}
 	// What is in a pack only keep can see.
 	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)",
-		alive, e.name(row.AttrPacked), strings.Join(parts, " AND "))
+		alive, e.name(row.AttrPacked), strings.Join(parts, " AND ")), true
 }
 
 // levels lets through the rows of these levels, and the ancestor's, which have
 // their level in the message only.
 func (e *expression) levels(levels []string) string {
-	var equal, begins []string
+	var begins []string
 	for _, level := range levels {
-		equal = append(equal, e.text(level))
 		begins = append(begins, fmt.Sprintf("begins_with(%s, %s)", e.name(row.AttrMessage), e.text(level+": ")))
 	}
 	name := e.name(row.AttrLevel)
-	return fmt.Sprintf("(%s IN (%s) OR (attribute_not_exists(%s) AND (%s)))",
-		name, strings.Join(equal, ", "), name, strings.Join(begins, " OR "))
+	return fmt.Sprintf("(%s OR (attribute_not_exists(%s) AND (%s)))",
+		e.in(name, levels), name, strings.Join(begins, " OR "))
+}
+
+// links are the parts for what a row belongs to.
+func (e *expression) links(o *Options) (parts []string) {
+	if o.RequestID != "" {
+		parts = append(parts, fmt.Sprintf("begins_with(%s, %s)", e.name(row.AttrRequestID), e.text(o.RequestID)))
+	}
+	if len(o.RequestIDs) > 0 {
+		parts = append(parts, e.in(e.name(row.AttrRequestID), o.RequestIDs))
+	}
+	if o.TraceID != "" {
+		id := e.text(o.TraceID)
+		parts = append(parts, fmt.Sprintf("(%s = %s OR %s = %s)",
+			e.name(row.AttrTraceID), id, e.name(row.AttrTraceIDLine), id))
+	}
+	if o.TenantID != "" {
+		parts = append(parts, e.name(row.AttrTenantID)+" = "+e.text(o.TenantID))
+	}
+	if o.Execution != "" {
+		parts = append(parts, e.name(row.AttrExecution)+" = "+e.text(o.Execution))
+	}
+	return parts
+}
+
+// in asks whether an attribute is one of a few texts.
+func (e *expression) in(name string, texts []string) string {
+	values := make([]string, len(texts))
+	for i, text := range texts {
+		values[i] = e.text(text)
+	}
+	return name + " IN (" + strings.Join(values, ", ") + ")"
 }
 
 // locator lets through the rows of this locator, and the ancestor's that may
@@ -136,7 +184,7 @@ func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
 	key := fmt.Sprintf("%s = %s AND %s BETWEEN %s AND %s",
 		e.name(row.AttrDate), e.text(date),
 		e.name(row.AttrStampMod), e.text(stampBound(from)), e.text(stampBound(to)))
-	filter := e.filter(o)
+	filter, few := e.filter(o)
 	forward := !o.NewestFirst
 	in := &dynamodb.QueryInput{
 		TableName:                 &table,
@@ -146,7 +194,7 @@ func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
 		ExpressionAttributeValues: e.values,
 		ScanIndexForward:          &forward,
 	}
-	if o.Limit > 0 && o.Limit <= 1000 && !o.selective() {
+	if o.Limit > 0 && o.Limit <= 1000 && !few {
 		// Limit counts before the filter: with a selective one, small pages
 		// would mean many calls for few rows.
 		limit := int32(o.Limit)
@@ -177,9 +225,4 @@ func grow(in *dynamodb.QueryInput) {
 	}
 	limit := *in.Limit * factor
 	in.Limit = &limit
-}
-
-// selective reports whether more than expired rows is filtered out.
-func (o *Options) selective() bool {
-	return len(o.Levels) > 0 || o.Locator != "" || o.Module != "" || o.RequestID != "" || o.Contains != ""
 }

@@ -66,6 +66,9 @@ func (o Options) normal() (Options, error) {
 	if o.From.IsZero() || !o.From.Before(o.To) {
 		return o, fmt.Errorf("cannot read from %v to %v: the end must be after the start", o.From, o.To)
 	}
+	if len(o.RequestIDs) > MaxRequestIDs {
+		return o, fmt.Errorf("cannot read %d requests at once: the most is %d", len(o.RequestIDs), MaxRequestIDs)
+	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
