@@ -21,6 +21,9 @@ func TestQueriesOnDynamoDBLocal(t *testing.T) {
 		"the ancestor's rows":   TestQueryReadsTheAncestorsRowsBesideOurs,
 		"filters":               TestQueryFilters,
 		"any filter":            TestFiltersFindWhatALookAtEveryRowFinds,
+		"stories":               TestAStoryIsWholeAcrossInvocations,
+		"where stories are":     TestAStoryIsLookedForAsFarAsItMustBe,
+		"long stories":          TestAStoryOfManyInvocations,
 		"no partition too soon": TestQueryAsksNoPartitionBeforeItsTime,
 		"errors":                TestQueryYieldsTheErrorLastAndOnce,
 	} {

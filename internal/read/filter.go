@@ -22,17 +22,17 @@ type Filter struct {
 	RequestID string // or the beginning of one
 	Contains  string // looked for in message and in fields, case and all
 
-	// RequestIDs are whole ones; a row needs one of them. At most
-	// MaxRequestIDs.
-	RequestIDs []string
+	// RequestIDs are whole ones, and TraceIDs are 32 lower-case hexadecimal
+	// digits; a row needs one of them, a trace's as trace_id or trace_id_line.
+	// At most MaxIDs of each.
+	RequestIDs, TraceIDs []string
 
-	TraceID   string // 32 lower-case hexadecimal digits, as trace_id or trace_id_line
 	TenantID  string
 	Execution string // <name>/<id>
 }
 
-// MaxRequestIDs is how many operands DynamoDB's IN takes.
-const MaxRequestIDs = 100
+// MaxIDs is how many operands DynamoDB's IN takes.
+const MaxIDs = 100
 
 // keep reports whether a row is wanted. It decides; the filter that DynamoDB is
 // given only saves carrying rows that keep would drop, and lets through the
@@ -58,7 +58,8 @@ func (f *Filter) line(r *Row) bool {
 func (f *Filter) links(r *Row) bool {
 	return strings.HasPrefix(r.RequestID, f.RequestID) &&
 		(len(f.RequestIDs) == 0 || slices.Contains(f.RequestIDs, r.RequestID)) &&
-		(f.TraceID == "" || r.TraceID == f.TraceID || r.TraceIDLine == f.TraceID) &&
+		(len(f.TraceIDs) == 0 || slices.Contains(f.TraceIDs, r.TraceID) ||
+			slices.Contains(f.TraceIDs, r.TraceIDLine)) &&
 		(f.TenantID == "" || r.TenantID == f.TenantID) &&
 		(f.Execution == "" || r.Execution == f.Execution)
 }
@@ -143,10 +144,9 @@ func (e *expression) links(o *Options) (parts []string) {
 	if len(o.RequestIDs) > 0 {
 		parts = append(parts, e.in(e.name(row.AttrRequestID), o.RequestIDs))
 	}
-	if o.TraceID != "" {
-		id := e.text(o.TraceID)
-		parts = append(parts, fmt.Sprintf("(%s = %s OR %s = %s)",
-			e.name(row.AttrTraceID), id, e.name(row.AttrTraceIDLine), id))
+	if len(o.TraceIDs) > 0 {
+		parts = append(parts, "("+e.in(e.name(row.AttrTraceID), o.TraceIDs)+" OR "+
+			e.in(e.name(row.AttrTraceIDLine), o.TraceIDs)+")")
 	}
 	if o.TenantID != "" {
 		parts = append(parts, e.name(row.AttrTenantID)+" = "+e.text(o.TenantID))

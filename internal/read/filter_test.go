@@ -75,7 +75,8 @@ func wanted(f Filter, l logged) bool {
 		equal(f.Locator, l["locator"]) && equal(f.Module, l["module"]) &&
 		(f.RequestID == "" || strings.HasPrefix(l["request_id"], f.RequestID)) &&
 		(len(f.RequestIDs) == 0 || slices.Contains(f.RequestIDs, l["request_id"])) &&
-		(equal(f.TraceID, l["trace_id"]) || equal(f.TraceID, l["trace_id_line"])) &&
+		(len(f.TraceIDs) == 0 || slices.Contains(f.TraceIDs, l["trace_id"]) ||
+			slices.Contains(f.TraceIDs, l["trace_id_line"])) &&
 		equal(f.TenantID, l["tenant_id"]) && equal(f.Execution, l["execution"]) &&
 		(strings.Contains(text, f.Contains) || strings.Contains(l["fields"], f.Contains))
 }
@@ -127,12 +128,15 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 	for range 80 {
 		filter := Filter{
 			Locator: choose(random, "", "", "1"), Module: choose(random, "", "", "orders"),
-			RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]), TraceID: choose(random, traceIDs...),
+			RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]),
 			TenantID: choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
 			Contains: choose(random, "", "", "text 3", "17"),
 		}
 		if random.IntN(3) == 0 {
 			filter.Levels = []string{"WARN", "ERROR"}[:1+random.IntN(2)]
+		}
+		if random.IntN(2) == 0 {
+			filter.TraceIDs = traceIDs[random.IntN(2):2]
 		}
 		if random.IntN(4) == 0 {
 			filter.RequestIDs = requestIDs[random.IntN(2):2]
@@ -169,7 +173,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 
 func TestTooManyRequestsAreRefused(t *testing.T) {
 	o := Options{From: day, To: day.Add(time.Hour), InfoTable: "info"}
-	o.RequestIDs = make([]string, MaxRequestIDs+1)
+	o.RequestIDs = make([]string, MaxIDs+1)
 	for _, err := range New(nil).Query(ctx, o) {
 		if err == nil || !strings.Contains(err.Error(), "the most is 100") {
 			t.Errorf("got %v", err)

@@ -66,8 +66,8 @@ func (o Options) normal() (Options, error) {
 	if o.From.IsZero() || !o.From.Before(o.To) {
 		return o, fmt.Errorf("cannot read from %v to %v: the end must be after the start", o.From, o.To)
 	}
-	if len(o.RequestIDs) > MaxRequestIDs {
-		return o, fmt.Errorf("cannot read %d requests at once: the most is %d", len(o.RequestIDs), MaxRequestIDs)
+	if n := max(len(o.RequestIDs), len(o.TraceIDs)); n > MaxIDs {
+		return o, fmt.Errorf("cannot look for %d IDs at once: the most is %d", n, MaxIDs)
 	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
