@@ -386,7 +386,7 @@ func TestCommands(t *testing.T) {
 		}
 	})
 	// Flags that prose names by themselves.
-	every := help("") + help("query") + help("replay") + help("alert test") + help("demo")
+	every := help("") + help("query") + help("show") + help("replay") + help("alert test") + help("demo")
 	eachCode(t, func(document, piece string) {
 		if regexp.MustCompile(`^--[a-z-]+( [A-Z0-9]+)?$`).MatchString(piece) {
 			flag, _, _ := strings.Cut(piece, " ")

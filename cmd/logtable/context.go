@@ -2,6 +2,7 @@ package main
 
 import (
 	"iter"
+	"time"
 
 	"github.com/logtable/logtable/internal/read"
 )
@@ -13,6 +14,8 @@ type shown struct {
 	match  bool // --context was asked for, and the row is what --grep looks for
 	beside bool // --context was asked for, and the row stands around one that is
 	gap    bool // rows before it are left out: grep's "--"
+
+	elapsed *time.Duration // since the first row of the story
 }
 
 // allShown shows rows as they are.

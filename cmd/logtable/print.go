@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -20,6 +18,7 @@ type textStyle struct {
 	width   int            // of the terminal, in columns; 0 = do not break lines
 	zone    *time.Location // in which times and dates are shown; nil = UTC
 	verbose bool           // request and environment ID, key, table, expiry too
+	story   bool           // whose a row is stands above it; the time since the first beside it
 }
 
 // styleFor returns the style that suits w: colour and line breaks only if it
@@ -90,6 +89,7 @@ type textPrinter struct {
 	module  int
 	locator int
 	request int
+	elapsed int
 }
 
 // printText prints rows aligned, a heading a day, and returns how many. It
@@ -142,6 +142,17 @@ func (p *textPrinter) fit(row *shown) {
 	if row.RequestID != "" {
 		p.request = shortRequest
 	}
+	if row.elapsed != nil {
+		p.elapsed = max(p.elapsed, len(elapsedText(*row.elapsed)))
+	}
+}
+
+// elapsedText is a time since the first row.
+func elapsedText(d time.Duration) string {
+	if d < 1000*time.Second {
+		return fmt.Sprintf("+%.3f s", d.Seconds())
+	}
+	return "+" + d.Round(time.Second).String()
 }
 
 // locatorCell is the locator as in the stored message.
@@ -174,6 +185,11 @@ func (p *textPrinter) row(row *shown) {
 		text, exception = exception[:1], exception[1:]
 	}
 	p.text(head, indent, textColor(row), text, fieldsText(row.Fields))
+	p.under(row, exception)
+}
+
+// under prints all that goes below the text.
+func (p *textPrinter) under(row *shown, exception []string) {
 	if row.Exception != "" {
 		p.below(exceptionColor(row), exception...)
 	}
@@ -259,19 +275,32 @@ func (p *textPrinter) heading(row *shown) {
 // head is what precedes the text, and its width in columns.
 func (p *textPrinter) head(row *shown) (string, int) {
 	var b strings.Builder
-	width := 0
+	times, width := p.times(row)
+	b.WriteString(times)
 	cell := func(sgr, text string, to int) {
 		b.WriteString(p.style.paint(sgr, text))
 		pad := max(to-columns(text), 0) + 2
 		b.WriteString(strings.Repeat(" ", pad))
 		width += columns(text) + pad
 	}
+	cell(levelColor(row), visible(row.Level), p.level)
+	if p.request > 0 && !p.style.verbose && !p.style.story {
+		cell(sgrDim, visible(row.RequestID[:min(len(row.RequestID), shortRequest)]), p.request)
+	}
+	if !p.style.story {
+		cell(sgrCyan, visible(row.Module), p.module)
+	}
+	cell("", locatorCell(row), p.locator)
+	return b.String(), width
+}
+
+// times is the first columns: the mark of an error, the time, and in a story
+// the time since its first row; and their width.
+func (p *textPrinter) times(row *shown) (string, int) {
 	mark := " "
 	if row.Error {
 		mark = "!" // without colour, errors must stand out too
 	}
-	b.WriteString(p.style.paint(sgrRed, mark))
-	width++
 	clock := "--:--:--.---"
 	if !row.Time.IsZero() {
 		clock = row.Time.In(p.style.zone).Format("15:04:05.000")
@@ -283,15 +312,16 @@ func (p *textPrinter) head(row *shown) (string, int) {
 	case row.beside:
 		sign = "-"
 	}
-	b.WriteString(clock + sign + " ")
-	width += len(clock) + 2
-	cell(levelColor(row), visible(row.Level), p.level)
-	if p.request > 0 && !p.style.verbose {
-		cell(sgrDim, visible(row.RequestID[:min(len(row.RequestID), shortRequest)]), p.request)
+	text, width := p.style.paint(sgrRed, mark)+clock+sign+" ", len(mark)+len(clock)+2
+	if p.style.story {
+		elapsed := ""
+		if row.elapsed != nil {
+			elapsed = elapsedText(*row.elapsed)
+		}
+		text += p.style.paint(sgrDim, fmt.Sprintf("%*s", p.elapsed, elapsed)) + "  "
+		width += p.elapsed + 2
 	}
-	cell(sgrCyan, visible(row.Module), p.module)
-	cell("", locatorCell(row), p.locator)
-	return b.String(), width
+	return text, width
 }
 
 func levelColor(row *shown) string {
@@ -331,46 +361,5 @@ func details(row *shown, zone *time.Location) []string {
 	if !row.Expiry.IsZero() {
 		line += ", expires " + row.Expiry.In(zone).Format("2006-01-02 15:04")
 	}
-	if row.RequestID == "" {
-		return []string{line}
-	}
-	return []string{"request " + visible(row.RequestID), line}
-}
-
-// fieldsText renders a line's further members as key=value, values as JSON
-// except that a plain word goes without quotes. What is no JSON object is
-// shown as it is.
-func fieldsText(fields string) string {
-	if fields == "" {
-		return ""
-	}
-	d := json.NewDecoder(strings.NewReader(fields))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') || !json.Valid([]byte(fields)) {
-		return visible(fields)
-	}
-	var parts []string
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return visible(fields)
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return visible(fields)
-		}
-		parts = append(parts, visible(fmt.Sprint(name))+"="+fieldValue(value))
-	}
-	return strings.Join(parts, " ")
-}
-
-func fieldValue(value json.RawMessage) string {
-	var s string
-	if json.Unmarshal(value, &s) == nil && value[0] == '"' && s != "" && !strings.ContainsAny(s, " \t\r\n\"=") {
-		return visible(s)
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, value); err != nil {
-		return visible(string(value))
-	}
-	return visible(compact.String())
+	return append(linkDetails(row), line)
 }

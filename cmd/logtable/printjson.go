@@ -19,6 +19,8 @@ type jsonRow struct {
 	Table string `json:"table"`
 	// Context is that the row is no match, but stands around one.
 	Context bool `json:"context,omitempty"`
+	// Elapsed is in milliseconds, of a story.
+	Elapsed *int64 `json:"elapsed_ms,omitempty"`
 	jsonLine
 	jsonItem
 	Other map[string]any `json:"other,omitempty"`
@@ -26,14 +28,15 @@ type jsonRow struct {
 
 // jsonLine is what a function has logged.
 type jsonLine struct {
-	Level     string          `json:"level"`
-	Module    string          `json:"module"`
-	Locator   string          `json:"locator"`
-	Text      string          `json:"text"`
-	Exception string          `json:"exception,omitempty"`
-	RequestID string          `json:"request_id,omitempty"`
-	Fields    json.RawMessage `json:"fields,omitempty"`
-	Issues    string          `json:"issues,omitempty"`
+	Level     string `json:"level"`
+	Module    string `json:"module"`
+	Locator   string `json:"locator"`
+	Text      string `json:"text"`
+	Exception string `json:"exception,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	jsonLinks
+	Fields json.RawMessage `json:"fields,omitempty"`
+	Issues string          `json:"issues,omitempty"`
 }
 
 // jsonItem is how it is stored.
@@ -76,13 +79,18 @@ func marshalRow(row *shown, zone *time.Location) ([]byte, error) {
 		Table: row.Table, Context: row.beside,
 		jsonLine: jsonLine{
 			Level: row.Level, Module: row.Module, Locator: row.Locator, Text: row.Text, Exception: row.Exception,
-			RequestID: row.RequestID, Fields: fieldsJSON(row.Fields), Issues: row.Issues,
+			RequestID: row.RequestID, jsonLinks: jsonLinks(row.Links),
+			Fields: fieldsJSON(row.Fields), Issues: row.Issues,
 		},
 		jsonItem: jsonItem{
 			Truncated: row.Truncated, EnvironmentID: row.EnvironmentID,
 			Date: row.Date, StampMod: row.StampMod, Message: row.Message,
 		},
 		Other: plainMap(row.Other),
+	}
+	if row.elapsed != nil {
+		ms := row.elapsed.Milliseconds()
+		j.Elapsed = &ms
 	}
 	if !row.Time.IsZero() {
 		j.Time = row.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00")

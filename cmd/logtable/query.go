@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/traceid"
 )
 
 // queryFlags is what `logtable query` was asked.
@@ -23,7 +25,7 @@ type queryFlags struct {
 	span spanFlags
 	rowFlags
 	outputFlags
-	onlyInfo, onlyErrors bool
+	onlyInfo, onlyErrors, exitCode bool
 	tableFlags
 	accountFlags
 }
@@ -33,15 +35,19 @@ type rowFlags struct {
 	levels          []string
 	scale           string // of levels, the layer's
 	locator, module string
-	request, grep   string
-	context, limit  int
-	newest          bool
+	grep            string
+	linkFlags
+	context, limit int
+	newest         bool
 }
+
+// linkFlags say what the wanted rows belong to.
+type linkFlags struct{ request, trace, tenant, execution string }
 
 // outputFlags say how rows are printed.
 type outputFlags struct {
 	output, color, timezone string
-	verbose, exitCode       bool
+	verbose                 bool
 }
 
 // tableFlags name the tables.
@@ -96,7 +102,8 @@ func completeDay(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 // noEmptyFilter refuses a filter that was given as "": it is an unset variable
 // of a script, and would print everything.
 func noEmptyFilter(cmd *cobra.Command) error {
-	for _, name := range []string{"level", "locator", "module", "request", "grep", "from", "to", "since"} {
+	for _, name := range []string{"level", "locator", "module", "request", "trace", "tenant", "execution",
+		"grep", "from", "to", "since"} {
 		flag := cmd.Flags().Lookup(name)
 		if value := flag.Value.String(); flag.Changed && (value == "" || value == "[]") {
 			return usagef("--%s is empty: give it a value, or leave it out", name)
@@ -151,29 +158,47 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
 	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
 	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that start with it")
+	flags.StringVar(&f.trace, "trace", "", "only this trace `ID`, as X-Ray or as W3C writes it")
+	flags.StringVar(&f.tenant, "tenant", "", "only the tenant with this `ID`")
+	flags.StringVar(&f.execution, "execution", "", "only this `EXECUTION` of a durable function, <name>/<id> or ARN")
 	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, case-sensitive")
 	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep finds")
 	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
-	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also print each row's request ID, key, table and expiry")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
+	f.outputFlags.register(cmd)
+	f.tableFlags.register(flags)
+	f.accountFlags.register(flags)
+}
+
+func (f *outputFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also print each row's request ID, trace, key, table and expiry")
 	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color",
 		"color; auto means on a terminal, without NO_COLOR")
 	flags.StringVar(&f.timezone, "timezone", "", "time `ZONE`: Europe/Berlin, +02:00, local\n"+
 		"(default LOGTABLE_TIMEZONE, else UTC)")
+	for _, name := range []string{"output", "color"} {
+		choices := flags.Lookup(name).Value.(*choice).all
+		// The error is about a flag that does not exist.
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+func (f *tableFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n"+
 		"(default LOGTABLE_INFO_TABLE, else "+config.DefaultInfoTable+")")
 	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n"+
 		"(default LOGTABLE_ERRORS_TABLE, else "+config.DefaultErrorsTable+")")
 	flags.IntVar(&f.shards, "shards", 0, "number of `PARTITIONS` per day of the informational table\n"+
 		"(default LOGTABLE_SHARDS, else detected)")
-	f.accountFlags.register(flags)
-	for _, name := range []string{"output", "color"} {
-		choices := flags.Lookup(name).Value.(*choice).all
-		// The error is about a flag that does not exist.
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
-	}
+}
+
+// names are the tables' names or ARNs.
+func (f *tableFlags) names(sh *shell) (info, errors string) {
+	return cmp.Or(f.infoTable, sh.getenv(config.InfoTable), config.DefaultInfoTable),
+		cmp.Or(f.errorsTable, sh.getenv(config.ErrorsTable), config.DefaultErrorsTable)
 }
 
 // query reads and prints.
@@ -239,6 +264,13 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	if err != nil {
 		return read.Options{}, err
 	}
+	filter := read.Filter{
+		Levels: levels, Locator: f.locator, Module: f.module, RequestID: f.request, TenantID: f.tenant,
+		Contains: f.grep,
+	}
+	if err := f.linkFlags.resolve(&filter); err != nil {
+		return read.Options{}, err
+	}
 	shards, err := f.shardCount(sh)
 	if err != nil {
 		return read.Options{}, err
@@ -247,21 +279,20 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		return read.Options{}, usagef("--info and --errors exclude each other: leave out both to read both tables")
 	}
 	o := read.Options{
-		From: s.from,
-		To:   s.to,
-		Filter: read.Filter{
-			Levels: levels, Locator: f.locator, Module: f.module, RequestID: f.request, Contains: f.grep,
-		},
+		From:        s.from,
+		To:          s.to,
+		Filter:      filter,
 		Limit:       f.limit,
 		Shards:      shards,
 		NewestFirst: f.newest,
 		Now:         sh.now(),
 	}
-	if !f.onlyErrors {
-		o.InfoTable = cmp.Or(f.infoTable, sh.getenv(config.InfoTable), config.DefaultInfoTable)
+	o.InfoTable, o.ErrorsTable = f.names(sh)
+	if f.onlyErrors {
+		o.InfoTable = ""
 	}
-	if !f.onlyInfo {
-		o.ErrorsTable = cmp.Or(f.errorsTable, sh.getenv(config.ErrorsTable), config.DefaultErrorsTable)
+	if f.onlyInfo {
+		o.ErrorsTable = ""
 	}
 	return o, nil
 }
@@ -288,8 +319,16 @@ func nothing(o read.Options, zone *time.Location) string {
 	unread := func(table string) bool { return table == "" }
 	tables := strings.Join(slices.DeleteFunc([]string{o.InfoTable, o.ErrorsTable}, unread), " and ")
 	const layout = "2006-01-02 15:04:05"
-	return fmt.Sprintf("no matching rows in %s from %s to %s (%s)", visible(tables),
+	text := fmt.Sprintf("no matching rows in %s from %s to %s (%s)", visible(tables),
 		o.From.In(zone).Format(layout), o.To.In(zone).Format(layout), zone)
+	id := cmp.Or(o.Execution, o.RequestID)
+	if len(o.TraceIDs) > 0 {
+		id = traceid.XRay(o.TraceIDs[0])
+	}
+	if len(id) >= shortRequest {
+		text += "; to look for it on other days, too: logtable show " + visible(id)
+	}
+	return text
 }
 
 // choice is a flag that takes one of a few words.

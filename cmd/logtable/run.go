@@ -28,7 +28,7 @@ const (
 const exitCodes = `
 Exit codes:
     0  done
-    1  failed: access, network, a table
+    1  failed: access, network, a table; show found nothing
     2  invalid usage
     3  done, but something needs attention: records that replay did not accept,
        rows that query --exit-code found, a test alert that nobody receives
@@ -132,7 +132,8 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		Example: `  logtable query                          everything from today, oldest first
   logtable query yesterday --errors       yesterday's errors
   logtable query --since 15m -v           the last quarter of an hour, in full
-  logtable query --grep "card declined" -o jsonl | jq -r .text`,
+  logtable query --grep "card declined" -o jsonl | jq -r .text
+  logtable show 7f3a9c12                  what became of a request, across functions`,
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -150,6 +151,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 	root.SetVersionTemplate("logtable {{.Version}}\n")
 	root.AddCommand(
 		newQuery(sh),
+		newShow(sh),
 		newReplay(sh),
 		newAlert(sh),
 		newDemo(sh),
