@@ -291,22 +291,29 @@ func TestShowUsage(t *testing.T) {
 // A story is printed within the width of a terminal, and with nothing in it
 // that a terminal obeys.
 func TestStoryIsPrintedSafely(t *testing.T) {
-	nasty := "\x1b[31mred\r\n\u202e" + strings.Repeat("日本語 long ", 20)
+	nasty := "\x1b[31mred\r\n\u202e" + strings.TrimSpace(strings.Repeat("日本語 long ", 20))
 	row := hostile(nasty)
 	row.Level, row.Locator = "INFO", "1"
 	death := row
 	death.Locator, death.StampMod, death.Time = "platform.crash", "2", at("2026-11-22T11:00:00Z")
 	story := read.Story{Rows: []read.Row{row, death, row}}
-	for _, width := range []int{0, 1, 40, 80, 200} {
+	plain := map[int]string{}
+	for i, width := range []int{0, 1, 40, 80, 200, 0, 1, 40, 80, 200} {
 		var out bytes.Buffer
-		style := textStyle{width: width, verbose: true, zone: time.UTC}
+		style := textStyle{width: width, verbose: true, zone: time.UTC, color: i >= 5}
 		if err := printStory(&out, &story, "Request "+visible(nasty), style); err != nil {
 			t.Fatal(err)
 		}
 		if found := hiddenIn(out.String()); found != "" {
 			t.Errorf("at %d columns it has %+q", width, found)
 		}
-		for line := range strings.Lines(out.String()) {
+		text := sgr.ReplaceAllString(out.String(), "")
+		if i < 5 {
+			plain[width] = text
+		} else if text != plain[width] {
+			t.Errorf("at %d columns, color breaks lines in other places:\n%s", width, text)
+		}
+		for line := range strings.Lines(text) {
 			n := columns(strings.TrimSuffix(line, "\n"))
 			if width >= 80 && n > width && !strings.Contains(line, "(UTC)") {
 				t.Errorf("at %d columns, a line has %d: %s", width, n, line)

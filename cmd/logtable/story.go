@@ -228,12 +228,14 @@ func (p *storyPrinter) mark(v *invocation, row *shown, text string) {
 	if row != nil && row.Error {
 		color = sgrRed
 	}
-	head := strings.Repeat(" ", belowIndent+p.elapsed+2)
+	indent := belowIndent + p.elapsed + 2
+	below := strings.Repeat(" ", indent)
+	head := below
 	if row != nil {
 		head, _ = p.times(row)
 	}
-	for _, piece := range wrap(text, p.room(columns(head))) {
+	for _, piece := range wrap(text, p.room(indent)) {
 		fmt.Fprintln(p.w, head+p.style.paint(color, piece))
-		head = strings.Repeat(" ", belowIndent+p.elapsed+2)
+		head = below
 	}
 }
