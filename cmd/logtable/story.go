@@ -210,12 +210,13 @@ func (p *storyPrinter) shown(i int) shown {
 	return shown{Row: p.rows[i], elapsed: sinceFirst(p.rows, i)}
 }
 
-// coldStart says what the report has about the function's initialization.
+// coldStart says what the end has about the function's initialization.
 func (p *storyPrinter) coldStart(v *invocation) string {
-	if v.report < 0 {
+	end := v.end()
+	if !v.tellsEnd(end) {
 		return ""
 	}
-	if _, figure, ok := strings.Cut(p.rows[v.report].Text, ", init "); ok {
+	if _, figure, ok := strings.Cut(p.rows[end].Text, ", init "); ok {
 		return ", cold start " + visible(figure)
 	}
 	return ""
