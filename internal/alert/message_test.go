@@ -91,8 +91,8 @@ func TestTheMessage(t *testing.T) {
 		a := example()
 		a.TraceID = id
 		m := fitting(a, delivery{}, heldBack{})
-		if !strings.Contains(m.Text, "\nlogtable show "+a.RequestID+" --timezone") || strings.Contains(m.Text, "trace ") ||
-			strings.Contains(m.Data, "trace_id") {
+		if !strings.Contains(m.Text, "\nlogtable show "+a.RequestID+" --timezone") ||
+			strings.Contains(m.Text, "trace ") || strings.Contains(m.Data, "trace_id") {
 			t.Errorf("%q: %s", id, m.Text)
 		}
 	}

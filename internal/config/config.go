@@ -56,7 +56,8 @@ const (
 
 // variables is what a misspelt name is compared with.
 var variables = []string{
-	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, AppVersion, Levels, ErrorsFrom, Level, Plain, Fields, MaxLines,
+	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, AppVersion, Levels, ErrorsFrom, Level, Plain, Fields,
+	MaxLines,
 	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Layout, Shards, Strict,
 	AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
 }

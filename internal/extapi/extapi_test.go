@@ -37,7 +37,7 @@ func TestRegisterThenNext(t *testing.T) {
 		case "/2020-01-01/extension/event/next":
 			io.WriteString(w, `{"eventType":"INVOKE","deadlineMs":1795343965131,"requestId":"r1",`+
 				`"invokedFunctionArn":"arn:aws:lambda:eu-west-1:1:function:orders",`+
-				`"tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"}}`)
+				`"tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1-6352a70e-1e2c"}}`)
 		}
 	})
 	reg, err := c.Register(context.Background(), extapi.Invoke, extapi.Shutdown)
@@ -50,6 +50,9 @@ func TestRegisterThenNext(t *testing.T) {
 	ev, err := c.Next(context.Background())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if ev.Tracing != "Root=1-6352a70e-1e2c" {
+		t.Errorf("tracing %q", ev.Tracing)
 	}
 	if ev.Type != extapi.Invoke || ev.RequestID != "r1" || !ev.Deadline.Equal(time.UnixMilli(1795343965131)) {
 		t.Errorf("event %+v", ev)
@@ -70,6 +73,17 @@ func TestShutdownReasonsOfAnyCase(t *testing.T) {
 	ev, err := c.Next(context.Background())
 	if err != nil || ev.Type != extapi.Shutdown || ev.ShutdownReason != "spindown" {
 		t.Errorf("%+v, %v", ev, err)
+	}
+}
+
+func TestOddTracingSaysNothing(t *testing.T) {
+	for _, tracing := range []string{`"Root=1"`, "17", "null", "[]", "{}", `{"value":7}`, `{"value":null}`} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"eventType":"INVOKE","requestId":"r","tracing":%s}`, tracing)
+		})
+		if ev, err := c.Next(context.Background()); err != nil || ev.RequestID != "r" || ev.Tracing != "" {
+			t.Errorf("tracing %s: %+v, %v", tracing, ev, err)
+		}
 	}
 }
 

@@ -161,3 +161,26 @@ func saidBy(m member, l parse.Links) bool {
 	}
 	return false
 }
+
+// What is put together of several records says of its origin what the first
+// one does.
+func TestWrapKeepsWhatIsAround(t *testing.T) {
+	parser, n := parse.New(parse.Options{}), 0
+	for _, s := range samples(t) {
+		u, ok := parser.Unwrap(s.Record)
+		if !ok {
+			continue
+		}
+		n++
+		again := u.Wrap(nil)
+		var want, got []want
+		parser.Lines(s.Record, func(l parse.Line) { want = append(want, wantOf(l.Clone())) })
+		parser.Lines(again, func(l parse.Line) { got = append(got, wantOf(l.Clone())) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s became %s: -want +got\n%s", s.Record, again, diff)
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d records are a text or an envelope", n)
+	}
+}

@@ -29,11 +29,17 @@ func (noReport) Recover(key, message string) {}
 // What the extension parses and stores is what is read: the writer and the
 // reader mean the same by every attribute.
 func TestWhatIsWrittenIsRead(t *testing.T) {
-	t.Run("embedded endpoint", func(t *testing.T) { writeAndRead(t, table.Start(t).Client()) })
-	t.Run("DynamoDB Local", func(t *testing.T) { writeAndRead(t, ddblocal.Client(t)) })
+	t.Run("embedded endpoint", func(t *testing.T) { writeAndRead(t, table.Start(t).Client(), false) })
+	t.Run("packed", func(t *testing.T) { writeAndRead(t, table.Start(t).Client(), true) })
+	t.Run("DynamoDB Local", func(t *testing.T) { writeAndRead(t, ddblocal.Client(t), false) })
 }
 
-func writeAndRead(t *testing.T, client *dynamodb.Client) {
+var linked = store.Links{
+	TraceID: "6352a70e1e2c2db1583c0d1f5e7a9b3c", TraceIDLine: "4bf92f3577b34da6a3ce929d0e0e4736", TenantID: "acme",
+	Execution: "ship-17/2f1c", Operation: "charge", Attempt: 2, Version: "1.4.2",
+}
+
+func writeAndRead(t *testing.T, client *dynamodb.Client, packed bool) {
 	if err := table.CreateLogTables(t.Context(), client, "info", "errors"); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +48,8 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 	const ttl = 50 * 365 * 24 * time.Hour
 	s := store.New(store.Config{
 		Client: dynamotest.Over(client), InfoTable: "info", ErrorsTable: "errors", TTL: ttl,
-		Zone: time.FixedZone("", 14*60*60), MaxBytes: 1 << 20, Report: noReport{t},
+		Layout: store.Layout{Packed: packed}, Zone: time.FixedZone("", 14*60*60), MaxBytes: 1 << 20,
+		Report:   noReport{t},
 		Panicked: func(v any) { t.Errorf("panic: %v", v) }, Attempt: time.Minute, Now: func() time.Time { return now },
 	})
 
@@ -53,6 +60,8 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		`{"locator":"3","level":"ALARM","exception":"boom"}`,
 		`{"locator":"4","level":"LOUD","text":"what"}`,
 		`{"level":"INFO","text":"no locator"}`,
+		`{"level":"INFO","text":"linked"}`,
+		`{"level":"ERROR","text":"linked"}`,
 	} {
 		var lines []parse.Line
 		parser.Lines([]byte(line), func(l parse.Line) { lines = append(lines, l.Clone()) })
@@ -61,9 +70,13 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		}
 		l := &lines[0]
 		message, exceptionAt := l.AppendMessage(nil)
+		var links *store.Links
+		if l.Text == "linked" {
+			links = &linked
+		}
 		s.Add(store.Entry{Time: now, Error: l.Level.Error, Level: l.Level.Name, Locator: l.Locator, Module: "orders",
 			RequestID: l.RequestID, Message: string(message), ExceptionAt: exceptionAt, Fields: l.Fields,
-			Issues: fmt.Sprint(len(l.Issues))})
+			Issues: fmt.Sprint(len(l.Issues)), Links: links})
 	}
 	if err := s.Flush(context.Background()); err != nil {
 		t.Fatal(err)
@@ -73,14 +86,19 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		Error                                                   bool
 		Level, Locator, Text, Exception, RequestID, Fields, Mod string
 		Time, Expiry                                            time.Time
+		Links                                                   store.Links
 	}
 	expiry := now.Add(ttl)
+	var none store.Links
 	want := []part{
-		{false, "INFO", "1", "received", "", "7f3a9c12-1111", `{"order":17}`, "orders", now, expiry},
-		{true, "ERROR", "f(x) y", "refused (again) é", "KeyError: é\n  line 2", "", "", "orders", now, time.Time{}},
-		{true, "ALARM", "3", "", "boom", "", "", "orders", now, time.Time{}},
-		{false, "WARN", "4", `{"locator":"4","level":"LOUD","text":"what"}`, "", "", "", "orders", now, expiry},
-		{false, "INFO", "?", "no locator", "", "", "", "orders", now, expiry},
+		{false, "INFO", "1", "received", "", "7f3a9c12-1111", `{"order":17}`, "orders", now, expiry, none},
+		{true, "ERROR", "f(x) y", "refused (again) é", "KeyError: é\n  line 2", "", "", "orders", now,
+			time.Time{}, none},
+		{true, "ALARM", "3", "", "boom", "", "", "orders", now, time.Time{}, none},
+		{false, "WARN", "4", `{"locator":"4","level":"LOUD","text":"what"}`, "", "", "", "orders", now, expiry, none},
+		{false, "INFO", "?", "no locator", "", "", "", "orders", now, expiry, none},
+		{false, "INFO", "?", "linked", "", "", "", "orders", now, expiry, linked},
+		{true, "ERROR", "?", "linked", "", "", "", "orders", now, time.Time{}, linked},
 	}
 	var got []part
 	options := read.Options{From: now, To: now.Add(time.Second), InfoTable: "info", ErrorsTable: "errors", Now: now}
@@ -93,7 +111,7 @@ func writeAndRead(t *testing.T, client *dynamodb.Client) {
 		}
 		got = append(got, part{
 			row.Error, row.Level, row.Locator, row.Text, row.Exception, row.RequestID, row.Fields, row.Module,
-			row.Time, row.Expiry,
+			row.Time, row.Expiry, row.Links,
 		})
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,6 +15,8 @@ func FuzzParseRecord(f *testing.F) {
 	r, err := row.ParseRecord([]byte(`{"table":"info","item":{"date":{"S":"2026-11-22"},` +
 		`"stamp_mod":{"S":"1795300002.0050007+orders+2p4thtomb9"},"message":{"S":"INFO: (1) x"},` +
 		`"level":{"S":"INFO"},"locator":{"S":"1"},"request_id":{"S":"r"},"fields":{"S":"{\"a\":1}"},` +
+		`"trace_id":{"S":"6352a70e1e2c2db1583c0d1f5e7a9b3c"},"trace_id_line":{"S":"x"},"tenant_id":{"S":"acme"},` +
+		`"execution":{"S":"a/b"},"operation":{"S":"o"},"attempt":{"N":"2"},"version":{"S":"7"},` +
 		`"issues":{"S":"i"},"exception_at":{"N":"10"},"expiry":{"N":"1800000000"},"truncated":{"N":"3"}}}`))
 	if err != nil {
 		f.Fatal(err)

@@ -15,6 +15,10 @@ func TestLimits(t *testing.T) {
 		{"maxUnpacked", maxUnpacked, 4 << 20, "few bytes of a stranger's unpack to many", "TestUnpackingIsBounded"},
 		{"maxItem", maxItem, 400<<10 - 64, "DynamoDB's limit of an item", "TestLongRowsAreCut"},
 		{"maxShort", maxShort, 2 << 10, "attributes that are short by nature", "TestShortAttributesAreCut"},
+		{"maxTenantID", maxTenantID, 256, "Lambda's limit", "TestStrangersLinks"},
+		{"maxExecution", maxExecution, 513, "of a stranger: what Lambda names is shorter", "TestStrangersLinks"},
+		{"maxOperation", maxOperation, 256, "of a stranger: what Lambda names is shorter", "TestStrangersLinks"},
+		{"maxVersion", maxVersion, 64, "that of LOGTABLE_APP_VERSION", "TestStrangersLinks"},
 	})
 }
 

@@ -141,6 +141,46 @@ func TestExtensionEvents(t *testing.T) {
 	}
 }
 
+// A function that calls another one passes its trace on, as an AWS SDK does.
+func TestTheCallersTrace(t *testing.T) {
+	e := start(t, Config{})
+	const root = "Root=1-6352a70e-1e2c2db1583c0d1f5e7a9b3c"
+	steps := []byte(`{"steps":[{"print":"trace {trace}"}]}`)
+	for _, caller := range []Caller{
+		{Trace: root + ";Parent=53995c3f42cd8ad8;Sampled=1", Tenant: "acme"}, {Untraced: true}, {},
+	} {
+		if _, err := e.InvokeAs(testContext(t), caller, steps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shutdown(t, e)
+	var starts, events []string
+	for _, ev := range delivered(e) {
+		if ev.Type == "platform.start" {
+			starts = append(starts, string(ev.Record))
+		}
+	}
+	for line := range strings.Lines(e.ExtensionOutput()) {
+		if strings.Contains(line, "INVOKE") {
+			events = append(events, line)
+		}
+	}
+	printed := slices.Collect(strings.Lines(e.FunctionOutput()))
+	if len(starts) != 3 || len(events) != 3 || len(printed) != 3 {
+		t.Fatalf("%d starts, %d events, %d lines", len(starts), len(events), len(printed))
+	}
+	for i, want := range []string{root + ";Parent=", "", "Root=1-"} {
+		for _, text := range []string{starts[i], events[i], printed[i]} {
+			if !strings.Contains(text, want) || want == "" && strings.Contains(text, "Root=") {
+				t.Errorf("invocation %d: %s", i, text)
+			}
+		}
+		if strings.Contains(starts[i], `"tenantId":"acme"`) != (i == 0) || strings.Contains(starts[i], root) != (i == 0) {
+			t.Errorf("invocation %d: %s", i, starts[i])
+		}
+	}
+}
+
 func TestRuntimeWaitsForRegistration(t *testing.T) {
 	e := start(t, Config{Lifecycle: Lifecycle{InitTimeout: 200 * time.Millisecond},
 		FunctionEnv: map[string]string{scriptfn.Init: "started"}}, "never-register")
