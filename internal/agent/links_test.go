@@ -75,8 +75,8 @@ func TestOriginByInvoke(t *testing.T) {
 // Nothing that a line says of itself is lost, where Lambda says something else.
 func TestBothWordsAreKept(t *testing.T) {
 	a := New(Config{Rows: Rows{Scale: level.DefaultScale(), Version: "7"}})
-	all := parse.Links{TraceID: traceOf(2), OtherTraceID: traceOf(3), TenantID: `"own"`, Execution: "a/b", Operation: "o",
-		Attempt: 2}
+	all := parse.Links{TraceID: traceOf(2), OtherTraceID: traceOf(3), TenantID: `"own"`, Execution: "a/b",
+		Operation: "o", Attempt: 2}
 	for _, tc := range []struct {
 		o      origin
 		l      *parse.Links

@@ -175,7 +175,8 @@ func TestTheCallersTrace(t *testing.T) {
 				t.Errorf("invocation %d: %s", i, text)
 			}
 		}
-		if strings.Contains(starts[i], `"tenantId":"acme"`) != (i == 0) || strings.Contains(starts[i], root) != (i == 0) {
+		ours := strings.Contains(starts[i], root)
+		if ours != (i == 0) || strings.Contains(starts[i], `"tenantId":"acme"`) != ours {
 			t.Errorf("invocation %d: %s", i, starts[i])
 		}
 	}
