@@ -41,7 +41,8 @@ func newDemo(sh *shell) *cobra.Command {
 		Short: "Show Logtable at work on this machine, without an AWS account",
 		Long: `Demo starts a local Lambda and a local DynamoDB, attaches the extension to
 sample functions in several languages, invokes them (one times out, one crashes),
-and prints the contents of the two tables.
+and prints the contents of the two tables, and the story of a request that runs
+through three functions.
 
 Everything runs on loopback addresses of this machine and stops with the command.`,
 		Example: `  make demo                    builds what is needed, then runs this
@@ -71,10 +72,12 @@ type demonstration struct {
 	stderrMu  sync.Mutex // guards sh.stderr while samples run
 
 	outcomes []*demoOutcome
+	story    *demoStory
 }
 
 func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	d := &demonstration{sh: sh, style: styleFor(sh.stdout, f.color, sh.getenv), keep: f.keep}
+	d.style.zone = time.UTC
 	if d.examples, err = filepath.Abs(f.examples); err != nil {
 		return err
 	}
@@ -148,15 +151,24 @@ func (d *demonstration) say(format string, args ...any) { fmt.Fprintf(d.sh.stdou
 // their order, of each as soon as it is known.
 func (d *demonstration) play(ctx context.Context) error {
 	var prepare errgroup.Group
-	for i := range demoSamples {
-		o := &demoOutcome{sample: &demoSamples[i], over: make(chan struct{})}
-		d.outcomes = append(d.outcomes, o)
-		prepare.Go(func() error { return d.prepare(o) })
+	outcomes := func(samples []demoSample) (all []*demoOutcome) {
+		for i := range samples {
+			o := &demoOutcome{sample: &samples[i], over: make(chan struct{})}
+			all = append(all, o)
+			prepare.Go(func() error { return d.prepare(o) })
+		}
+		return all
 	}
+	d.outcomes = outcomes(demoSamples)
+	d.story = &demoStory{outcomes: outcomes(storySamples), over: make(chan struct{})}
 	if err := prepare.Wait(); err != nil {
 		return err
 	}
 	invoke, ctx := errgroup.WithContext(ctx)
+	invoke.Go(func() error {
+		defer close(d.story.over)
+		return d.playStory(ctx)
+	})
 	for _, o := range d.outcomes {
 		invoke.Go(func() error {
 			defer close(o.over)
@@ -169,6 +181,9 @@ func (d *demonstration) play(ctx context.Context) error {
 			d.say("  %-8s %-30s %s\n", o.sample.name, o.sample.says, o.text)
 		}
 	}
+	if <-d.story.over; d.story.text != "" {
+		d.say("  %-8s %-30s %s\n", "story", "a request through 3 functions", d.story.text)
+	}
 	return invoke.Wait()
 }
 
@@ -176,7 +191,7 @@ func (d *demonstration) play(ctx context.Context) error {
 func (d *demonstration) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	for _, o := range d.outcomes {
+	for _, o := range slices.Concat(d.outcomes, d.story.outcomes) {
 		if o.running == nil {
 			continue
 		}
@@ -205,7 +220,7 @@ func (d *demonstration) show(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return d.tellStory(ctx)
 }
 
 // byFunction sorts rows by the samples' order and leaves those of each as they
@@ -219,7 +234,9 @@ func byFunction(rows iter.Seq2[read.Row, error]) iter.Seq2[read.Row, error] {
 				failed = err
 				break
 			}
-			all = append(all, row)
+			if !isStory(row.Module) { // told below
+				all = append(all, row)
+			}
 		}
 		place := func(r read.Row) int {
 			return slices.IndexFunc(demoSamples, func(s demoSample) bool { return s.name == r.Module })
@@ -238,18 +255,12 @@ func byFunction(rows iter.Seq2[read.Row, error]) iter.Seq2[read.Row, error] {
 
 // summary says what it was about, and fails if anything was lost.
 func (d *demonstration) summary() error {
-	info, errs, deaths := len(d.table.Items(config.DefaultInfoTable)), 0, 0
-	for _, item := range d.table.Items(config.DefaultErrorsTable) {
-		if strings.HasPrefix(item.Str("locator"), "platform.") {
-			deaths++
-		} else {
-			errs++
-		}
-	}
+	info, _ := d.count(config.DefaultInfoTable)
+	errs, deaths := d.count(config.DefaultErrorsTable)
 	printed := 0
 	var held []time.Duration
 	var failed []string
-	for _, o := range d.outcomes {
+	for _, o := range slices.Concat(d.outcomes, d.story.outcomes) {
 		printed += o.printed.lines()
 		held, failed = append(held, o.held...), append(failed, o.failed...)
 	}
@@ -272,6 +283,18 @@ func (d *demonstration) summary() error {
 		return fmt.Errorf("the demo failed: %s", strings.Join(failed, "; "))
 	}
 	return nil
+}
+
+// count counts a table's rows: those of lines, and the platform's.
+func (d *demonstration) count(table string) (lines, platform int) {
+	for _, item := range d.table.Items(table) {
+		if strings.HasPrefix(item.Str("locator"), "platform.") {
+			platform++
+		} else {
+			lines++
+		}
+	}
+	return lines, platform
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }

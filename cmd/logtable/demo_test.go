@@ -46,7 +46,7 @@ func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 		"hello Ada, from Go", "hello Ada, from Python", "hello Ada, from Node.js", "hello Ada, from bash",
 		"KeyError: 'pears'", "TypeError: ", "No such file or directory", `parsing "seven"`,
 		"the last line before the time-out", "the last line before the crash",
-		"20 lines printed, 20 rows stored (10 informational, 10 errors): nothing lost",
+		"26 lines printed, 26 rows stored (15 informational, 11 errors): nothing lost",
 		"2 more rows record how the failing functions ended",
 		"platform.timeout", "platform.crash", "Last lines:",
 	} {
@@ -58,6 +58,12 @@ func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 		`.*hello Ada, from Go.*hello Ada, from Python.*hello Ada, from Node.js.*hello Ada, from bash`)
 	if !inOrder.MatchString(stdout.String()) {
 		t.Errorf("the samples, or their rows, are in another order:\n%s", &stdout)
+	}
+	oneStory := regexp.MustCompile(`(?s)3 invocations of 3 functions, 9 rows, 1 error, .*--> story-node .*order taken` +
+		`.*--> story-python .*parcel queued.*<-- story-python .*3 items reserved.*<-- story-node ` +
+		`.*--> story-go .*parcel packed.*cannot ship.*no carrier on Sundays.*<-- story-go `)
+	if !oneStory.MatchString(stdout.String()) {
+		t.Errorf("the three functions do not tell one story:\n%s", &stdout)
 	}
 }
 
@@ -80,6 +86,7 @@ func TestDemoOnAMachineWithoutTheLanguages(t *testing.T) {
 	for _, want := range []string{
 		"skipped: python3 is not installed", "skipped: node is not installed", "hello Ada, from Go",
 		"the last line before the crash", "nothing lost",
+		"a request through 3 functions  skipped: node is not installed",
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("the demo does not say %q:\n%s", want, &stdout)

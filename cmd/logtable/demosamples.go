@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,7 +82,7 @@ func (d *demonstration) invoke(ctx context.Context, o *demoOutcome) error {
 	if o.command == nil {
 		return nil
 	}
-	env, err := d.start(ctx, o)
+	env, err := d.start(ctx, o, nil)
 	if err != nil {
 		return fmt.Errorf("cannot start the sample %s: %w", o.sample.name, err)
 	}
@@ -110,17 +111,22 @@ func (d *demonstration) invoke(ctx context.Context, o *demoOutcome) error {
 	return nil
 }
 
-func (d *demonstration) start(ctx context.Context, o *demoOutcome) (*lambda.Environment, error) {
+// start starts a sample's environment, with these variables besides its own.
+func (d *demonstration) start(
+	ctx context.Context, o *demoOutcome, more map[string]string,
+) (*lambda.Environment, error) {
 	name := o.sample.name
+	variables := map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL(),
+		"LOGTABLE_SPILL_DIR":        filepath.Join(d.work, name+"-spill"),
+	}
+	maps.Copy(variables, more)
 	return lambda.Start(ctx, lambda.Config{
 		Extension: d.extension[0], Extensions: lambda.Extensions{ExtensionArgs: d.extension[1:]},
 		Function: o.command, Dir: filepath.Join(d.examples, name), FunctionName: name,
 		Identity: lambda.Identity{Handler: o.handler},
 		Timeout:  o.sample.timeout, Lifecycle: lambda.Lifecycle{Freeze: true},
-		Env: map[string]string{
-			"AWS_ENDPOINT_URL_DYNAMODB": d.table.URL(),
-			"LOGTABLE_SPILL_DIR":        filepath.Join(d.work, name+"-spill"),
-		},
+		Env:    variables,
 		Output: lambda.Output{FunctionOutput: &o.printed, Stderr: &diagnostics{name, d.sh.stderr, &d.stderrMu}},
 	})
 }

@@ -97,6 +97,7 @@ try {
 for (;;) {
   const { headers, body } = await call("GET", "/invocation/next");
   requestId = headers["lambda-runtime-aws-request-id"];
+  process.env._X_AMZN_TRACE_ID = headers["lambda-runtime-trace-id"] ?? "";
   try {
     const response = await handler(JSON.parse(body), context(headers));
     await call("POST", `/invocation/${requestId}/response`, JSON.stringify(response ?? null));

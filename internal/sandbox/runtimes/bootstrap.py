@@ -125,6 +125,7 @@ def main():
     while True:
         headers, event = call("GET", "/invocation/next")
         request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+        os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id", "")
         try:
             response = json.dumps(handler(json.loads(event), Context(headers)))
         except Exception as error:
