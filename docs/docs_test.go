@@ -17,7 +17,6 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/logtable/logtable/internal/parse"
 	"github.com/logtable/logtable/internal/testkit"
 )
 
@@ -493,21 +492,6 @@ func TestWorkflow(t *testing.T) {
 	if !strings.Contains(workflow, "make test") {
 		t.Error("the workflow does not run make test")
 	}
-}
-
-// TestPresets holds that loggers.md has each preset of LOGTABLE_FIELDS.
-func TestPresets(t *testing.T) {
-	_, err := parse.ParseMapping("nosuchlogger")
-	_, list, found := strings.Cut(err.Error(), "the presets ")
-	if names := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }); found && len(names) > 5 {
-		for _, name := range names {
-			if !strings.Contains(read(t, "loggers.md"), "\n| `"+name+"` ") {
-				t.Errorf("docs/loggers.md does not have the preset %s", name)
-			}
-		}
-		return
-	}
-	t.Errorf("this test finds no presets in %q", err)
 }
 
 // TestDependencies holds that design.md says why each dependency is there.

@@ -82,7 +82,7 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_FIELDS", " Zap ; text = message, event;", true,
 			func(c config.Config) bool { return c.Fields != nil }},
 		{"LOGTABLE_FIELDS", "off", true, func(c config.Config) bool { return c.Fields == nil }},
-		{"LOGTABLE_FIELDS", "winston", false, func(c config.Config) bool { return c.Fields == nil }},
+		{"LOGTABLE_FIELDS", "log4j", false, func(c config.Config) bool { return c.Fields == nil }},
 		{"LOGTABLE_FIELDS", "pino; txt=msg", false, func(c config.Config) bool { return c.Fields == nil }},
 		{"LOGTABLE_FIELDS", "text=", false, func(c config.Config) bool { return c.Fields == nil }},
 		{"LOGTABLE_LEVELS", "LOW=1,ERROR=9", true,

@@ -31,6 +31,10 @@ const (
 	// OpenTelemetry is the log data model's SeverityNumber: four to a name, 0
 	// where none is given.
 	OpenTelemetry
+	// Zerolog is zerolog.Level.
+	Zerolog
+	// Monolog is that of Monolog's documents.
+	Monolog
 )
 
 // numbers are what a Numbering stands for.
@@ -74,6 +78,13 @@ var numberings = [...]numbers{
 	}},
 	OpenTelemetry: {most: 24, steps: []step{
 		{0, "INFO"}, {1, "TRACE"}, {5, "DEBUG"}, {9, "INFO"}, {13, "WARN"}, {17, "ERROR"}, {21, "FATAL"},
+	}},
+	Zerolog: {exact: true, steps: []step{
+		{-1, "TRACE"}, {0, "DEBUG"}, {1, "INFO"}, {2, "WARN"}, {3, "ERROR"}, {4, "FATAL"}, {5, "PANIC"},
+	}},
+	Monolog: {exact: true, steps: []step{
+		{100, "DEBUG"}, {200, "INFO"}, {250, "NOTICE"}, {300, "WARNING"}, {400, "ERROR"}, {500, "CRITICAL"},
+		{550, "ALERT"}, {600, "EMERGENCY"},
 	}},
 }
 

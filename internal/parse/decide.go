@@ -66,8 +66,8 @@ func (p *Parser) replaces(o *object, lines []Line, s *search) bool {
 			highest = lines[i].Level
 		}
 	}
-	if o.named && !p.hasSignature() {
-		return s.alone || highest.Rank >= own.Rank
+	if o.named && !o.signed {
+		return s.allOf || !s.foreign && (s.alone || highest.Rank >= own.Rank)
 	}
 	if !s.allOf || len(lines) > 1 || lines[0].Kind != Ours || own.Error || highest.Rank > own.Rank {
 		return false
@@ -94,19 +94,18 @@ func (p *Parser) resolve(o *object, l *layer) {
 		return // nobody's line
 	}
 	var printed object
-	odd := p.isOdd(o)
-	if odd && o.own {
+	o.own = o.own && !p.mapping.recognised
+	if p.isOdd(o) {
 		printed = *o
-	}
-	if odd {
 		p.disownOdd(o)
-		o.own = o.hasOwn()
+		o.own = o.own && o.hasOwn()
 	}
 	text := p.mapText(o, l)
 	hasLevel := p.mapLevel(o, text)
 	hasException := p.mapExceptions(o, l)
 	p.mapLocator(o, l)
 	p.mapWords(o)
+	o.signed = o.named && p.hasSignature()
 	if !o.own {
 		o.foreign = hasLevel && p.saysSomething(o, text, hasException)
 	}
@@ -141,7 +140,8 @@ func (p *Parser) hasLevel(o *object) bool {
 // by mapped names. The message of a runtime's envelope counts only where it was
 // asked for.
 func (p *Parser) saysSomething(o *object, text string, hasException bool) bool {
-	asked := p.mapping.envelope || p.hasSignature()
+	m := p.mapping
+	asked := m.envelope || m.recognised || m.bare && !o.named || p.hasSignature()
 	switch {
 	case text == "message" && o.isEnvelope():
 		return asked

@@ -21,13 +21,20 @@ import (
 // onto text by name or by the preset lambda, or if it has the member by which
 // the preset powertools knows its own.
 type Mapping struct {
-	roles         [roles][]string
+	roles         [roles]names
 	numbers       level.Numbering
 	envelope      bool   // `message` counts in a runtime's envelope, too
 	signature     string // members, separated by commas, that only the logger has, no runtime's envelope
 	presets       []preset
 	leavesOutInfo string // a member of lines that leave out the level when it is information
+	bare          bool   // `message` counts where the envelope has no request id, too
+
+	auto       bool         // a line of a logger that is recognised is read by that one's names
+	written    [roles]names // with auto: the names that were written out
+	recognised bool         // it is one logger's, for its lines
 }
+
+type names []string
 
 // A role is what a member of a line is.
 type role uint8
@@ -51,95 +58,6 @@ const (
 	maxNameBytes = 128
 	maxSteps     = 4 // the parts of a name with dots
 )
-
-// preset is a logger's Mapping as its users would write it, and what cannot be
-// written.
-type preset struct {
-	name          string
-	names         [roles]string
-	numbers       level.Numbering
-	signature     string
-	leavesOutInfo string
-	lambda        bool // it is the runtimes' envelope itself
-}
-
-// presets are the loggers that are known by name. docs/loggers.md has the same
-// table.
-//
-// The names are those of the loggers' documents: Powertools for AWS Lambda
-// (Python, TypeScript, Java, .NET), pino 9, log/slog's JSONHandler, zap's
-// production encoder, Log4j 2's JsonLayout and JsonTemplateLayout (JsonLayout,
-// LogstashJsonEventLayoutV1 and Gelf templates), Serilog's compact and standard
-// JSON formatters, the Elastic Common Schema, and OpenTelemetry's log data
-// model. lambda is the JSON log format of AWS's own runtimes.
-var presets = [...]preset{
-	{
-		name: "powertools",
-		// .NET's own JSON names begin with capitals where it is told to.
-		names: [roles]string{
-			roleLocator: "location,Location,service,Service", roleLevel: "Level", roleText: "message,Message",
-			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId",
-		},
-		numbers: level.Python, signature: "service,Service",
-	},
-	{
-		name:    "pino",
-		names:   [roles]string{roleLocator: "caller,name", roleText: "msg", roleException: "err,error"},
-		numbers: level.Pino,
-	},
-	{
-		name:    "slog",
-		names:   [roles]string{roleLocator: "source,logger", roleText: "msg", roleException: "error,err"},
-		numbers: level.Slog,
-	},
-	{
-		name: "zap",
-		names: [roles]string{
-			roleLocator: "caller,logger", roleText: "msg", roleException: "error,errorVerbose,stacktrace",
-		},
-		numbers: level.Zap,
-	},
-	{
-		name: "log4j2",
-		names: [roles]string{
-			roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
-			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId",
-		},
-		numbers: level.Log4j, signature: "loggerName,logger_name",
-	},
-	{
-		name: "serilog",
-		names: [roles]string{roleLocator: "SourceContext,Properties.SourceContext", roleLevel: "@l,Level",
-			roleText: "@m,@mt,RenderedMessage,MessageTemplate", roleException: "@x,Exception"},
-		numbers: level.DotNet, leavesOutInfo: "@t",
-	},
-	{
-		name: "ecs",
-		names: [roles]string{
-			roleLocator: "log.origin.file,log.origin.function,log.logger", roleLevel: "log.level",
-			roleText: "message", roleException: "error", roleRequestID: "faas.execution",
-		},
-		numbers: level.Syslog,
-	},
-	{
-		name: "otel",
-		names: [roles]string{
-			roleLocator: "attributes.code,Attributes.code," +
-				"instrumentationScope.name,InstrumentationScope.Name,scope.name",
-			roleLevel:     "severityText,severity_text,SeverityText,severityNumber,severity_number,SeverityNumber",
-			roleText:      "body.stringValue,body,Body",
-			roleException: "attributes.exception,Attributes.exception",
-			roleRequestID: "attributes.faas.invocation_id,Attributes.faas.invocation_id"},
-		numbers: level.OpenTelemetry,
-	},
-	{
-		name: "lambda",
-		names: [roles]string{
-			roleLocator: "location,logger", roleText: "message", roleException: "errorType+errorMessage+stackTrace",
-		},
-		lambda: true,
-	},
-}
 
 // ParseMapping reads a Mapping from a setting: parts separated by semicolons,
 // each a preset (powertools, pino, slog, zap, log4j2, serilog, ecs, otel,
@@ -167,6 +85,8 @@ func ParseMapping(setting string) (*Mapping, error) {
 		switch {
 		case part == "": // a semicolon at the end
 			continue
+		case strings.EqualFold(part, "auto"):
+			m.auto = true
 		case own:
 			if err := m.own(strings.TrimSpace(name), names); err != nil {
 				return nil, err
@@ -174,7 +94,7 @@ func ParseMapping(setting string) (*Mapping, error) {
 		default:
 			k := slices.IndexFunc(presets[:], func(p preset) bool { return strings.EqualFold(p.name, part) })
 			if k < 0 {
-				return nil, fmt.Errorf("cannot read %q: write role=name,name or one of the presets %s",
+				return nil, fmt.Errorf("cannot read %q: write auto, role=name,name or one of the presets %s",
 					part, presetNames())
 			}
 			chosen = append(chosen, presets[k])
@@ -182,7 +102,14 @@ func ParseMapping(setting string) (*Mapping, error) {
 		found = true
 	}
 	if !found {
-		return nil, errors.New("it has neither a preset nor a name; write, for example, pino or text=message")
+		return nil, errors.New("it has neither a preset nor a name; write, for example, auto, pino or text=message")
+	}
+	if m.auto {
+		m.written = m.roles // appending to either leaves the other as it is
+		for r := range m.written {
+			m.written[r] = slices.Clip(m.written[r])
+			m.roles[r] = m.written[r]
+		}
 	}
 	for _, p := range chosen {
 		m.add(p)
@@ -244,4 +171,15 @@ func (m *Mapping) add(p preset) {
 		m.leavesOutInfo = p.leavesOutInfo
 	}
 	m.envelope = m.envelope || p.lambda
+	m.bare = m.bare || p.bare
+}
+
+// isEmpty reports whether a mapping has no names.
+func (m *Mapping) isEmpty() bool {
+	for _, names := range m.roles {
+		if len(names) > 0 {
+			return false
+		}
+	}
+	return len(m.presets) == 0
 }

@@ -71,7 +71,7 @@ func TestParseMapping(t *testing.T) {
 	}
 	for _, setting := range []string{
 		"pino", "Pino;", " zap ; slog ", "text=message", "text = message , msg;level=lvl", "level=level",
-		"powertools; lambda", "ecs;otel;log4j2;serilog;text=x",
+		"auto", "Auto;lambda", "locator=x;auto", "powertools; lambda", "ecs;otel;log4j2;serilog;text=x",
 		"locator=a.b.c.d", "text=@m,größe", "exception=a;exception=b",
 	} {
 		if m, err := parse.ParseMapping(setting); m == nil || err != nil {
@@ -80,9 +80,11 @@ func TestParseMapping(t *testing.T) {
 	}
 	for _, tt := range []struct{ setting, want string }{
 		{";", "it has neither a preset nor a name"},
-		{"winston",
-			`cannot read "winston": write role=name,name or one of the presets ` +
-				`ecs, lambda, log4j2, otel, pino, powertools, serilog, slog, zap`},
+		{"log4j",
+			`cannot read "log4j": write auto, role=name,name or one of the presets ` +
+				`bunyan, dazn, dotnet, ecs, gcp, hclog, lambda, log4j2, logback, logrus, loguru, monolog, ` +
+				`nestjs, nlog, otel, pino, powertools, python-json-logger, quarkus, semantic-logger, serilog, ` +
+				`serilog-elasticsearch, slog, structlog, tracing, tslog, winston, zap, zerolog`},
 		{"pino,zap", `cannot read "pino,zap"`},
 		{"message=text", `cannot map to "message": write one of locator, level, text, exception, module, request_id`},
 		{"=a", `cannot map to ""`},

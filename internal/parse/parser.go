@@ -78,6 +78,9 @@ type Parser struct {
 type settings struct {
 	scale   *level.Scale
 	mapping *Mapping
+	auto    *Mapping    // the mapping, if it recognises loggers
+	loggers []*Mapping  // for each of them, made when it is met first
+	words   *vocabulary // with it
 	warn    level.Level
 	plain   level.Level
 	plainOn bool
@@ -117,6 +120,12 @@ type layer struct {
 func New(o Options) *Parser {
 	p := &Parser{settings: settings{scale: o.Scale, mapping: o.Mapping, head: o.Head}}
 	p.repairer = jsonscan.Repairer{MaxDepth: maxDepth, NewLine: p.beginsLine}
+	if m := o.Mapping; m != nil && m.auto {
+		p.auto, p.loggers, p.words = m, make([]*Mapping, len(presets)), newVocabulary()
+		if m.isEmpty() {
+			p.mapping = nil // what is ours is read as without
+		}
+	}
 	if p.scale == nil {
 		p.scale = level.DefaultScale()
 	}

@@ -59,6 +59,10 @@ type match struct {
 	ownLocator bool // it has a locator under our own name
 	foreign    bool // it is a line by mapped names
 
+	marks      marks // with auto
+	recognised bool  // by them
+	signed     bool  // it is a logger's own, and no runtime's envelope
+
 	known level.Level               // where it is known already
 	more  [maxMoreExceptions][]byte // the exceptions beside the first
 }
@@ -152,6 +156,9 @@ func (p *Parser) beginsLine(text []byte) bool {
 // member stores the i-th member of an object, whose value begins at at: under
 // its role or in the layer's fields.
 func (p *Parser) member(o *object, l *layer, i int, name, value jsontext.Value, at int) {
+	if p.words != nil && i < maxMembers {
+		o.marks |= p.words.marksOf(p.plainName(name), value)
+	}
 	switch {
 	case p.mapping != nil:
 		p.keepMember(o, l, i, name, value, at)

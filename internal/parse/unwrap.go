@@ -34,9 +34,11 @@ type surroundings struct {
 	requestID        // of the innermost layer that has one
 	prefix    []byte // of a runtime's logger, of the innermost layer that has one
 	lead      []byte // what stands in front of the object on its line
+	front     []byte // what stands in front of it in its text, behind the line before
 	level     []byte // of the innermost envelope: a raw JSON value
 	event     bool   // the text is what an event that broke has from its record on
 	ownOnly   bool   // lines by our own names only: what is around is a line by mapped ones
+	quoted    bool   // no line is recognised: what is around is no runtime's envelope
 	faults    jsonscan.Faults
 }
 
@@ -56,6 +58,7 @@ type search struct {
 	alone   bool      // the text searched last was a line, and nothing in front
 	allOf   bool      // and nothing behind it
 	behind  bool      // there is something behind the last line, in any layer
+	foreign bool      // the last line is one by mapped names
 }
 
 // read puts the lines of a record, at most limit, into p.lines.
@@ -127,9 +130,9 @@ func (p *Parser) inText(w *wrapped, s *search) bool {
 			break
 		}
 		s.plainID = w.around.requestID
-		p.scan(o, text[at.start:at.end], w.n)
+		v := p.examine(o, text[at.start:at.end], w.n)
 		cut = o.state == broken && at.start+o.end == len(text)
-		v := p.decide(o, w.n)
+		w.around.front = text[last.end:at.start]
 		if !f.mayBegin(at, o) || !p.take(text, at, w, o, v, s) {
 			f.skip(at, o)
 			continue
@@ -183,12 +186,7 @@ func (p *Parser) inObject(w *wrapped, o *object, v verdict, s *search) bool {
 	s.plainID = w.around.requestID
 	isLine := v == ownEnvelope && o.ownLocator || v == foreignLine && !w.around.ownOnly
 	if len(o.message) > 0 {
-		inner := w.around
-		inner.ownOnly = inner.ownOnly || v == foreignLine
-		inner.faults |= o.faults
-		if o.isEnvelope() {
-			inner.level = o.level
-		}
+		inner := p.inside(w, o, v)
 		before := len(p.lines)
 		if p.inMessage(o.message, w.n+1, &inner, s) {
 			if !isLine || p.replaces(o, p.lines[before:], s) {
@@ -202,7 +200,19 @@ func (p *Parser) inObject(w *wrapped, o *object, v verdict, s *search) bool {
 	}
 	// As an additional key of the runtime's own logger.
 	w.around.requestID = s.plainID
-	return isLine && p.addLine(w, o, s)
+	return isLine && p.addLine(w, o, s) && (!o.recognised || p.standsAlone(&w.around))
+}
+
+// inside is what an object says of the line in its message.
+func (p *Parser) inside(w *wrapped, o *object, v verdict) surroundings {
+	inner := w.around
+	inner.ownOnly = inner.ownOnly || v == foreignLine && !p.mayHold(o)
+	inner.quoted = inner.quoted || !o.isRuntime()
+	inner.faults |= o.faults
+	if o.isEnvelope() {
+		inner.level = o.level
+	}
+	return inner
 }
 
 // inMessage adds the lines in an envelope's message, which makes layer n.
@@ -213,8 +223,7 @@ func (p *Parser) inMessage(message []byte, n int, around *surroundings, s *searc
 	switch message[0] {
 	case '{':
 		o := &p.layers[n].object
-		p.scan(o, message, n)
-		v := p.decide(o, n)
+		v := p.examine(o, message, n)
 		if !p.inObject(&wrapped{message, n, *around}, o, v, s) {
 			return false
 		}
@@ -237,7 +246,7 @@ func (p *Parser) inMessage(message []byte, n int, around *surroundings, s *searc
 // addLine adds the line that the object o is. It is true for its callers'
 // convenience.
 func (p *Parser) addLine(w *wrapped, o *object, s *search) bool {
-	s.layer = w.n
+	s.layer, s.foreign = w.n, o.foreign
 	p.lines = append(p.lines, Line{})
 	p.build(&p.lines[len(p.lines)-1], o, w)
 	return true

@@ -1,0 +1,146 @@
+package parse
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// With `auto`, a line that is not ours by our own names is recognised by the
+// marks of its logger, and read by the names of that one alone, behind those
+// that were written out. Nobody else's object must become a row: the level has
+// to be one of the scale, and the object has to stand by itself and not in
+// what somebody has said.
+
+// examine reads the object at the start of text, which is of layer n, and
+// decides whose line it is.
+func (p *Parser) examine(o *object, text []byte, n int) verdict {
+	p.scan(o, text, n)
+	if p.auto == nil || o.marks == 0 || p.isReadable(o) {
+		return p.decide(o, n)
+	}
+	base := p.mapping
+	for i := range presets {
+		if !p.hasSign(&presets[i], o, n) {
+			continue
+		}
+		p.mapping = p.namesOf(i)
+		p.scan(o, text, n)
+		var v verdict
+		if p.hasForm(&presets[i], o) {
+			v = p.decide(o, n)
+		}
+		p.mapping = base
+		if v == foreignLine && o.known.Name != "" {
+			o.recognised, o.signed = true, !presets[i].lambda
+			return v
+		}
+	}
+	p.scan(o, text, n)
+	return p.decide(o, n)
+}
+
+// isReadable reports whether an object is a line by our own names, with a
+// level.
+func (p *Parser) isReadable(o *object) bool {
+	return o.hasOwn() && (o.otherLevel != nil || p.fits(roleLevel, o.level))
+}
+
+// hasSign reports whether an object has the marks of a logger. The runtimes'
+// envelopes are looked at around a record only.
+func (p *Parser) hasSign(logger *preset, o *object, n int) bool {
+	if logger.lambda && (n > 0 || p.auto.envelope) {
+		return false
+	}
+	return slices.ContainsFunc(logger.signs, func(s sign) bool { return o.marks&(s.all|s.none) == s.all })
+}
+
+// hasForm reports whether an object, whose members have been kept, has all of
+// a logger's sign.
+func (p *Parser) hasForm(logger *preset, o *object) bool {
+	return slices.ContainsFunc(logger.signs, func(s sign) bool {
+		return o.marks&(s.all|s.none) == s.all && p.hasLetters(o.level, s.letters) &&
+			(!s.errors || p.knownLevel(o).Error) && (!s.sorted || p.areSorted()) &&
+			p.areNamed(0, s.first) && p.areNamed(len(p.members)-1-strings.Count(s.last, ","), s.last)
+	})
+}
+
+// namesOf returns the Mapping for lines of a logger.
+func (p *Parser) namesOf(i int) *Mapping {
+	if p.loggers[i] == nil {
+		m := &Mapping{written: p.auto.written, recognised: true}
+		m.roles = m.written
+		m.add(presets[i])
+		p.loggers[i] = m
+	}
+	return p.loggers[i]
+}
+
+// areNamed reports whether the members from i on have the names, which commas
+// separate.
+func (p *Parser) areNamed(i int, names string) bool {
+	if names == "" {
+		return true
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if i < 0 || i >= len(p.members) || string(p.members[i].name) != name {
+			return false
+		}
+		i++
+	}
+	return true
+}
+
+// areSorted reports whether the members are in the order of their names, as Go
+// prints a map, and the time is in whole seconds.
+func (p *Parser) areSorted() bool {
+	for i := range p.members {
+		m := &p.members[i]
+		if i > 0 && bytes.Compare(p.members[i-1].name, m.name) >= 0 ||
+			string(m.name) == "time" && bytes.IndexByte(m.value, '.') >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// hasLetters reports whether a level is a word in such letters.
+func (p *Parser) hasLetters(value []byte, which letters) bool {
+	if which == anyLetters {
+		return true
+	}
+	if kind(value) != '"' {
+		return false
+	}
+	name := p.memberName(value)
+	small := bytes.IndexFunc(name, func(r rune) bool { return 'A' <= r && r <= 'Z' }) < 0
+	if which == smallLetters {
+		return small
+	}
+	return !small && (which == notSmall || bytes.IndexFunc(name, func(r rune) bool { return 'a' <= r && r <= 'z' }) < 0)
+}
+
+// isRuntime reports whether an object is what a runtime's logger has put around
+// what was printed, and not somebody's message.
+func (o *object) isRuntime() bool {
+	return o.isEnvelope() && o.marks&markTimestamp != 0 && (o.named || kind(o.level) == '"')
+}
+
+// standsAlone reports whether a line, the last one, that was recognised in a
+// text stands there by itself: nothing is in front of it but what loggers put
+// there, or what repeats it. One that does not is taken back.
+func (p *Parser) standsAlone(around *surroundings) bool {
+	last := len(p.lines) - 1
+	if !around.quoted && (p.isPrefix(around.front) || p.repeats(around.front, &p.lines[last])) {
+		return true
+	}
+	p.lines = p.lines[:last]
+	return false
+}
+
+// mayHold reports whether an object that is a line by mapped names, which a
+// runtime's envelope is with the preset lambda, may be replaced by a line in
+// its message that is recognised.
+func (p *Parser) mayHold(o *object) bool {
+	return p.auto != nil && o.named && !o.signed && o.isRuntime()
+}

@@ -1,0 +1,192 @@
+package parse
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/logtable/logtable/internal/level"
+)
+
+var update = flag.Bool("update", false, "write the table of presets into docs/loggers.md")
+
+// sources are whose lines a preset takes, and the document that says how they
+// look.
+var sources = map[string]string{
+	"powertools": "[Powertools for AWS Lambda](https://docs.powertools.aws.dev/lambda/python/latest/core/logger/): " +
+		"Python, TypeScript, Java, .NET (also its capitalized names)",
+	"bunyan":                "[Bunyan](https://github.com/trentm/node-bunyan#core-fields)",
+	"pino":                  "[pino](https://getpino.io/#/docs/api), also Bunyan",
+	"zap":                   "[zap](https://pkg.go.dev/go.uber.org/zap#NewProduction), production encoder",
+	"slog":                  "[log/slog](https://pkg.go.dev/log/slog#JSONHandler), JSONHandler",
+	"zerolog":               "[zerolog](https://github.com/rs/zerolog#readme)",
+	"logrus":                "[logrus](https://pkg.go.dev/github.com/sirupsen/logrus#JSONFormatter), JSONFormatter",
+	"hclog":                 "[hclog](https://pkg.go.dev/github.com/hashicorp/go-hclog#LoggerOptions), JSONFormat",
+	"quarkus":               "[Quarkus and JBoss](https://quarkus.io/guides/logging#json-logging), JSON formatter",
+	"logback":               "[logback](https://logback.qos.ch/manual/encoders.html#JsonEncoder)'s JsonEncoder, logback-contrib's JsonLayout, [logstash-logback-encoder](https://github.com/logfellow/logstash-logback-encoder#standard-fields)",
+	"log4j2":                "[Log4j 2](https://logging.apache.org/log4j/2.x/manual/json-template-layout.html): JsonLayout, the Logstash and GELF templates",
+	"serilog":               "[Serilog](https://github.com/serilog/serilog-formatting-compact#format-details): compact, rendered compact, JsonFormatter",
+	"serilog-elasticsearch": "[Serilog's Elasticsearch formatter](https://github.com/serilog-contrib/serilog-sinks-elasticsearch#readme)",
+	"nlog":                  "[NLog](https://github.com/NLog/NLog/wiki/JsonLayout)'s JsonLayout, as its example has it",
+	"dotnet":                "[Microsoft's JSON console](https://learn.microsoft.com/dotnet/core/extensions/console-log-formatter#json)",
+	"ecs":                   "[Elastic Common Schema](https://www.elastic.co/guide/en/ecs-logging/overview/current/intro.html)",
+	"otel":                  "[OpenTelemetry](https://opentelemetry.io/docs/specs/otel/logs/data-model/)'s log records",
+	"structlog":             "[structlog](https://www.structlog.org/en/stable/api.html#structlog.processors.JSONRenderer), JSONRenderer",
+	"loguru":                "[loguru](https://loguru.readthedocs.io/en/stable/api/logger.html), `serialize=True`",
+	"monolog":               "[Monolog](https://github.com/Seldaek/monolog/blob/main/doc/message-structure.md), JsonFormatter",
+	"tracing":               "[tracing](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/fmt/format/struct.Json.html) (Rust), JSON, flattened or not",
+	"winston":               "[winston](https://github.com/winstonjs/logform#json), `format.json()`",
+	"python-json-logger":    "[python-json-logger](https://nhairs.github.io/python-json-logger/latest/quickstart/)",
+	"nestjs":                "[NestJS](https://docs.nestjs.com/techniques/logger#json-logging)'s ConsoleLogger, `json: true`",
+	"semantic-logger":       "[Semantic Logger](https://logger.rocketjob.io/appenders.html) (Ruby), JSON",
+	"tslog":                 "[tslog](https://tslog.js.org/), type `json`",
+	"gcp":                   "[Google Cloud's `severity`](https://docs.cloud.google.com/logging/docs/structured-logging)",
+	"dazn":                  "[DAZN Lambda Powertools](https://github.com/getndazn/dazn-lambda-powertools/tree/master/packages/lambda-powertools-logger)",
+	"lambda":                "the runtimes' own [JSON log format](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html)",
+}
+
+// meanings are what numbers mean.
+var meanings = map[level.Numbering]string{
+	level.Ranks: "the scale's own", level.Pino: "10 to 60", level.Python: "Python's 10 to 50",
+	level.Slog: "slog's -4 to 8, also `INFO+2`", level.Zap: "zapcore's -1 to 5", level.Syslog: "syslog's 0 to 7",
+	level.Log4j: "syslog's 0 to 7, Log4j's 100 to 600", level.DotNet: ".NET's 0 to 5",
+	level.OpenTelemetry: "1 to 24", level.Zerolog: "zerolog's -1 to 5", level.Monolog: "Monolog's 100 to 600",
+}
+
+// TestPresetsDocument holds the tables of loggers.md to the code;
+// `go test ./internal/parse -run Presets -update` rewrites them.
+func TestPresetsDocument(t *testing.T) {
+	const path = "../../docs/loggers.md"
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(document)
+	for name, table := range map[string]string{"presets": presetsTable(t), "signs": signsTable()} {
+		begin := "<!-- generated: " + name + " -->\n"
+		head, rest, ok := strings.Cut(text, begin)
+		_, tail, ended := strings.Cut(rest, "<!-- end -->")
+		if !ok || !ended {
+			t.Fatalf("%s has no place for the table of %s", path, name)
+		}
+		text = head + begin + table + "<!-- end -->" + tail
+	}
+	if text == string(document) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not what the code says; run go test ./internal/parse -run Presets -update", path)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inOrder are the presets by their names.
+func inOrder() []preset {
+	return slices.SortedFunc(slices.Values(presets[:]), func(a, b preset) int { return strings.Compare(a.name, b.name) })
+}
+
+func presetsTable(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| preset | lines of | text | level | locator, the first of | exception, all of | a number means |\n" +
+		"|---|---|---|---|---|---|---|\n")
+	for _, p := range inOrder() {
+		if sources[p.name] == "" {
+			t.Errorf("the preset %s has no source", p.name)
+		}
+		levels := p.names[roleLevel]
+		switch {
+		case levels == "":
+			levels = "level"
+		case !strings.Contains(levels, ".") && p.name == "powertools" || p.name == "serilog":
+			levels = "level," + levels
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", p.name, sources[p.name], code(p.names[roleText]),
+			code(levels), code(p.names[roleLocator]), code(p.names[roleException]), meanings[p.numbers])
+	}
+	return b.String()
+}
+
+// code is a list of names as a cell of a table.
+func code(names string) string {
+	if names == "" {
+		return "–"
+	}
+	return "`" + strings.ReplaceAll(names, ",", "`, `") + "`"
+}
+
+func signsTable() string {
+	var b strings.Builder
+	b.WriteString("| preset | `auto` takes lines with a level, a text and |\n|---|---|\n")
+	for _, p := range inOrder() {
+		var all []string
+		for _, s := range p.signs {
+			all = append(all, s.String())
+		}
+		said := strings.Join(all, "; or ")
+		if said == "" {
+			said = "– (write the preset)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p.name, said)
+	}
+	return b.String()
+}
+
+// String says what a sign is.
+func (s sign) String() string {
+	var said []string
+	for m := marks(1); m != 0 && m <= s.all; m <<= 1 {
+		if s.all&m != 0 && m != markMessage {
+			said = append(said, m.String())
+		}
+	}
+	text := strings.Join(said, ", ")
+	if s.first != "" {
+		text += ", " + code(s.first) + " first"
+	}
+	if s.last != "" {
+		text += ", " + code(s.last) + " last"
+	}
+	if s.sorted {
+		text += ", all members in alphabetical order, the time in whole seconds"
+	}
+	switch s.letters {
+	case capitals:
+		text += ", a level in capital letters"
+	case smallLetters:
+		text += ", a level in small letters"
+	}
+	if s.errors {
+		text += ", a level of the errors table"
+	}
+	return text
+}
+
+// String says which members a mark is.
+func (m marks) String() string {
+	switch m {
+	case markGoogle:
+		return "a name with `" + google + "`"
+	case markMicros:
+		return "`timestamp` with microseconds"
+	case markLongdate:
+		return "a time as `2026-11-22 10:52:00.5731`"
+	case markPowertools:
+		return "one of `location`, `cold_start`, `function_name`, `xray_trace_id`, `sampling_rate` …"
+	}
+	var names []string
+	for _, w := range words {
+		kind := ""
+		if w.also == m && w.mark != m {
+			kind = " as a number"
+		}
+		if one := "`" + w.name + "`" + kind; (w.mark == m || w.also == m) && !slices.Contains(names, one) {
+			names = append(names, one)
+		}
+	}
+	return strings.Join(names, " or ")
+}
