@@ -13,39 +13,19 @@ import (
 
 var update = flag.Bool("update", false, "write the table of presets into docs/loggers.md")
 
-// sources are whose lines a preset takes, and the document that says how they
-// look.
-var sources = map[string]string{
-	"powertools": "[Powertools for AWS Lambda](https://docs.powertools.aws.dev/lambda/python/latest/core/logger/): " +
-		"Python, TypeScript, Java, .NET (also its capitalized names)",
-	"bunyan":                "[Bunyan](https://github.com/trentm/node-bunyan#core-fields)",
-	"pino":                  "[pino](https://getpino.io/#/docs/api), also Bunyan",
-	"zap":                   "[zap](https://pkg.go.dev/go.uber.org/zap#NewProduction), production encoder",
-	"slog":                  "[log/slog](https://pkg.go.dev/log/slog#JSONHandler), JSONHandler",
-	"zerolog":               "[zerolog](https://github.com/rs/zerolog#readme)",
-	"logrus":                "[logrus](https://pkg.go.dev/github.com/sirupsen/logrus#JSONFormatter), JSONFormatter",
-	"hclog":                 "[hclog](https://pkg.go.dev/github.com/hashicorp/go-hclog#LoggerOptions), JSONFormat",
-	"quarkus":               "[Quarkus and JBoss](https://quarkus.io/guides/logging#json-logging), JSON formatter",
-	"logback":               "[logback](https://logback.qos.ch/manual/encoders.html#JsonEncoder)'s JsonEncoder, logback-contrib's JsonLayout, [logstash-logback-encoder](https://github.com/logfellow/logstash-logback-encoder#standard-fields)",
-	"log4j2":                "[Log4j 2](https://logging.apache.org/log4j/2.x/manual/json-template-layout.html): JsonLayout, the Logstash and GELF templates",
-	"serilog":               "[Serilog](https://github.com/serilog/serilog-formatting-compact#format-details): compact, rendered compact, JsonFormatter",
-	"serilog-elasticsearch": "[Serilog's Elasticsearch formatter](https://github.com/serilog-contrib/serilog-sinks-elasticsearch#readme)",
-	"nlog":                  "[NLog](https://github.com/NLog/NLog/wiki/JsonLayout)'s JsonLayout, as its example has it",
-	"dotnet":                "[Microsoft's JSON console](https://learn.microsoft.com/dotnet/core/extensions/console-log-formatter#json)",
-	"ecs":                   "[Elastic Common Schema](https://www.elastic.co/guide/en/ecs-logging/overview/current/intro.html)",
-	"otel":                  "[OpenTelemetry](https://opentelemetry.io/docs/specs/otel/logs/data-model/)'s log records",
-	"structlog":             "[structlog](https://www.structlog.org/en/stable/api.html#structlog.processors.JSONRenderer), JSONRenderer",
-	"loguru":                "[loguru](https://loguru.readthedocs.io/en/stable/api/logger.html), `serialize=True`",
-	"monolog":               "[Monolog](https://github.com/Seldaek/monolog/blob/main/doc/message-structure.md), JsonFormatter",
-	"tracing":               "[tracing](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/fmt/format/struct.Json.html) (Rust), JSON, flattened or not",
-	"winston":               "[winston](https://github.com/winstonjs/logform#json), `format.json()`",
-	"python-json-logger":    "[python-json-logger](https://nhairs.github.io/python-json-logger/latest/quickstart/)",
-	"nestjs":                "[NestJS](https://docs.nestjs.com/techniques/logger#json-logging)'s ConsoleLogger, `json: true`",
-	"semantic-logger":       "[Semantic Logger](https://logger.rocketjob.io/appenders.html) (Ruby), JSON",
-	"tslog":                 "[tslog](https://tslog.js.org/), type `json`",
-	"gcp":                   "[Google Cloud's `severity`](https://docs.cloud.google.com/logging/docs/structured-logging)",
-	"dazn":                  "[DAZN Lambda Powertools](https://github.com/getndazn/dazn-lambda-powertools/tree/master/packages/lambda-powertools-logger)",
-	"lambda":                "the runtimes' own [JSON log format](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html)",
+// sources reads whose lines the presets take, with the documents that say how
+// these look: `preset: text`.
+func sources(t *testing.T) map[string]string {
+	text, err := os.ReadFile("testdata/presets.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, said, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		all[name] = said
+	}
+	return all
 }
 
 // meanings are what numbers mean.
@@ -87,15 +67,18 @@ func TestPresetsDocument(t *testing.T) {
 
 // inOrder are the presets by their names.
 func inOrder() []preset {
-	return slices.SortedFunc(slices.Values(presets[:]), func(a, b preset) int { return strings.Compare(a.name, b.name) })
+	return slices.SortedFunc(slices.Values(presets[:]), func(a, b preset) int {
+		return strings.Compare(a.name, b.name)
+	})
 }
 
 func presetsTable(t *testing.T) string {
 	var b strings.Builder
-	b.WriteString("| preset | lines of | text | level | locator, the first of | exception, all of | a number means |\n" +
-		"|---|---|---|---|---|---|---|\n")
+	whose := sources(t)
+	b.WriteString("| preset | lines of | text | level | locator, the first of | exception, all of " +
+		"| a number means |\n|---|---|---|---|---|---|---|\n")
 	for _, p := range inOrder() {
-		if sources[p.name] == "" {
+		if whose[p.name] == "" {
 			t.Errorf("the preset %s has no source", p.name)
 		}
 		levels := p.names[roleLevel]
@@ -105,7 +88,7 @@ func presetsTable(t *testing.T) string {
 		case !strings.Contains(levels, ".") && p.name == "powertools" || p.name == "serilog":
 			levels = "level," + levels
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", p.name, sources[p.name], code(p.names[roleText]),
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", p.name, whose[p.name], code(p.names[roleText]),
 			code(levels), code(p.names[roleLocator]), code(p.names[roleException]), meanings[p.numbers])
 	}
 	return b.String()
