@@ -110,10 +110,13 @@ func (p *Parser) hasLetters(value []byte, which letters) bool {
 		return true
 	}
 	if kind(value) != '"' {
-		return false
+		return which == tens && len(value) == 2 && '1' <= value[0] && value[0] <= '6' && value[1] == '0'
 	}
 	name := p.memberName(value)
 	small := bytes.IndexFunc(name, func(r rune) bool { return 'A' <= r && r <= 'Z' }) < 0
+	if which == tens {
+		return false
+	}
 	if which == smallLetters {
 		return small
 	}

@@ -176,7 +176,7 @@ const (
 // its role does not take: it is the logger's own. Only a line with a locator of
 // ours is held to our rules, if it has no other name for its text.
 func (p *Parser) isOdd(o *object) bool {
-	if o.ownLocator && (p.fits(roleLocator, o.locator) || o.level != nil && o.text != nil) {
+	if o.ownLocator && (p.fits(roleLocator, o.locator) || o.level != nil && o.text != nil && !p.mapping.recognised) {
 		return false
 	}
 	return o.ownLocator || odd(o.text, textKinds) || odd(o.level, levelKinds) ||

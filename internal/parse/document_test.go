@@ -142,6 +142,8 @@ func (s sign) String() string {
 		text += ", a level in capital letters"
 	case smallLetters:
 		text += ", a level in small letters"
+	case tens:
+		text += ", a level of 10, 20 … 60"
 	}
 	if s.errors {
 		text += ", a level of the errors table"
@@ -172,4 +174,22 @@ func (m marks) String() string {
 		}
 	}
 	return strings.Join(names, " or ")
+}
+
+// The words stand in the order of their lengths, which a vocabulary counts on.
+func TestWords(t *testing.T) {
+	for i := range words[1:] {
+		if len(words[i].name) > len(words[i+1].name) {
+			t.Errorf("%q stands before %q", words[i].name, words[i+1].name)
+		}
+	}
+	if n := len(words[len(words)-1].name); n != longestWord {
+		t.Errorf("the longest word has %d bytes, not %d", n, longestWord)
+	}
+	v := newVocabulary()
+	for _, w := range words {
+		if among := words[v[len(w.name)]:v[len(w.name)+1]]; !slices.Contains(among, w) {
+			t.Errorf("%q is not found", w.name)
+		}
+	}
 }

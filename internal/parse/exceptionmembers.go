@@ -94,7 +94,7 @@ func (t *exception) set(name []byte, value jsontext.Value) bool {
 	role, wants := &t.typ, `"`
 	switch string(name) {
 	case "type", "name", "class", "className", "exception", "errorType", "__type", "Type", "exception_class",
-		"exc_type", "exceptionType", "ClassName":
+		"exc_type", "exceptionType", "ClassName", "errorName":
 	case "message", "msg", "errorMessage", "Message", "exception_message", "exc_value":
 		role = &t.message
 	case "stack", "stackTrace", "stack_trace", "stacktrace", "StackTrace", "traceback", "trace", "backtrace",

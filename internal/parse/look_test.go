@@ -16,7 +16,7 @@ func TestLook(t *testing.T) {
 	for text, want := range map[string]parse.Look{
 		`{"level":50,"time":1795344720573,"pid":8,"msg":"m"}`: logger("pino", "auto"),
 
-		`{"level":50,"time":1795344720573,"msg":"m"}`: logger("pino", "pino"),
+		`{"level":50,"msg":"m"}`: logger("pino", "pino"),
 
 		`{"level":"error","ts":1795344720.5,"caller":"a/b.go:12","msg":"m"}`: logger("zap", "auto"),
 

@@ -72,7 +72,9 @@ const (
 	markMessage
 	markMicros // timestamp with six digits behind the second
 	markZero   // "0"
-	markMonologTime
+	markError  // {"type":…,"message":…,"stack":…}
+	markLogLevel
+	markHostname
 )
 
 // A word is the name of a member that is a mark, if its value is of a kind and
@@ -106,6 +108,8 @@ var words = [...]word{
 	{name: "ts", takes: takesTime, mark: markTs, also: markTs},
 	{name: "@t", mark: markT},
 	{name: "@m", mark: markMT},
+	{name: "err", takes: takesObject, mark: markError, needs: `"stack"`},
+	{name: "log", takes: takesObject, mark: markLogLevel, needs: `"level"`},
 	{name: "pid", takes: takesNumber, mark: markPID},
 	{name: "msg", mark: markMsg},
 	{name: "@mt", mark: markMT},
@@ -120,7 +124,8 @@ var words = [...]word{
 	{name: "body", mark: markBody},
 	{name: "body", takes: takesList, mark: markBody},
 	{name: "Body", mark: markBody},
-	{name: "span", takes: takesObject, mark: markSpan},
+	{name: "Body", takes: takesList, mark: markBody},
+	{name: "span", takes: takesObject, mark: markSpan, needs: `"name"`},
 	{name: "event", mark: markEvent},
 	{name: "scope", takes: takesObject, mark: markTelemetry},
 	{name: "spans", takes: takesList, mark: markSpan},
@@ -130,9 +135,10 @@ var words = [...]word{
 	{name: "lineno", takes: takesNumber, mark: markCallSite},
 	{name: "thread", mark: markThread},
 	{name: "logger", mark: markLogger},
+	{name: "thrown", takes: takesObject, mark: markLog4j},
 	{name: "target", mark: markTarget},
 	{name: "sLevel", mark: markSLevel},
-	{name: "record", takes: takesObject, mark: markRecord, needs: `"elapsed"`},
+	{name: "record", takes: takesObject, mark: markRecord, needs: `"no":`},
 	{name: "fields", takes: takesObject, mark: markFields},
 	{name: "message", takes: takesAny, mark: markMessage},
 	{name: "service", mark: markService},
@@ -145,6 +151,7 @@ var words = [...]word{
 	{name: "traceId", mark: markTelemetry},
 	{name: "TraceId", mark: markTelemetry},
 	{name: "EventId", takes: takesNumber, mark: markEventID},
+	{name: "hostname", mark: markHostname},
 	{name: "longdate", takes: takesTime},
 	{name: "sequence", takes: takesNumber, mark: markSequence},
 	{name: "location", takes: takesPlace, mark: markPowertools},
@@ -156,6 +163,11 @@ var words = [...]word{
 	{name: "resource", takes: takesObject, mark: markTelemetry},
 	{name: "pathname", mark: markCallSite},
 	{name: "severity", mark: markSeverity},
+	{name: "exception", mark: markCallSite, needs: "Traceback (most recent call last):"},
+	{name: "exception", takes: takesList, mark: markCallSite, needs: `"exc_type"`},
+	{name: "exception", takes: takesObject, mark: markSequence, needs: `"refId"`},
+	{name: "throwable", takes: takesObject, mark: markLevelValue, needs: `"stepArray"`},
+	{name: "log.level", takes: takesAny, mark: markLogLevel},
 	{name: "timestamp", takes: takesTime, mark: markTimestamp, also: markMillisecond},
 	{name: "Timestamp", mark: markBigTimestamp},
 	{name: "coldStart", takes: takesBool, mark: markPowertools},
@@ -172,6 +184,8 @@ var words = [...]word{
 	{name: "endOfBatch", takes: takesBool, mark: markLog4j},
 	{name: "loggerFqcn", mark: markLog4j},
 	{name: "level_name", mark: markLevelName},
+	{name: "exceptions", takes: takesList, mark: markMessageTemplate, needs: `"StackTraceString"`},
+	{name: "contextMap", takes: takesObject, mark: markLog4j},
 	{name: "attributes", takes: takesObject, mark: markTelemetry},
 	{name: "Attributes", takes: takesObject, mark: markTelemetry},
 	{name: "ecs.version", mark: markECS},
@@ -198,6 +212,7 @@ var words = [...]word{
 	{name: "messageTemplate", mark: markMessageTemplate},
 	{name: "MessageTemplate", mark: markBigTemplate},
 	{name: "severity_number", takes: takesNumber, mark: markSeverityNumber},
+	{name: "formattedMessage", mark: markLevelValue},
 	{name: "observedTimestamp", takes: takesAny, mark: markTelemetry},
 	{name: "ObservedTimestamp", takes: takesAny, mark: markTelemetry},
 	{name: "observed_timestamp", takes: takesAny, mark: markTelemetry},

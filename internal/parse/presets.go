@@ -36,6 +36,7 @@ const (
 	capitals
 	smallLetters
 	notSmall
+	tens // no word, but 10, 20 … as pino has them
 )
 
 // presets are the loggers that are known by name, in the order in which their
@@ -52,7 +53,9 @@ var presets = [...]preset{
 			roleException: "exception,error,Exception,err", roleRequestID: "FunctionRequestId,functionRequestId",
 		},
 		numbers: level.Python, signature: "service,Service",
-		signs: []sign{{all: markService | markPowertools}},
+		signs: []sign{{all: markService | markPowertools},
+			{all: markService | markTimestamp | markMessage, first: "level,message,timestamp,service",
+				letters: capitals}},
 	},
 	{
 		name:    "bunyan",
@@ -68,6 +71,8 @@ var presets = [...]preset{
 			{all: markEpoch | markPID},
 			{all: markTime | markPID | markMsg},
 			{all: markEpoch | markAWSRequestID | markMsg},
+			{all: markPID | markHostname | markMsg}, {all: markEpoch | markError, letters: tens},
+			{all: markEpoch | markMsg, first: "level,time", letters: tens},
 		},
 		alike: markMsg, numbered: true,
 	},
@@ -145,7 +150,7 @@ var presets = [...]preset{
 		name: "log4j2",
 		names: [roles]string{
 			roleLocator: "source,loggerName,logger_name,logger,_logger", roleText: "message,short_message",
-			roleException: "thrown,stack_trace", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId",
+			roleException: "thrown,stack_trace,full_message", roleRequestID: "contextMap.AWSRequestId,mdc.AWSRequestId",
 		},
 		numbers: level.Log4j, signature: "loggerName,logger_name",
 		signs: []sign{
@@ -167,13 +172,13 @@ var presets = [...]preset{
 			roleLocator: "fields.SourceContext", roleText: "message,messageTemplate", roleException: "exceptions",
 		},
 		numbers: level.DotNet,
-		signs:   []sign{{all: markAtTimestamp | markMessageTemplate}},
+		signs:   []sign{{all: markAtTimestamp | markMessageTemplate}, {all: markFields | markMessageTemplate}},
 	},
 	{
 		name:    "nlog",
 		names:   [roles]string{roleLocator: "callsite,logger", roleText: "message"},
 		numbers: level.DotNet, bare: true,
-		signs: []sign{{all: markLongdate | markLogger}, {all: markLongdate | markCaller}},
+		signs: []sign{{all: markLongdate | markLogger}},
 	},
 	{
 		name: "dotnet",
@@ -190,7 +195,7 @@ var presets = [...]preset{
 			roleText: "message", roleException: "error", roleRequestID: "faas.execution",
 		},
 		numbers: level.Syslog,
-		signs:   []sign{{all: markAtTimestamp | markECS}},
+		signs:   []sign{{all: markAtTimestamp | markECS}, {all: markAtTimestamp | markLogLevel}},
 	},
 	{
 		name: "otel",
@@ -246,7 +251,7 @@ var presets = [...]preset{
 		signature: "target,spans",
 		signs: []sign{
 			{all: markTimestamp | markFields | markTarget},
-			{all: markTimestamp | markFields | markSpan},
+			{all: markFields | markSpan, letters: capitals},
 			{all: markTimestamp | markMessage | markTarget | markSpan},
 			{all: markMicros | markMessage | markTarget, first: "timestamp,level", letters: capitals},
 		},

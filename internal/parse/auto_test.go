@@ -1,0 +1,129 @@
+package parse_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/logtable/logtable/internal/parse"
+)
+
+// loggerSample is a line as a logger prints it, after the documents that
+// testdata/presets.txt names, and the row that it makes.
+type loggerSample struct {
+	Preset string `json:"preset"`
+	Name   string `json:"name"`
+	// OnlyPreset says that the line is not recognised by itself.
+	OnlyPreset bool   `json:"only_preset,omitempty"`
+	Line       string `json:"line"`
+	Message    string `json:"message"`
+	RequestID  string `json:"request_id,omitempty"`
+	Fields     string `json:"fields,omitempty"`
+}
+
+func loggerSamples(t testing.TB) (all []loggerSample) {
+	t.Helper()
+	f, err := os.Open("testdata/loggers/lines.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for dec := json.NewDecoder(f); ; {
+		var s loggerSample
+		if err := dec.Decode(&s); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+}
+
+// A logger's lines are stored with its preset, and with auto the same, in
+// whatever way they arrive.
+func TestLoggerSamples(t *testing.T) {
+	met := map[string]bool{}
+	for _, s := range loggerSamples(t) {
+		met[s.Preset] = true
+		settings := map[string]*parse.Parser{s.Preset: mapped(t, s.Preset, parse.Options{})}
+		auto := mapped(t, "auto", parse.Options{})
+		if !s.OnlyPreset {
+			settings["auto"] = auto
+			settings["auto and another preset"] = mapped(t, "ecs; auto", parse.Options{})
+			settings["auto and a name"] = mapped(t, "text=x; auto", parse.Options{})
+		} else if line, ok := auto.Record([]byte(s.Line)); ok {
+			t.Errorf("%s/%s: auto makes %q of it", s.Preset, s.Name, line.Text)
+		}
+		for setting, parser := range settings {
+			for form, record := range delivered(t, s.Line) {
+				if s.Preset == "lambda" && strings.HasPrefix(form, "in ") {
+					continue // of another envelope
+				}
+				line, ok := parser.Record([]byte(record))
+				got := wantOf(line)
+				if got.RequestID == around {
+					got.RequestID = ""
+				}
+				got.Fields = compacted(got.Fields)
+				if !ok || got.Kind != "ours" || got.Message != s.Message || got.RequestID != s.RequestID ||
+					got.Fields != s.Fields {
+					t.Errorf("%s/%s with %s, %s:\ngot  %+v\nwant %+v", s.Preset, s.Name, setting, form, got, s)
+				}
+			}
+		}
+	}
+	_, err := parse.ParseMapping("nosuchlogger")
+	_, list, _ := strings.Cut(err.Error(), "the presets ")
+	for name := range strings.SplitSeq(list, ", ") {
+		if !met[name] {
+			t.Errorf("no sample of %q", name)
+		}
+	}
+}
+
+// compacted is an object's JSON without its white space.
+func compacted(object string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(object)) != nil {
+		return object
+	}
+	return b.String()
+}
+
+const around = "0a4b8f3f-2d0e-4b6e-9d3f-6f0c1b527c11" // the request that the runtime tells
+
+// delivered returns the records in which what a function has printed arrives.
+func delivered(t testing.TB, line string) map[string]string {
+	t.Helper()
+	quote := func(s string) string {
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	const stamp = "2026-11-22T10:52:00.573Z"
+	envelope := func(level, message string) string {
+		return `{"timestamp":"` + stamp + `","level":"` + level + `","requestId":"` + around + `","message":` +
+			message + `}`
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, []byte(line), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"Text":                        quote(line + "\n"),
+		"Text, pretty-printed":        quote(pretty.String()),
+		"Text, by Node's console":     quote(stamp + "\t" + around + "\tINFO\t" + line + "\n"),
+		"Text, by Python's logging":   quote("[ERROR]\t" + stamp + "\t" + around + "\t" + line + "\n"),
+		"Text, by Java's":             quote("[main] INFO app.Orders - " + line),
+		"JSON":                        line,
+		"in the runtime's envelope":   envelope("INFO", quote(line)),
+		"in an envelope of an error":  envelope("ERROR", quote(line+"\n")),
+		"in an envelope as an object": envelope("WARN", line),
+	}
+}
