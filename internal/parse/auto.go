@@ -2,7 +2,6 @@ package parse
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 )
 
@@ -16,14 +15,11 @@ import (
 // decides whose line it is.
 func (p *Parser) examine(o *object, text []byte, n int) verdict {
 	p.scan(o, text, n)
-	if p.auto == nil || o.marks == 0 || p.isReadable(o) {
+	if p.auto == nil || o.marks == 0 || p.nextSign(0, o, n) < 0 || p.isReadable(o) {
 		return p.decide(o, n)
 	}
 	base := p.mapping
-	for i := range presets {
-		if !p.hasSign(&presets[i], o, n) {
-			continue
-		}
+	for i := p.nextSign(0, o, n); i >= 0; i = p.nextSign(i+1, o, n) {
 		p.mapping = p.namesOf(i)
 		p.scan(o, text, n)
 		var v verdict
@@ -40,6 +36,20 @@ func (p *Parser) examine(o *object, text []byte, n int) verdict {
 	return p.decide(o, n)
 }
 
+// nextSign returns the first preset from i on of which an object has the marks,
+// -1 if there is none.
+func (p *Parser) nextSign(i int, o *object, n int) int {
+	for ; i < len(presets); i++ {
+		signs := presets[i].signs
+		for k := range signs {
+			if signs[k].all&^o.marks == 0 && p.hasSign(&presets[i], o, n) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // isReadable reports whether an object is a line by our own names, with a
 // level.
 func (p *Parser) isReadable(o *object) bool {
@@ -52,17 +62,31 @@ func (p *Parser) hasSign(logger *preset, o *object, n int) bool {
 	if logger.lambda && (n > 0 || p.auto.envelope) {
 		return false
 	}
-	return slices.ContainsFunc(logger.signs, func(s sign) bool { return o.marks&(s.all|s.none) == s.all })
+	for i := range logger.signs {
+		if p.hasMarks(&logger.signs[i], o) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasMarks reports whether an object has of a sign what can be seen without
+// looking at its members again.
+func (p *Parser) hasMarks(s *sign, o *object) bool {
+	return o.marks&(s.all|s.none) == s.all && p.hasLetters(o.level, s.letters) && (!s.errors || p.knownLevel(o).Error)
 }
 
 // hasForm reports whether an object, whose members have been kept, has all of
 // a logger's sign.
 func (p *Parser) hasForm(logger *preset, o *object) bool {
-	return slices.ContainsFunc(logger.signs, func(s sign) bool {
-		return o.marks&(s.all|s.none) == s.all && p.hasLetters(o.level, s.letters) &&
-			(!s.errors || p.knownLevel(o).Error) && (!s.sorted || p.areSorted()) &&
-			p.areNamed(0, s.first) && p.areNamed(len(p.members)-1-strings.Count(s.last, ","), s.last)
-	})
+	for i := range logger.signs {
+		s := &logger.signs[i]
+		if p.hasMarks(s, o) && (!s.sorted || p.areSorted()) && p.areNamed(0, s.first) &&
+			p.areNamed(len(p.members)-1-strings.Count(s.last, ","), s.last) {
+			return true
+		}
+	}
+	return false
 }
 
 // namesOf returns the Mapping for lines of a logger.

@@ -111,19 +111,63 @@ func delivered(t testing.TB, line string) map[string]string {
 		return `{"timestamp":"` + stamp + `","level":"` + level + `","requestId":"` + around + `","message":` +
 			message + `}`
 	}
+	all := map[string]string{
+		"Text":                       quote(line + "\n"),
+		"Text, by Node's console":    quote(stamp + "\t" + around + "\tINFO\t" + line + "\n"),
+		"Text, by Python's logging":  quote("[ERROR]\t" + stamp + "\t" + around + "\t" + line + "\n"),
+		"Text, by Java's":            quote("[main] INFO app.Orders - " + line),
+		"in the runtime's envelope":  envelope("INFO", quote(line)),
+		"in an envelope of an error": envelope("ERROR", quote(line+"\n")),
+	}
 	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, []byte(line), "", "  "); err != nil {
+	if json.Indent(&pretty, []byte(line), "", "  ") == nil {
+		all["Text, pretty-printed"] = quote(pretty.String())
+		all["JSON"] = line
+		all["in an envelope as an object"] = envelope("WARN", line)
+	}
+	return all
+}
+
+// noLines reads testdata/loggers/nolines.jsonl: what functions print and is no
+// line of theirs, after real shapes. A line is an object, or a text as a JSON
+// string.
+func noLines(t testing.TB) (texts []string) {
+	t.Helper()
+	all, err := os.ReadFile("testdata/loggers/nolines.jsonl")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]string{
-		"Text":                        quote(line + "\n"),
-		"Text, pretty-printed":        quote(pretty.String()),
-		"Text, by Node's console":     quote(stamp + "\t" + around + "\tINFO\t" + line + "\n"),
-		"Text, by Python's logging":   quote("[ERROR]\t" + stamp + "\t" + around + "\t" + line + "\n"),
-		"Text, by Java's":             quote("[main] INFO app.Orders - " + line),
-		"JSON":                        line,
-		"in the runtime's envelope":   envelope("INFO", quote(line)),
-		"in an envelope of an error":  envelope("ERROR", quote(line+"\n")),
-		"in an envelope as an object": envelope("WARN", line),
+	for line := range strings.Lines(string(all)) {
+		text := strings.TrimSpace(line)
+		if text[0] == '"' {
+			text = unquote(text)
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// What is no log line is no row, in whatever way it arrives: events, answers,
+// metrics, rows of databases, and the log lines of others in any of these or in
+// what somebody says.
+func TestNoLines(t *testing.T) {
+	const least = 300
+	texts := noLines(t)
+	if len(texts) < least {
+		t.Errorf("%d samples, want at least %d", len(texts), least)
+	}
+	parser := mapped(t, "auto", parse.Options{})
+	for _, text := range texts {
+		for form, record := range delivered(t, text) {
+			line, ok := parser.Record([]byte(record))
+			switch {
+			case form == "in an envelope of an error": // that is a row, of the runtime's
+				if !ok || line.Text != text+"\n" || line.RequestID != around || !line.Level.Error {
+					t.Errorf("%s of %s is %+v, %v; want the envelope's row", form, text, line, ok)
+				}
+			case ok:
+				t.Errorf("%s of %s is a row: %+v", form, text, line)
+			}
+		}
 	}
 }

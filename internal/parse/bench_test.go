@@ -30,6 +30,9 @@ func corpus(form string, size int) []byte {
 			quoted, _ := json.Marshal(fmt.Sprintf("2026-11-22T10:52:00.573Z\tid-%d\tINFO\t{ msg: 'hi' } %s\n", i,
 				strings.Repeat("x", size-60)))
 			b.Write(quoted)
+		} else if form == "envelope" {
+			quoted, _ := json.Marshal(line)
+			fmt.Fprintf(&b, `{"timestamp":"2026-11-22T10:52:00.573Z","level":"INFO","requestId":"id","message":%s}`, quoted)
 		} else if form == "str" {
 			quoted, _ := json.Marshal(line + "\n")
 			b.Write(quoted)
@@ -79,6 +82,31 @@ func BenchmarkParse(b *testing.B) {
 				b.ReportMetric(float64(theirs)/float64(ours), "encoding/json/")
 			})
 		}
+	}
+}
+
+// BenchmarkAuto reads BenchmarkParse's str300, whose lines are ours, and the
+// same in a runtime's envelopes, without a mapping and with auto, in turns. It
+// reports the ratio of the minima.
+func BenchmarkAuto(b *testing.B) {
+	m, err := parse.ParseMapping("auto")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, form := range []string{"str", "obj", "envelope"} {
+		b.Run(form, func(b *testing.B) {
+			body := corpus(form, 300)
+			without, with := reader(b), readerWith(b, parse.Options{Mapping: m})
+			least, most := time.Hour, time.Hour
+			b.ReportAllocs()
+			for b.Loop() {
+				most = min(most, timed(func() { with(body) }))
+				b.StopTimer()
+				least = min(least, timed(func() { without(body) }))
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(most)/float64(least), "auto/none")
+		})
 	}
 }
 
@@ -137,12 +165,18 @@ func readerWith(t testing.TB, o parse.Options) func(body []byte) {
 // The whole way of an event up to the strings of a row needs no memory of its
 // own: a batch costs what the reader of its events costs.
 func TestAllocationsOfABatch(t *testing.T) {
-	for _, form := range []string{"str", "obj"} {
-		body := corpus(form, 300)
-		read := reader(t)
-		read(body) // buffers grow once
-		if n := testing.AllocsPerRun(5, func() { read(body) }) / events; n > 0.01 {
-			t.Errorf("%s: %v allocations an event, want at most 0.01", form, n)
+	for _, setting := range []string{"off", "auto"} {
+		m, err := parse.ParseMapping(setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []string{"str", "obj", "envelope"} {
+			body := corpus(form, 300)
+			read := readerWith(t, parse.Options{Mapping: m})
+			read(body) // buffers grow once
+			if n := testing.AllocsPerRun(5, func() { read(body) }) / events; n > 0.01 {
+				t.Errorf("%s, %s: %v allocations an event, want at most 0.01", setting, form, n)
+			}
 		}
 	}
 }

@@ -188,7 +188,7 @@ func TestWords(t *testing.T) {
 	}
 	v := newVocabulary()
 	for _, w := range words {
-		if among := words[v[len(w.name)]:v[len(w.name)+1]]; !slices.Contains(among, w) {
+		if among := words[v.from[len(w.name)]:v.from[len(w.name)+1]]; !slices.Contains(among, w) {
 			t.Errorf("%q is not found", w.name)
 		}
 	}

@@ -229,27 +229,38 @@ const google = "logging.googleapis.com/"
 // longestWord is the length of the longest of words.
 const longestWord = len("instrumentationScope")
 
-// A vocabulary is where the words of each length begin among words.
-type vocabulary [longestWord + 2]uint8
-
-func newVocabulary() *vocabulary {
-	var v vocabulary
-	for i := len(words) - 1; i >= 0; i-- {
-		for n := range len(words[i].name) + 1 {
-			v[n] = uint8(i)
-		}
-	}
-	v[longestWord+1] = uint8(len(words))
-	return &v
+// A vocabulary is where the words of each length begin among words, and which
+// letters these begin with: bit n is set for a letter whose code ends with n.
+type vocabulary struct {
+	from    [longestWord + 2]uint8
+	letters [longestWord + 1]uint32
 }
 
-// marksOf returns the marks of a member.
+func newVocabulary() *vocabulary {
+	v := &vocabulary{}
+	for i := len(words) - 1; i >= 0; i-- {
+		name := words[i].name
+		for n := range len(name) + 1 {
+			v.from[n] = uint8(i)
+		}
+		v.letters[len(name)] |= 1 << (name[0] % 32)
+	}
+	v.from[longestWord+1] = uint8(len(words))
+	return v
+}
+
+// marksOf returns the marks of a member. It is called for each one that is
+// read, and is soon done with most of them.
 func (v *vocabulary) marksOf(name []byte, value jsontext.Value) (found marks) {
-	if len(name) > longestWord {
+	n := len(name)
+	if n > longestWord {
 		return markIf(name[0] == 'l' && bytes.HasPrefix(name, []byte(google)), markGoogle)
 	}
-	for _, w := range words[v[len(name)]:v[len(name)+1]] {
-		if string(name) == w.name {
+	if n == 0 || v.letters[n]>>(name[0]%32)&1 == 0 {
+		return 0
+	}
+	for i := v.from[n]; i < v.from[n+1]; i++ {
+		if w := &words[i]; w.name[0] == name[0] && w.name == string(name) {
 			found |= w.marks(value)
 		}
 	}
@@ -277,7 +288,7 @@ func (w *word) marks(value jsontext.Value) marks {
 	case takesAny:
 		ok = true
 	}
-	return markIf(ok && bytes.Contains(value, []byte(w.needs)), w.mark)
+	return markIf(ok && (w.needs == "" || bytes.Contains(value, []byte(w.needs))), w.mark)
 }
 
 func markIf(ok bool, m marks) marks {
