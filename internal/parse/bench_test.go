@@ -32,7 +32,8 @@ func corpus(form string, size int) []byte {
 			b.Write(quoted)
 		} else if form == "envelope" {
 			quoted, _ := json.Marshal(line)
-			fmt.Fprintf(&b, `{"timestamp":"2026-11-22T10:52:00.573Z","level":"INFO","requestId":"id","message":%s}`, quoted)
+			fmt.Fprintf(&b, `{"timestamp":"2026-11-22T10:52:00.573Z","level":"INFO","requestId":"id","message":%s}`,
+				quoted)
 		} else if form == "str" {
 			quoted, _ := json.Marshal(line + "\n")
 			b.Write(quoted)

@@ -170,7 +170,7 @@ func (p *Parser) appendFrame(dst []byte, object jsontext.Value) []byte {
 			method = value
 		case "file", "fileName", "filename", "source":
 			file = value
-		case "line", "lineNumber", "lineno", "lino":
+		case "line", "lineNumber", "lineno", "lino", "fileLine":
 			if digits := wholeNumber(value); digits != nil { // Python's line is the source text
 				line = digits
 			}

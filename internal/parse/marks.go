@@ -152,6 +152,7 @@ var words = [...]word{
 	{name: "TraceId", mark: markTelemetry},
 	{name: "EventId", takes: takesNumber, mark: markEventID},
 	{name: "hostname", mark: markHostname},
+	{name: "_logMeta", takes: takesObject, mark: markMeta, needs: `"logLevelName"`},
 	{name: "longdate", takes: takesTime},
 	{name: "sequence", takes: takesNumber, mark: markSequence},
 	{name: "location", takes: takesPlace, mark: markPowertools},

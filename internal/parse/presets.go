@@ -281,9 +281,10 @@ var presets = [...]preset{
 	{
 		name: "tslog",
 		names: [roles]string{
-			roleLocator: "_meta.path.fileNameWithLine,_meta.name", roleLevel: "_meta.logLevelName", roleText: "0",
+			roleLocator: "_logMeta.path.fileNameWithLine,_meta.path.fileNameWithLine,_logMeta.name,_meta.name",
+			roleLevel:   "_meta.logLevelName", roleText: "message,0", roleException: "error",
 		},
-		signs: []sign{{all: markMeta | markZero}},
+		signs: []sign{{all: markMeta | markZero}, {all: markMeta | markMessage}},
 	},
 	{
 		name: "gcp",
