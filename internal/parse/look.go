@@ -145,7 +145,7 @@ func (p *Parser) lookAtObject(text []byte) (Look, bool) {
 	const n = maxLayers - 1 // Unwrap has the text in one of the others
 	o := &p.layers[n].object
 	defer func(s settings) { p.settings = s }(p.settings)
-	p.mapping, p.auto, p.words = &Mapping{}, &Mapping{auto: true}, newVocabulary()
+	p.settings = *p.lookSettings()
 	p.scan(o, text, n)
 	if o.state == broken {
 		found := p.knownLevel(o)
@@ -153,14 +153,14 @@ func (p *Parser) lookAtObject(text []byte) (Look, bool) {
 	}
 	for i := range presets {
 		if p.hasSign(&presets[i], o, 0) && p.hasForm(&presets[i], o) {
-			if found, ok := p.lookAs(&presets[i], o, text); ok {
+			if found, ok := p.lookAs(i, o, text); ok {
 				return Look{LookLogger, presets[i].name, "auto", found}, true
 			}
 		}
 	}
 	for i := range presets {
 		if p.isAlike(&presets[i], o) {
-			if found, ok := p.lookAs(&presets[i], o, text); ok {
+			if found, ok := p.lookAs(i, o, text); ok {
 				return Look{LookLogger, presets[i].name, presets[i].name, found}, true
 			}
 		}
@@ -168,24 +168,50 @@ func (p *Parser) lookAtObject(text []byte) (Look, bool) {
 	return Look{}, false
 }
 
-// lookAs reads an object as a line of a logger, and returns its level.
-func (p *Parser) lookAs(logger *preset, o *object, text []byte) (level.Level, bool) {
+// lookSettings are the settings of a parser that knows all loggers. They are
+// kept, as most of what a look would cost is to make them.
+func (p *Parser) lookSettings() *settings {
+	if p.looks == nil {
+		s := p.settings
+		s.mapping, s.auto = &Mapping{}, &Mapping{auto: true}
+		s.words, s.loggers = newVocabulary(), make([]*Mapping, len(presets))
+		p.looks = &s
+	}
+	return p.looks
+}
+
+// lookAs decides on an object that has just been scanned as on a line of the
+// i-th logger, and returns its level. If it is none, it has been scanned again.
+func (p *Parser) lookAs(i int, o *object, text []byte) (level.Level, bool) {
 	const n = maxLayers - 1
-	p.mapping = &Mapping{recognised: true}
-	p.mapping.add(*logger)
-	p.scan(o, text, n)
+	base := p.mapping
+	p.mapping = p.namesOf(i)
 	v := p.decide(o, n)
-	return o.known, v == foreignLine && o.known.Name != ""
+	p.mapping = base
+	if v == foreignLine && o.known.Name != "" {
+		return o.known, true
+	}
+	p.scan(o, text, n)
+	return level.Level{}, false
 }
 
 // isAlike reports whether an object may be a line of a logger, though auto does
 // not take it.
 func (p *Parser) isAlike(logger *preset, o *object) bool {
-	if logger.alike == 0 {
-		return false
+	if o.isEnvelope() {
+		if bare := p.isBareEnvelope(o); (o.named || bare) != logger.lambda {
+			return false
+		} else if bare {
+			return true
+		}
 	}
-	if o.isEnvelope() && o.named != logger.lambda {
-		return false
-	}
-	return o.marks&logger.alike == logger.alike && (o.level == nil || (kind(o.level) == '0') == logger.numbered)
+	return logger.alike != 0 && o.marks&logger.alike == logger.alike &&
+		(o.level == nil || (kind(o.level) == '0') == logger.numbered)
+}
+
+// isBareEnvelope reports whether an object is what a runtime outside of an
+// invocation, or the platform, puts around text. A logger that prints the same
+// does so in small letters, or in another order.
+func (p *Parser) isBareEnvelope(o *object) bool {
+	return len(p.members) == 3 && p.areNamed(0, "timestamp,level,message") && p.hasLetters(o.level, capitals)
 }

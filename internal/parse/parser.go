@@ -70,6 +70,7 @@ type Parser struct {
 
 	repairer jsonscan.Repairer
 	layers   [maxLayers]layer // one each, as an outer one is needed after an inner one
+	looks    *settings        // of Look, made when it is asked first
 	name     []byte           // an escaped member name, decoded
 	scratch  []byte           // an exception's stack being rendered
 }
