@@ -151,6 +151,9 @@ func (p *Parser) lookAtObject(text []byte) (Look, bool) {
 		found := p.knownLevel(o)
 		return Look{Shape: LookPretty, Level: found}, found.Name != "" && bytes.IndexByte(text, '\n') >= 0
 	}
+	if o.hasOwn() {
+		return Look{}, false // a runtime's envelope with an additional key of one of our names
+	}
 	for i := range presets {
 		if p.hasSign(&presets[i], o, 0) && p.hasForm(&presets[i], o) {
 			if found, ok := p.lookAs(i, o, text); ok {

@@ -70,6 +70,45 @@ func TestLookKeepsItsWord(t *testing.T) {
 	}
 }
 
+// FuzzLook looks at anything that is not stored: a look leaves the parser as it
+// was, whatever it is set to, and what it says stores a line does so.
+func FuzzLook(f *testing.F) {
+	addSeeds(f, func(s string) { f.Add([]byte(s)) })
+	for _, line := range foreign {
+		f.Add(record(f, line.text))
+		f.Add([]byte(line.text))
+	}
+	pino, err := parse.ParseMapping("pino")
+	if err != nil {
+		f.Fatal(err)
+	}
+	parsers := []*parse.Parser{parse.New(parse.Options{}), parse.New(parse.Options{Mapping: pino})}
+	f.Fuzz(func(t *testing.T, record []byte) {
+		for _, p := range parsers {
+			if _, stored := p.Record(record); stored {
+				continue
+			}
+			look, ok := p.Look(record)
+			if again, okAgain := p.Look(record); again != look || okAgain != ok {
+				t.Errorf("%q: %+v, %v, then %+v, %v", record, look, ok, again, okAgain)
+			}
+			if line, stored := p.Record(record); stored {
+				t.Errorf("%q: a line after the look: %+v", record, line)
+			}
+			if look.Setting == "" {
+				continue
+			}
+			mapping, err := parse.ParseMapping(look.Setting)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, stored := parse.New(parse.Options{Mapping: mapping}).Record(record); !stored {
+				t.Errorf("%q: %s does not store it", record, look.Setting)
+			}
+		}
+	})
+}
+
 // What the platform puts around text below the errors is no logger's line.
 func TestLookAtTextOfThePlatform(t *testing.T) {
 	const text = `{"timestamp":"2026-11-22T10:52:00.573Z","level":"INFO","message":"just text"}`
