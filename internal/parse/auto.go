@@ -19,18 +19,21 @@ func (p *Parser) examine(o *object, text []byte, n int) verdict {
 		return p.decide(o, n)
 	}
 	base := p.mapping
-	for i := p.nextSign(0, o, n); i >= 0; i = p.nextSign(i+1, o, n) {
+	i := p.nextSign(0, o, n)
+	p.mapping = p.namesOf(i) // any mapping keeps the members
+	p.scan(o, text, n)
+	for i >= 0 && !p.hasForm(&presets[i], o) {
+		i = p.nextSign(i+1, o, n)
+	}
+	var v verdict
+	if i >= 0 {
 		p.mapping = p.namesOf(i)
-		p.scan(o, text, n)
-		var v verdict
-		if p.hasForm(&presets[i], o) {
-			v = p.decide(o, n)
-		}
-		p.mapping = base
-		if v == foreignLine && o.known.Name != "" {
-			o.recognised, o.signed = true, !presets[i].lambda
-			return v
-		}
+		v = p.decide(o, n)
+	}
+	p.mapping = base
+	if v == foreignLine && o.known.Name != "" {
+		o.recognised, o.signed = true, !presets[i].lambda
+		return v
 	}
 	p.scan(o, text, n)
 	return p.decide(o, n)

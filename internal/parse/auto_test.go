@@ -128,6 +128,32 @@ func delivered(t testing.TB, line string) map[string]string {
 	return all
 }
 
+// What is ours by our own names is read with auto as without.
+func TestAutoOwnLines(t *testing.T) {
+	none, auto := parse.New(parse.Options{}), mapped(t, "auto", parse.Options{})
+	check := func(record []byte) {
+		line, ok := none.Record(record)
+		checkAuto(t, auto, record, line, ok)
+	}
+	for _, s := range samples(t) {
+		check(s.Record)
+	}
+	for _, s := range mappedSamples(t) {
+		check(s.Record)
+	}
+	for _, s := range fieldSamples(t) {
+		check(s.Record)
+	}
+	for _, s := range hostile {
+		check([]byte(s))
+	}
+	// With the marks of a logger, too.
+	for _, s := range loggerSamples(t) {
+		check([]byte(`{"locator":"7","level":"WARN","text":"ours",` + s.Line[1:]))
+		check([]byte(strings.TrimSuffix(s.Line, "}") + `,"locator":"7","level":"WARN","text":"ours"}`))
+	}
+}
+
 // noLines reads testdata/loggers/nolines.jsonl: what functions print and is no
 // line of theirs, after real shapes. A line is an object, or a text as a JSON
 // string.

@@ -36,6 +36,7 @@ func TestCraftedLinesAreCheap(t *testing.T) {
 	for setting, parser := range map[string]*parse.Parser{
 		"no mapping":  parse.New(parse.Options{}),
 		"all presets": mapped(t, "powertools;pino;slog;zap;log4j2;serilog;ecs;otel;lambda", parse.Options{}),
+		"auto":        mapped(t, "auto", parse.Options{}),
 	} {
 		for _, c := range crafted {
 			one, err := json.Marshal(c.unit)

@@ -13,6 +13,9 @@ import (
 // longest is about the longest entry that Lambda hands on, in bytes.
 const longest = 255 << 10
 
+// pinos is what a line of pino's begins with.
+const pinos = `{"level":50,"time":1795344720573,"pid":8,`
+
 // crafted are units that, repeated, make a line that is dear to read, and what
 // stands in front of them.
 var crafted = []struct{ front, unit string }{
@@ -32,6 +35,10 @@ var crafted = []struct{ front, unit string }{
 	{"", `{"timestamp":1,"message":{`}, {`{"locator":"1","level":"ERROR"} `, "at x\n"},
 	{`{"locator":"1","level":"ERROR"} `, "E: x\n"}, {"", ", "}, {"", "[INFO] {"}, {"", "{\"locator\":\"1\",\"te\n"},
 	{`{"locator":"1","level":"ERROR",`, `"text":1,`},
+	{"", pinos + `"msg":"m"}`}, {pinos, `"msg":1,`}, {pinos, `"pid":8,`},
+	{pinos + `"ts":1795344720,"caller":"a:1","service":"s","location":"a:1",`, `"x":1,`},
+	{`{"record":{"no":1},"level_name":"INFO","channel":"a","@t":"a","@m":"b","EventId":1,"Category":"a",`, `"x":1,`},
+	{pinos + `"msg":"`, `{\"level\":50,\"time\":1795344720573,\"pid\":8,\"msg\":\"m\"}\n`},
 }
 
 // What a large record has made large is given up, and while it is read it is
@@ -41,6 +48,7 @@ func TestMemoryOfLargeRecords(t *testing.T) {
 	for setting, parser := range map[string]*parse.Parser{
 		"no mapping": parse.New(parse.Options{}),
 		"pino":       mapped(t, "pino", parse.Options{}),
+		"auto":       mapped(t, "auto", parse.Options{}),
 	} {
 		for _, c := range crafted {
 			text := c.front + strings.Repeat(c.unit, (1<<20)/len(c.unit))

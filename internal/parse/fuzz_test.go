@@ -45,8 +45,10 @@ func addSeeds(f *testing.F, add func(string)) {
 func FuzzRecord(f *testing.F) {
 	addSeeds(f, func(s string) { f.Add([]byte(s)) })
 	quiet, loud := parse.New(parse.Options{}), parse.New(parse.Options{Plain: "INFO"})
+	auto := mapped(f, "auto", parse.Options{})
 	f.Fuzz(func(t *testing.T, record []byte) {
 		line, ok := quiet.Record(record)
+		checkAuto(t, auto, record, line, ok)
 		if ok {
 			checkLine(t, quiet, record, line)
 		}
@@ -65,6 +67,20 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("%q: only with Plain on %+v", record, plain)
 		}
 	})
+}
+
+// checkAuto is what holds of a record with auto: what is ours by our own names
+// is read as without, unless a logger's line quotes it.
+func checkAuto(t *testing.T, auto *parse.Parser, record []byte, line parse.Line, ok bool) {
+	t.Helper()
+	got, any := auto.Record(record)
+	if any {
+		checkLine(t, auto, record, got)
+	}
+	quoted := got.NoAlert || strings.Contains(got.Text, `"level"`)
+	if ok && (!any || line.Kind == parse.Ours && !cmp.Equal(line, got) && !quoted) {
+		t.Errorf("%q: without auto %+v, with it %+v, %v", record, line, got, any)
+	}
 }
 
 // FuzzRaw reads anything as the bytes of a broken event.
@@ -179,7 +195,8 @@ func FuzzLines(f *testing.F) {
 func TestHostileLengths(t *testing.T) {
 	const ours = `{"locator":"1","level":"INFO"}`
 	parsers := []*parse.Parser{parse.New(parse.Options{Plain: "INFO"}),
-		mapped(t, "ecs; otel; lambda; log4j2; text=a.a.a.a", parse.Options{Plain: "INFO"})}
+		mapped(t, "ecs; otel; lambda; log4j2; text=a.a.a.a", parse.Options{Plain: "INFO"}),
+		mapped(t, "auto", parse.Options{Plain: "INFO"})}
 	for _, unit := range []string{
 		`{"a":1,"a.a":{"a":`, `{"level":"INFO","error.`, `{"error.a":1,"error.b":{"c":[`,
 		`{"a":`, `["{",`, `[{"a":1},`, `[[`, `[`, `{"`, `{"a":1} `, `{"a":"`, "{\"a\":\n" + ours + ",\n\"b\":",
@@ -319,6 +336,9 @@ func FuzzMapping(f *testing.F) {
 	for _, s := range mappedSamples(f) {
 		f.Add(s.Setting, []byte(s.Record))
 	}
+	for _, s := range loggerSamples(f) {
+		f.Add("auto", []byte(s.Line))
+	}
 	for _, s := range hostile {
 		f.Add("ecs; lambda; level=a.b; text=c.d.e,message; exception=error", []byte(s))
 		f.Add(s, []byte(`{"level":"INFO","message":"m"}`))
@@ -343,11 +363,16 @@ func FuzzMapping(f *testing.F) {
 // FuzzMapped reads anything as the line of a known logger: whatever is found to
 // be one, nothing that it says is missing from the row.
 func FuzzMapped(f *testing.F) {
-	settings := []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel", "lambda",
-		"text=message,msg; locator=caller,name; exception=error,stack"}
+	settings := []string{"auto", "powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel", "lambda",
+		"text=message,msg; locator=caller,name; exception=error,stack", "bunyan", "zerolog", "logrus", "hclog",
+		"quarkus", "logback", "serilog-elasticsearch", "nlog", "dotnet", "structlog", "loguru", "monolog", "tracing",
+		"winston", "python-json-logger", "nestjs", "semantic-logger", "tslog", "gcp", "dazn", "locator=x;auto;lambda"}
 	for i := range settings {
 		for _, s := range mappedSamples(f) {
 			f.Add(uint8(i), []byte(s.Record))
+		}
+		for _, s := range loggerSamples(f) {
+			f.Add(uint8(i), []byte(s.Line))
 		}
 	}
 	var parsers []*parse.Parser
