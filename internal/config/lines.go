@@ -81,8 +81,8 @@ func (l *loader) fields() *parse.Mapping {
 	m, err := parse.ParseMapping(v)
 	if err != nil {
 		l.refuse(Fields, v, "is not valid: "+err.Error(), "Logtable's own names only",
-			"write a preset such as pino, names such as text=message,msg; locator=caller, "+
-				"or both separated by semicolons")
+			"write auto, a preset such as pino, names such as text=message,msg; locator=caller, "+
+				"or several of these separated by semicolons")
 	}
 	return m
 }

@@ -115,10 +115,12 @@ var settings = []setting{
 		value: func(c Config) any { return c.Plain },
 	},
 	{
-		name: Fields, def: "Logtable's own names", takes: "presets and `role=name,…`, separated by `;`",
-		text:  "Maps your logger's field names to Logtable's: see [Loggers](loggers.md).",
-		other: []string{"pino", "zap; text=message"}, refused: []string{"nosuchlogger", "colour=red"},
-		value: func(c Config) any { return c.Fields != nil },
+		name: Fields, def: "Logtable's own names", takes: "`auto`, presets and `role=name,…`, separated by `;`",
+		text: "Maps your logger's field names to Logtable's; `auto` recognises the common loggers: see " +
+			"[Loggers](loggers.md).",
+		other:   []string{"auto", "pino", "zap; text=message", "auto;lambda"},
+		refused: []string{"nosuchlogger", "colour=red"},
+		value:   func(c Config) any { return c.Fields != nil },
 	},
 	{
 		name: MaxLines, def: "no limit", takes: "1 or more",

@@ -104,13 +104,13 @@ func code(names string) string {
 
 func signsTable() string {
 	var b strings.Builder
-	b.WriteString("| preset | `auto` takes lines with a level, a text and |\n|---|---|\n")
+	b.WriteString("| preset | `auto` takes lines with a level, a text and one of |\n|---|---|\n")
 	for _, p := range inOrder() {
 		var all []string
 		for _, s := range p.signs {
 			all = append(all, s.String())
 		}
-		said := strings.Join(all, "; or ")
+		said := strings.Join(all, "; ")
 		if said == "" {
 			said = "– (write the preset)"
 		}
@@ -127,7 +127,7 @@ func (s sign) String() string {
 			said = append(said, m.String())
 		}
 	}
-	text := strings.Join(said, ", ")
+	text := strings.Join(said, " and ")
 	if s.first != "" {
 		text += ", " + code(s.first) + " first"
 	}
@@ -173,7 +173,7 @@ func (m marks) String() string {
 			names = append(names, one)
 		}
 	}
-	return strings.Join(names, " or ")
+	return strings.Join(names, "/")
 }
 
 // The words stand in the order of their lengths, which a vocabulary counts on.

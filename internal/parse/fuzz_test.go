@@ -367,12 +367,16 @@ func FuzzMapped(f *testing.F) {
 		"text=message,msg; locator=caller,name; exception=error,stack", "bunyan", "zerolog", "logrus", "hclog",
 		"quarkus", "logback", "serilog-elasticsearch", "nlog", "dotnet", "structlog", "loguru", "monolog", "tracing",
 		"winston", "python-json-logger", "nestjs", "semantic-logger", "tslog", "gcp", "dazn", "locator=x;auto;lambda"}
-	for i := range settings {
+	for i, setting := range settings {
 		for _, s := range mappedSamples(f) {
-			f.Add(uint8(i), []byte(s.Record))
+			if i < 11 {
+				f.Add(uint8(i), []byte(s.Record))
+			}
 		}
 		for _, s := range loggerSamples(f) {
-			f.Add(uint8(i), []byte(s.Line))
+			if setting == "auto" || setting == s.Preset {
+				f.Add(uint8(i), []byte(s.Line))
+			}
 		}
 	}
 	var parsers []*parse.Parser

@@ -29,6 +29,7 @@ const (
 	markAtVersion
 	markAtMessage
 	markAtModule
+	markAtLevel
 	markECS
 	markLoggerName
 	markThread
@@ -136,6 +137,7 @@ var words = [...]word{
 	{name: "thread", mark: markThread},
 	{name: "logger", mark: markLogger},
 	{name: "thrown", takes: takesObject, mark: markLog4j},
+	{name: "@level", mark: markAtLevel},
 	{name: "target", mark: markTarget},
 	{name: "sLevel", mark: markSLevel},
 	{name: "record", takes: takesObject, mark: markRecord, needs: `"no":`},

@@ -122,7 +122,7 @@ var presets = [...]preset{
 			roleLocator: "@caller,@module", roleLevel: "@level", roleText: "@message",
 			roleException: "error,err,stacktrace",
 		},
-		signs: []sign{{all: markAtTimestamp | markAtMessage}, {all: markAtModule | markAtMessage}},
+		signs: []sign{{all: markAtLevel | markAtMessage | markAtTimestamp}, {all: markAtLevel | markAtMessage | markAtModule}},
 	},
 	{
 		name: "quarkus",
