@@ -195,7 +195,7 @@ func (s *Source) command(a, printed *Alert) string {
 	case a.RequestID != "" && a.RequestID != "init" && a.RequestID == printed.RequestID:
 		return s.tool("show", a.RequestID)
 	}
-	args := []string{a.Date}
+	args := []string{day(a)}
 	if a.Module != "" && a.Module == printed.Module {
 		args = append(args, "--module", a.Module)
 	}
@@ -206,7 +206,13 @@ func (s *Source) command(a, printed *Alert) string {
 }
 
 // listing is what shows everything severe of the day.
-func (s *Source) listing(a *Alert) string { return s.tool("query", a.Date, "--errors") }
+func (s *Source) listing(a *Alert) string { return s.tool("query", day(a), "--errors") }
+
+// day is the day of the row, whose partition may be a shard of it.
+func day(a *Alert) string {
+	date, _, _ := strings.Cut(a.Date, "#")
+	return date
+}
 
 // tool is a command of the command-line tool for the tables.
 func (s *Source) tool(command string, args ...string) string {

@@ -105,6 +105,21 @@ func TestTheMessage(t *testing.T) {
 
 // TestOddLines: what a function printed must not mislead whoever reads it on a
 // terminal, or pastes the command into a shell.
+// A row may lie in a shard of its day. The command names the day, which is all
+// that a reader needs; the link and what is for programs name the key.
+func TestTheMessageOfARowInAShard(t *testing.T) {
+	a := example()
+	a.Date += "#3"
+	plain, m := fitting(example(), delivery{}, heldBack{}), fitting(a, delivery{}, heldBack{})
+	if got := strings.Replace(m.Text, "pk=2026-11-22%233&", "pk=2026-11-22&", 1); got != plain.Text ||
+		got == m.Text || !strings.Contains(m.Data, `"date":"2026-11-22#3"`) {
+		t.Errorf("%s\n%s", m.Text, m.Data)
+	}
+	if c := source().listing(a); !strings.HasPrefix(c, "logtable query 2026-11-22 --errors") {
+		t.Error(c)
+	}
+}
+
 func TestOddLines(t *testing.T) {
 	a := example()
 	a.Module, a.Locator = "größe", "7'; rm -rf / #$(x)"

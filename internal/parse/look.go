@@ -53,7 +53,7 @@ func (p *Parser) Look(record []byte) (look Look, ok bool) {
 	case brace < 0:
 		look, ok = p.lookAtPart(text)
 	}
-	if !ok && u.Envelope && trimSpace(record)[0] == '{' { // plain text in a runtime's envelope
+	if !ok && unwrapped && trimSpace(record)[0] == '{' { // plain text in a runtime's envelope
 		look, ok = p.lookAt(trimSpace(record))
 	}
 	return look, ok
