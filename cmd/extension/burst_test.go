@@ -147,3 +147,36 @@ func dropped(server *table.Server) (n int) {
 	}
 	return n
 }
+
+// TestABurstThatIsNotStored: 20,000 lines of a logger that no setting names. No
+// invocation is held for them, and that some are looked at takes no memory that
+// without the hints is not taken.
+func TestABurstThatIsNotStored(t *testing.T) {
+	const (
+		lines = 20_000
+		pinos = `{"level":30,"time":1795344720573,"pid":8,"hostname":"h","msg":"request {n} is handled"}`
+	)
+	peak := map[string]int{}
+	for _, hints := range []string{"off", "on"} {
+		env, server := start(t, func(c *lambda.Config) { c.Env["LOGTABLE_HINTS"] = hints })
+		for range 3 {
+			r := invoke(t, env, print(pinos, lines))
+			if r.Held > slack {
+				t.Errorf("hints %s: held for %v", hints, r.Held)
+			}
+		}
+		peak[hints] = peakMemory(env.ExtensionPID())
+		shutDown(t, env)
+		said := strings.Count(env.ExtensionOutput(), "about 60000 lines look like pino's")
+		if want := strings.Count(hints, "on"); said != want {
+			t.Errorf("hints %s: said %d times:\n%s", hints, said, env.ExtensionOutput())
+		}
+		if n := len(server.Items("logtable-info")); n > 0 {
+			t.Errorf("%d rows", n)
+		}
+	}
+	t.Logf("peak resident memory in MiB: %v", peak)
+	if more := peak["on"] - peak["off"]; len(raceFlag) == 0 && more > 2 {
+		t.Errorf("hints take %d MiB", more)
+	}
+}

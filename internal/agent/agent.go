@@ -82,6 +82,8 @@ type Agent struct {
 // as printed. Agent.mu guards it.
 type skipped struct {
 	belowLevel, overLimit, invalid, unreadable int
+
+	foreign sightings
 }
 
 // New returns an Agent that is about to see the first event.

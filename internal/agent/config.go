@@ -60,6 +60,7 @@ type Config struct {
 	Mark       Mark
 	LastResort LastResort
 	Alerts     *Alerts // nil: nobody is alerted
+	Hints      Hints
 }
 
 // Rows says what becomes a row, and how.

@@ -22,12 +22,14 @@ type intake struct {
 	memory   rowMemory
 	writeNow bool // an error has been queued, or an invocation is complete
 	ahead    lookahead
+	hints    hints
 }
 
 func (in *intake) init(a *Agent) {
 	r := a.cfg.Rows
 	in.parser = parse.New(parse.Options{Scale: r.Scale, Plain: r.Plain, Mapping: r.Mapping, Head: heads(r.Redact)})
 	in.ahead.a = a
+	in.hints.init(a.cfg.Hints, in.parser)
 }
 
 // Intake takes one telemetry body: it follows the invocations and queues what
@@ -50,6 +52,7 @@ func (a *Agent) Intake(body []byte) {
 	a.intake.ahead.settle()
 	a.intake.writeNow = a.storeDeaths(completeDeaths) > 0 || a.intake.writeNow
 	a.sendAhead()
+	a.hintInTime()
 	if a.cfg.Store.Resting() && a.cfg.Store.Bytes() > persistBytes {
 		// It would have to be done at the invocation's end, which is billed.
 		a.cfg.Store.Persist()

@@ -141,6 +141,7 @@ func (l *lookahead) record(record []byte, at time.Time) {
 		l.joined.opening = opening
 	} else if unremembered != nil {
 		a.requestOf("", unremembered, at) // not ours, but perhaps the last word
+		a.foreign(record)
 	}
 }
 
@@ -231,6 +232,13 @@ func (j *joined) add(what parse.Tail, text []byte) bool {
 	return true
 }
 
+// wrap is a record of what has been put together.
+func (j *joined) wrap() []byte {
+	u := j.around
+	u.Text = j.text
+	return u.Wrap(nil)
+}
+
 // endLine has the text so far end with one line feed.
 func (j *joined) endLine() {
 	j.text = append(bytes.TrimSuffix(bytes.TrimSuffix(j.text, []byte("\n")), []byte("\r")), '\n')
@@ -266,8 +274,26 @@ func (l *lookahead) release() {
 	case whole && l.together(&held[0], 0, len(held)):
 		return
 	}
+	queued := false
 	for i := range held {
-		l.alone(&held[i])
+		queued = l.alone(&held[i]) || queued
+	}
+	if !queued {
+		l.foreign(held, whole)
+	}
+}
+
+// foreign hands on what has waited and yields no row: as one record if it is
+// the whole of an object.
+func (l *lookahead) foreign(held []heldRecord, whole bool) {
+	if whole {
+		if weight := l.a.intake.hints.sample(); weight > 0 {
+			l.a.look(l.joined.wrap(), weight)
+		}
+		return
+	}
+	for i := range held {
+		l.a.foreign(held[i].record)
 	}
 }
 
@@ -286,10 +312,8 @@ func (l *lookahead) forget() {
 // of the first record, and reports whether there are any. Those that are still
 // broken do not count, where pieces were put together.
 func (l *lookahead) together(first *heldRecord, index, pieces int) bool {
-	u := l.joined.around
-	u.Text = l.joined.text
 	n, queued := 0, false
-	l.a.intake.parser.Lines(u.Wrap(nil), func(line parse.Line) {
+	l.a.intake.parser.Lines(l.joined.wrap(), func(line parse.Line) {
 		n++
 		broken := pieces > 0 && line.NoAlert && line.Kind == parse.Invalid
 		if n <= index || line.Kind == parse.Plain || broken {
@@ -301,9 +325,14 @@ func (l *lookahead) together(first *heldRecord, index, pieces int) bool {
 	return queued
 }
 
-// alone queues the lines of a record by itself.
-func (l *lookahead) alone(h *heldRecord) {
-	l.a.intake.parser.Lines(h.record, func(line parse.Line) { l.queue(line, h) })
+// alone queues the lines of a record by itself, and reports whether there are
+// any.
+func (l *lookahead) alone(h *heldRecord) (queued bool) {
+	l.a.intake.parser.Lines(h.record, func(line parse.Line) {
+		queued = true
+		l.queue(line, h)
+	})
+	return queued
 }
 
 // queue queues a line of a record that has waited, and been remembered before.

@@ -44,6 +44,7 @@ func (a *Agent) shutdown(ctx context.Context, end time.Time, reason string) {
 	kept := reason == "timeout" || reason == "failure"
 	rest := a.cfg.Store.LastResort(a.cfg.LastResort.Log, a.cfg.LastResort.MaxBytes, kept, end)
 	a.reportTotals(rest)
+	a.hint()
 	a.finished.Store(true)
 	a.removeMark()
 }

@@ -38,6 +38,7 @@ const (
 	LastResort   = "LOGTABLE_LAST_RESORT_BYTES"
 	PlatformRows = "LOGTABLE_PLATFORM"
 	Redact       = "LOGTABLE_REDACT"
+	Hints        = "LOGTABLE_HINTS"
 	Layout       = "LOGTABLE_LAYOUT"
 	Shards       = "LOGTABLE_SHARDS"
 	Strict       = "LOGTABLE_STRICT"
@@ -57,9 +58,8 @@ const (
 // variables is what a misspelt name is compared with.
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, AppVersion, Levels, ErrorsFrom, Level, Plain, Fields,
-	MaxLines,
-	Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Layout, Shards, Strict,
-	AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
+	MaxLines, Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Hints, Layout,
+	Shards, Strict, AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
 }
 
 // A Config is everything a user can set, with defaults filled in.
@@ -115,6 +115,8 @@ type Lines struct {
 	// LOGTABLE_FIELDS, which parse.ParseMapping reads; nil (default) is our
 	// names only.
 	Fields *parse.Mapping
+	// FieldsAsSet is LOGTABLE_FIELDS as it is written, "" if it was refused.
+	FieldsAsSet string
 	// MaxLines is how many informational lines of one invocation are stored;
 	// 0 (default) means all. Errors are exempt.
 	MaxLines int
@@ -126,6 +128,9 @@ type Lines struct {
 	// never nil.
 	Redact  string
 	Masking *redact.Redactor
+	// Hints says whether the log tells of lines that look like log lines and
+	// are not stored: LOGTABLE_HINTS as on (default) or off.
+	Hints bool
 }
 
 // Delivery is when rows are written.

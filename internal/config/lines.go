@@ -18,9 +18,10 @@ func (l *loader) lines(to *Lines) {
 	if plain, ok := l.level(Plain, "off", to.Scale); ok {
 		to.Plain = plain.Name
 	}
-	to.Fields = l.fields()
+	to.FieldsAsSet, to.Fields = l.fields()
 	to.Platform = l.choice(PlatformRows, "errors", "all", "none")
 	to.Redact, to.Masking = l.redact()
+	to.Hints = l.choice(Hints, "on", "off") == "on"
 }
 
 func (l *loader) version() string {
@@ -76,15 +77,16 @@ func (l *loader) level(variable, neutral string, scale *level.Scale) (level.Leve
 	return level, ok
 }
 
-func (l *loader) fields() *parse.Mapping {
+func (l *loader) fields() (setting string, m *parse.Mapping) {
 	v := strings.TrimSpace(l.getenv(Fields))
 	m, err := parse.ParseMapping(v)
 	if err != nil {
 		l.refuse(Fields, v, "is not valid: "+err.Error(), "Logtable's own names only",
 			"write auto, a preset such as pino, names such as text=message,msg; locator=caller, "+
 				"or several of these separated by semicolons")
+		return "", nil
 	}
-	return m
+	return v, m
 }
 
 func (l *loader) redact() (setting string, r *redact.Redactor) {

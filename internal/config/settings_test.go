@@ -188,6 +188,13 @@ var settings = []setting{
 		},
 	},
 	{
+		name: Hints, def: "on", same: "on", takes: "`on`, `off`",
+		text: "Whether the function's log says which lines look like log lines and are not stored: see " +
+			"[Hints](loggers.md#hints).",
+		other: []string{"off"}, refused: []string{"never"},
+		value: func(c Config) any { return c.Hints },
+	},
+	{
 		name: Layout, def: "line", same: "line", takes: "`line`, `packed`, `auto`",
 		text: "`packed`: the informational lines of an invocation share an item, which costs less. " +
 			"`auto`: they do so while more than 200 of them wait: see [Packed rows](tables.md#packed-rows).",

@@ -95,6 +95,7 @@ func (e *extension) agentConfig() agent.Config {
 		Flush: flush(e.cfg.Flush), FlushTimeout: e.cfg.FlushTimeout, Mark: agent.Mark{Owner: owner(&e.cfg)},
 		LastResort: agent.LastResort{Log: e.stderr, MaxBytes: e.cfg.LastResortBytes},
 		Concurrent: e.env.managed, Snapshot: e.env.snapStart,
+		Hints: agent.Hints{Off: !e.cfg.Hints, Fields: e.cfg.FieldsAsSet},
 	}
 }
 
