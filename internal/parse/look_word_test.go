@@ -33,14 +33,11 @@ func record(t testing.TB, text string) []byte {
 
 // What Look says stores a line does so.
 func TestLookKeepsItsWord(t *testing.T) {
-	lines := foreign
-	for _, envelope := range []struct{ text, setting string }{
+	lines := append(foreign[:len(foreign):len(foreign)], []struct{ text, setting string }{
 		{`{"timestamp":"2026-11-22T10:52:00.573Z","level":"ERROR","requestId":"6f0c1b52","message":"no"}`, "auto"},
 		{`{"timestamp":"2026-11-22T10:52:00.573Z","level":"ERROR","message":"no, at init"}`, "lambda"},
 		{`{"timestamp":"2026-11-22T10:52:00Z","level":"ERROR","message":"no","logger":"a","requestId":"6f"}`, "auto"},
-	} {
-		lines = append(lines, envelope)
-	}
+	}...)
 	for _, line := range lines {
 		for name, record := range map[string][]byte{"text": record(t, line.text), "object": []byte(line.text)} {
 			if !json.Valid(record) {
