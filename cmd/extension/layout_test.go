@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,51 @@ func TestPackedAndSharded(t *testing.T) {
 	}
 	if n := linesOf(t, server); n != 200 {
 		t.Errorf("%d lines read of 200\n%s", n, env.ExtensionOutput())
+	}
+}
+
+// The real binary with both tables in shards, under the template's policy and
+// under that of older templates, which allows days only: all rows are found by
+// a reader that knows nothing. The template's policy costs no request, the
+// older one's one.
+func TestShardedTablesUnderEachPolicy(t *testing.T) {
+	const mistake = `{"locator":"2","level":"error","text":"mistake {n}"}`
+	for name, older := range map[string]bool{"the template's": false, "an older one": true} {
+		t.Run(name, func(t *testing.T) {
+			env, server := start(t, func(c *lambda.Config) {
+				c.Env["LOGTABLE_SHARDS"], c.Env["LOGTABLE_ERROR_SHARDS"] = "16", "8"
+			})
+			if older {
+				server.Authorize(func(_, _ string, keys []string) bool {
+					return !slices.ContainsFunc(keys, func(key string) bool { return !strings.HasPrefix(key, "20") })
+				})
+			}
+			for range 5 {
+				invoke(t, env, print(line, 4), print(mistake, 2))
+			}
+			shutDown(t, env)
+			var notes, sharded int
+			for _, item := range server.Items("logtable-errors") {
+				switch date := item.Str("date"); {
+				case date == "shards":
+					notes++
+				case strings.Contains(date, "#"):
+					sharded++
+				}
+			}
+			refused := server.Stats().Errors["AccessDeniedException"]
+			said := strings.Count(env.ExtensionOutput(), `cannot write the item`)
+			if older && (notes+sharded > 0 || refused != 1 || said != 2) || !older && (notes != 1 || refused+said > 0) {
+				t.Errorf("%d notes, %d errors in shards, %d requests refused\n%s",
+					notes, sharded, refused, env.ExtensionOutput())
+			}
+			if n := linesOf(t, server); n != 20 {
+				t.Errorf("%d lines read of 20", n)
+			}
+			if rows := len(server.Items("logtable-errors")) - notes; rows != 10 {
+				t.Errorf("%d errors of 10", rows)
+			}
+		})
 	}
 }
 

@@ -156,7 +156,11 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 			if g.may("dynamodb:BatchWriteItem", arn, days...) != writes {
 				t.Errorf("%s: BatchWriteItem of %q: %v", g.where, days, !writes)
 			}
-			for _, key := range append(own, "alert#x", "shards", "", "1970-01-01") {
+			if g.may("dynamodb:BatchWriteItem", arn, append(days, row.ShardsDate)...) != writes ||
+				g.may("dynamodb:PutItem", arn, row.ShardsDate) {
+				t.Errorf("%s: writing the item %q", g.where, row.ShardsDate)
+			}
+			for _, key := range append(own, "alert#x", "shards#", "", "1970-01-01") {
 				if g.may("dynamodb:BatchWriteItem", arn, append(days, key)...) {
 					t.Errorf("%s: BatchWriteItem of %q is allowed", g.where, key)
 				}

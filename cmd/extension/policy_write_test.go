@@ -56,7 +56,8 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 			Client: dynamotest.Over(client), InfoTable: "logtable-info", ErrorsTable: "logtable-errors",
 			TTL: time.Hour, Zone: zone, MaxBytes: 64 << 20,
 			Report: says{t}, Attempt: time.Minute,
-			Layout: store.Layout{Packed: n%2 == 0, Shards: []int{0, 7, 256}[n%3]},
+			Layout: store.Layout{Packed: n%2 == 0, Shards: []int{0, 7, 256}[n%3],
+				ErrorShards: []int{256, 0, 7}[n%3], Function: "orders"},
 		})
 		l := &lock.Table{Client: dynamotest.Over(client), Name: "logtable-info", Function: "orders",
 			Window: time.Minute, Max: 1000, Now: time.Now}
@@ -82,6 +83,12 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 		if err := s.Flush(ctx); err != nil {
 			t.Errorf("%v", err)
 		}
+		// Errors are spread from now on.
+		s.Add(store.Entry{Time: time.Now(), Error: true, Level: "ERROR", Locator: "1", Module: "m",
+			Message: "ERROR: (1) y", ExceptionAt: -1})
+		if err := s.Flush(ctx); err != nil {
+			t.Errorf("%v", err)
+		}
 		sender.Flush(ctx)
 		sender.Close(ctx)
 		cancel()
@@ -92,14 +99,17 @@ func TestTheLayerWritesUnderItsPolicies(t *testing.T) {
 	kinds := map[string]bool{}
 	for _, item := range append(server.Items("logtable-info"), server.Items("logtable-errors")...) {
 		kind, _, sharded := strings.Cut(item.Str("date"), "#")
-		if kind != "alert" && sharded {
-			kind = "shard"
-		} else if kind != "alert" {
+		switch {
+		case kind == "alert", kind == "shards":
+		case sharded:
+			kind = "shard of " + item.Str("level")
+		default:
 			kind = "day"
 		}
 		kinds[kind] = true
 	}
-	if len(kinds) != 3 {
-		t.Errorf("the rows have keys of the kinds %v, want days, shards and alerts", kinds)
+	if len(kinds) != 5 {
+		t.Errorf("the rows have keys of the kinds %v, want days, shards of both tables, alerts and what says that "+
+			"there are shards", kinds)
 	}
 }

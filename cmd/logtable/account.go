@@ -25,6 +25,7 @@ type account struct {
 	client   *dynamodb.Client
 	region   string
 	endpoint string // "" is AWS's own
+	profile  string // whose credentials these are; "" for none
 }
 
 // accountFlags say where the tables are.
@@ -58,7 +59,11 @@ func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) 
 			o.BaseEndpoint = aws.String(f.endpointURL)
 		}
 	})
-	return &account{client: client, region: cfg.Region, endpoint: f.endpointURL}, nil
+	a := &account{client: client, region: cfg.Region, endpoint: f.endpointURL, profile: f.profile}
+	if a.profile == "" && sh.getenv("AWS_ACCESS_KEY_ID") == "" {
+		a.profile = sh.getenv("AWS_PROFILE")
+	}
+	return a, nil
 }
 
 // loadConfig loads what every AWS tool goes by; region and profile may be "".

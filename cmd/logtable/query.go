@@ -53,7 +53,7 @@ type outputFlags struct {
 // tableFlags name the tables.
 type tableFlags struct {
 	infoTable, errorsTable string
-	shards                 int
+	shards, errorShards    int
 }
 
 func newQuery(sh *shell) *cobra.Command {
@@ -193,6 +193,8 @@ func (f *tableFlags) register(flags *pflag.FlagSet) {
 		"(default LOGTABLE_ERRORS_TABLE, else "+config.DefaultErrorsTable+")")
 	flags.IntVar(&f.shards, "shards", 0, "number of `PARTITIONS` per day of the informational table\n"+
 		"(default LOGTABLE_SHARDS, else detected)")
+	flags.IntVar(&f.errorShards, "error-shards", 0, "number of `PARTITIONS` per day of the errors table\n"+
+		"(default LOGTABLE_ERROR_SHARDS, else detected)")
 }
 
 // names are the tables' names or ARNs.
@@ -215,7 +217,7 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	if err != nil {
 		return err
 	}
-	rows := f.rows(ctx, read.New(account.client), options)
+	rows := f.rows(ctx, account.reader(ctx), options)
 	var n int
 	if f.output == "jsonl" {
 		n, err = printJSON(sh.stdout, rows, zone)
@@ -271,7 +273,7 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	if err := f.linkFlags.resolve(&filter); err != nil {
 		return read.Options{}, err
 	}
-	shards, err := f.shardCount(sh)
+	shards, errorShards, err := f.shardCounts(sh)
 	if err != nil {
 		return read.Options{}, err
 	}
@@ -284,6 +286,7 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		Filter:      filter,
 		Limit:       f.limit,
 		Shards:      shards,
+		ErrorShards: errorShards,
 		NewestFirst: f.newest,
 		Now:         sh.now(),
 	}
@@ -297,11 +300,21 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	return o, nil
 }
 
-// shardCount is --shards, else LOGTABLE_SHARDS, else 0: look for them.
-func (f *tableFlags) shardCount(sh *shell) (int, error) {
-	n, name, value := f.shards, "--shards", strconv.Itoa(f.shards)
-	if text := sh.getenv(config.Shards); n == 0 && text != "" {
-		name, value = config.Shards, text
+// shardCounts are over how many partitions a day of each table is spread; 0
+// where nobody says.
+func (f *tableFlags) shardCounts(sh *shell) (info, errors int, err error) {
+	if info, err = shardCount(sh, "--shards", f.shards, config.Shards); err != nil {
+		return 0, 0, err
+	}
+	errors, err = shardCount(sh, "--error-shards", f.errorShards, config.ErrorShards)
+	return info, errors, err
+}
+
+// shardCount is a flag, else a variable, else 0: find out.
+func shardCount(sh *shell, name string, n int, variable string) (int, error) {
+	value := strconv.Itoa(n)
+	if text := sh.getenv(variable); n == 0 && text != "" {
+		name, value = variable, text
 		var err error
 		if n, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || n == 0 {
 			n = -1

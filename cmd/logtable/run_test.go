@@ -26,6 +26,7 @@ func isolate(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", nowhere)
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 }
 

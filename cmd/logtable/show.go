@@ -108,7 +108,7 @@ func show(ctx context.Context, sh *shell, f *showFlags, id string) error {
 	if err != nil {
 		return err
 	}
-	story, err := read.New(account.client).Story(ctx, o)
+	story, err := account.reader(ctx).Story(ctx, o)
 	var ambiguous *read.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):
@@ -150,7 +150,7 @@ func (f *showFlags) options(sh *shell, id string) (read.StoryOptions, error) {
 		}
 		o.Since = o.Now.Add(-ago)
 	}
-	if o.Shards, err = f.shardCount(sh); err != nil {
+	if o.Shards, o.ErrorShards, err = f.shardCounts(sh); err != nil {
 		return o, err
 	}
 	o.InfoTable, o.ErrorsTable = f.names(sh)

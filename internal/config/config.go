@@ -41,6 +41,7 @@ const (
 	Hints        = "LOGTABLE_HINTS"
 	Layout       = "LOGTABLE_LAYOUT"
 	Shards       = "LOGTABLE_SHARDS"
+	ErrorShards  = "LOGTABLE_ERROR_SHARDS"
 	Strict       = "LOGTABLE_STRICT"
 	AlertTopics  = "LOGTABLE_ALERT_TOPIC_ARNS"
 	AlertFrom    = "LOGTABLE_ALERT_FROM"
@@ -59,7 +60,7 @@ const (
 var variables = []string{
 	InfoTable, ErrorsTable, TTL, Timezone, TZOffset, Module, AppVersion, Levels, ErrorsFrom, Level, Plain, Fields,
 	MaxLines, Flush, FlushTimeout, BufferBytes, SpillDir, SpillBytes, LastResort, PlatformRows, Redact, Hints, Layout,
-	Shards, Strict, AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
+	Shards, ErrorShards, Strict, AlertTopics, AlertFrom, AlertAllow, AlertWindow, AlertMax,
 }
 
 // A Config is everything a user can set, with defaults filled in.
@@ -91,8 +92,9 @@ type Tables struct {
 	// while many of them wait.
 	Layout string
 	// Shards is over how many partitions a day the informational rows are
-	// spread: LOGTABLE_SHARDS, 1 (default) to MaxShards.
-	Shards int
+	// spread: LOGTABLE_SHARDS, 1 (default) to MaxShards. ErrorShards is the
+	// same for errors: LOGTABLE_ERROR_SHARDS.
+	Shards, ErrorShards int
 }
 
 // Lines are which lines and events become rows, and what of them.
@@ -161,8 +163,8 @@ type Storage struct {
 	LastResortBytes int
 }
 
-// MaxShards is the most that LOGTABLE_SHARDS takes: 256,000 write units a
-// second.
+// MaxShards is the most that LOGTABLE_SHARDS and LOGTABLE_ERROR_SHARDS take:
+// 256,000 write units a second.
 const MaxShards = 256
 
 // MaxVersion is how long LOGTABLE_APP_VERSION may be, in bytes.

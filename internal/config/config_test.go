@@ -134,6 +134,8 @@ func TestSettings(t *testing.T) {
 		{"LOGTABLE_SHARDS", "8", true, func(c config.Config) bool { return c.Shards == 8 }},
 		{"LOGTABLE_SHARDS", "0", false, func(c config.Config) bool { return c.Shards == 1 }},
 		{"LOGTABLE_SHARDS", "257", false, func(c config.Config) bool { return c.Shards == 1 }},
+		{"LOGTABLE_ERROR_SHARDS", "8", true, func(c config.Config) bool { return c.ErrorShards == 8 && c.Shards == 1 }},
+		{"LOGTABLE_ERROR_SHARDS", "257", false, func(c config.Config) bool { return c.ErrorShards == 1 }},
 		{"LOGTABLE_STRICT", "TRUE", true, func(c config.Config) bool { return c.Strict }},
 		{"LOGTABLE_ALERT_TOPIC_ARNS", "arn:aws:sns:eu-west-1:123456789012:a , " +
 			"arn:aws-cn:sns:cn-north-1:123456789012:b.fifo,", true, func(c config.Config) bool {
@@ -220,10 +222,10 @@ func FuzzLoad(f *testing.F) {
 		"LOGTABLE_SPILL_BYTES", "LOGTABLE_LAST_RESORT_BYTES", "LOGTABLE_PLATFORM", "LOGTABLE_FLUSH",
 		"LOGTABLE_REDACT", "LOGTABLE_STRICT", "LOGTABLE_NEW", "LOGTABLE_FIELDS",
 		"LOGTABLE_ALERT_TOPIC_ARNS", "LOGTABLE_ALERT_FROM", "LOGTABLE_ALERT_ALLOW", "LOGTABLE_ALERT_WINDOW",
-		"LOGTABLE_ALERT_MAX", "LOGTABLE_LAYOUT", "LOGTABLE_SHARDS", "LOGTABLE_APP_VERSION"}
+		"LOGTABLE_ALERT_MAX", "LOGTABLE_LAYOUT", "LOGTABLE_SHARDS", "LOGTABLE_ERROR_SHARDS", "LOGTABLE_APP_VERSION"}
 	for i, value := range []string{
 		"my-table", "60d", "Europe/Berlin", "6", "A=1,B=2", "B", "warn", "info", "100", "2s", "16MB", "/tmp/x",
-		"64KiB", "0", "all", "secrets;a+b", "true", "x", "pino; text=msg,a.b",
+		"64KiB", "0", "3", "all", "secrets;a+b", "true", "x", "pino; text=msg,a.b",
 	} {
 		f.Add(uint8(i), value, uint8(i+1), value)
 	}

@@ -203,9 +203,16 @@ var settings = []setting{
 	},
 	{
 		name: Shards, def: "1", same: "1", takes: "1 to 256",
-		text:  "Over how many partitions a day of the informational table is spread.",
+		text:  "Over how many partitions a day of the informational table is spread: see [Shards](tables.md#shards).",
 		other: []string{"2", "256"}, refused: []string{"0", "257"},
 		value: func(c Config) any { return c.Shards },
+	},
+	{
+		name: ErrorShards, def: "1", same: "1", takes: "1 to 256",
+		text: "The same for the errors table: see " +
+			"[When everything fails at once](tables.md#when-everything-fails-at-once).",
+		other: []string{"2", "256"}, refused: []string{"0", "257"},
+		value: func(c Config) any { return c.ErrorShards },
 	},
 	{
 		name: Strict, def: "false", same: "false", takes: "`true`, `false`",

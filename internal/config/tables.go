@@ -15,6 +15,7 @@ func (l *loader) tables(t *Tables) {
 	t.Zone = l.zone()
 	t.Layout = l.choice(Layout, "line", "packed", "auto")
 	t.Shards = l.integer(Shards, 1, 1, MaxShards, 2)
+	t.ErrorShards = l.integer(ErrorShards, 1, 1, MaxShards, 2)
 }
 
 // table accepts what DynamoDB accepts as TableName: a name of 3 to 255

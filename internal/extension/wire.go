@@ -76,7 +76,7 @@ func (e *extension) storeConfig() store.Config {
 	return store.Config{
 		Client: e.dynamodb, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable,
 		TTL: e.cfg.TTL, Zone: e.cfg.Zone,
-		Layout: layout(&e.cfg), MaxBytes: e.cfg.BufferBytes,
+		Layout: e.layout(), MaxBytes: e.cfg.BufferBytes,
 		Region: e.aws.Region, Owner: owner(&e.cfg), Report: e.log, Refresh: e.aws.Refresh,
 		Panicked: e.panicked("writer"),
 		Losses:   func(lost map[store.Loss]int) store.Entry { return e.agent.Losses(lost) },
@@ -88,7 +88,7 @@ func (e *extension) agentConfig() agent.Config {
 		Events: e.client, Store: e.store, Diag: e.log,
 		Rows: agent.Rows{
 			Scale: e.cfg.Scale, MinLevel: e.cfg.MinLevel, Plain: e.cfg.Plain, Mapping: e.cfg.Fields,
-			Module:   cmp.Or(e.cfg.Module, e.env.FunctionName, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "function"),
+			Module:   cmp.Or(e.cfg.Module, e.function()),
 			Version:  version(e.cfg.Version, e.env.FunctionVersion),
 			MaxLines: e.cfg.MaxLines, Platform: platformRows(e.cfg.Platform), Redact: e.cfg.Masking,
 		},
@@ -117,8 +117,16 @@ func version(set, function string) string {
 	return set
 }
 
-func layout(cfg *config.Config) store.Layout {
-	return store.Layout{Packed: cfg.Layout == "packed", Auto: cfg.Layout == "auto", Shards: cfg.Shards}
+func (e *extension) layout() store.Layout {
+	return store.Layout{
+		Packed: e.cfg.Layout == "packed", Auto: e.cfg.Layout == "auto",
+		Shards: e.cfg.Shards, ErrorShards: e.cfg.ErrorShards, Function: e.function(),
+	}
+}
+
+// function is the function's name.
+func (e *extension) function() string {
+	return cmp.Or(e.env.FunctionName, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), "function")
 }
 
 func flush(word string) agent.Flush {

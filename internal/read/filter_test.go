@@ -129,7 +129,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 		filter := Filter{
 			Locator: choose(random, "", "", "1"), Module: choose(random, "", "", "orders"),
 			RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]),
-			TenantID: choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
+			TenantID:  choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
 			Contains: choose(random, "", "", "text 3", "17"),
 		}
 		if random.IntN(3) == 0 {

@@ -29,8 +29,8 @@ type source struct {
 	// Thus a partition is not asked before its time has come.
 	key string
 
-	day        string // of a source that may have shards nobody has named
-	findShards bool   // they are still to be looked for
+	day    string  // of a source that may have shards nobody has named
+	search *search // that is still to look for them; nil for none
 }
 
 func newSource(api querier, o *Options, table, date, key string, order int) *source {
@@ -40,31 +40,40 @@ func newSource(api querier, o *Options, table, date, key string, order int) *sou
 	}
 }
 
-// sources makes a source for each partition of each table.
-func (c *Client) sources(o Options) []*source {
+// sources makes a source for each partition of each table that is known.
+func (c *Client) sources(o *Options, searches ...*search) []*source {
 	var all []*source
 	for _, p := range partitions(o.From, o.To) {
 		key := max(stampBound(p.from), stampBound(o.From))
 		if o.NewestFirst {
 			key = min(stampBound(p.to), stampBound(o.To))
 		}
-		add := func(table, date string) *source {
-			s := newSource(c.api, &o, table, date, key, len(all))
-			all = append(all, s)
-			return s
-		}
-		if o.InfoTable != "" {
-			s := add(o.InfoTable, p.date)
-			s.day, s.findShards = p.date, o.Shards == 0
-			for shard := 1; shard < o.Shards; shard++ {
-				add(o.InfoTable, row.ShardDate(p.date, shard))
+		for _, found := range searches {
+			if found == nil {
+				continue // the table is not read
 			}
-		}
-		if o.ErrorsTable != "" {
-			add(o.ErrorsTable, p.date)
+			known, complete := found.known(p.date)
+			for shard := range known {
+				s := newSource(c.api, o, found.table, row.ShardDate(p.date, shard), key, len(all))
+				if shard == 0 && !complete {
+					s.day, s.search = p.date, found
+				}
+				all = append(all, s)
+			}
 		}
 	}
 	return all
+}
+
+// further makes a source for each further shard of the source's day.
+func (s *source) further(ctx context.Context) (all []*source, err error) {
+	search := s.search
+	s.search = nil
+	shards, err := search.further(ctx, s.day)
+	for _, shard := range shards {
+		all = append(all, newSource(s.api, s.options, s.table, row.ShardDate(s.day, shard), s.key, s.order))
+	}
+	return all, err
 }
 
 // fill fetches pages until there is a row or no page is left; a page may be
@@ -161,9 +170,8 @@ func newMerge(newestFirst bool, sources []*source) *merge {
 func (m *merge) next(ctx context.Context) (Row, bool, error) {
 	for len(m.sources) > 0 {
 		s := m.sources[0]
-		if s.findShards {
-			s.findShards = false
-			shards, err := s.shards(ctx)
+		if s.search != nil {
+			shards, err := s.further(ctx)
 			if err != nil {
 				return Row{}, false, err
 			}

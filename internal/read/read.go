@@ -23,6 +23,8 @@ type querier interface {
 // concurrent use if what it was made from is.
 type Client struct {
 	api querier
+	// Memory saves looking for shards again; nil for none.
+	Memory Memory
 }
 
 // New makes a Client, usually from a *dynamodb.Client. All it calls is Query,
@@ -49,10 +51,12 @@ type Options struct {
 	// NewestFirst turns the order round, and with it which rows Limit keeps.
 	NewestFirst bool
 
-	// Shards is over how many partitions the writers spread a day of the
-	// informational table (LOGTABLE_SHARDS). 0 finds out, by queries that cost
-	// half a read unit for each partition that is empty.
-	Shards int
+	// Shards and ErrorShards are over how many partitions the writers spread a
+	// day of the informational and of the errors table (LOGTABLE_SHARDS,
+	// LOGTABLE_ERROR_SHARDS). 0 finds out: by one query for what writers say of
+	// it and, for informational rows, unless Client.Memory knows, by some that
+	// cost half a read unit for each partition that is empty.
+	Shards, ErrorShards int
 
 	// Now is the instant at which rows count as expired; zero means the clock.
 	Now time.Time
@@ -100,7 +104,13 @@ func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
 			yield(Row{}, err)
 			return
 		}
-		m := newMerge(o.NewestFirst, c.sources(o))
+		info, ofErrors, err := c.searches(ctx, &o)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		defer info.remember()
+		m := newMerge(o.NewestFirst, c.sources(&o, info, ofErrors))
 		for n := 0; o.Limit == 0 || n < o.Limit; n++ {
 			row, ok, err := m.next(ctx)
 			if err != nil {

@@ -48,7 +48,7 @@ const (
 // Execution is set.
 type StoryOptions struct {
 	InfoTable, ErrorsTable string // as in Options
-	Shards                 int
+	Shards, ErrorShards    int
 	Now                    time.Time
 
 	RequestID string // or the beginning of one
@@ -187,7 +187,7 @@ func (t *teller) searched(from, to time.Time) {
 
 // read reads some of the story, and adds it.
 func (t *teller) read(ctx context.Context, from, to time.Time, filter Filter) (rows []Row, err error) {
-	o := Options{From: from, To: to, Filter: filter, Shards: t.o.Shards, Now: t.o.Now,
+	o := Options{From: from, To: to, Filter: filter, Shards: t.o.Shards, ErrorShards: t.o.ErrorShards, Now: t.o.Now,
 		InfoTable: t.o.InfoTable, ErrorsTable: t.o.ErrorsTable}
 	for row, err := range t.client.Query(ctx, o) {
 		if err != nil {

@@ -283,7 +283,7 @@ func (a *attribute) read(r *Row, dec *jsontext.Decoder) error {
 
 // check refuses what no Store has made.
 func (r *Row) check(kind string) error {
-	if err := r.checkKey(kind); err != nil {
+	if err := r.checkKey(); err != nil {
 		return err
 	}
 	switch {
@@ -308,13 +308,13 @@ func isJSON(text string) bool {
 }
 
 // checkKey is check for the key.
-func (r *Row) checkKey(kind string) error {
+func (r *Row) checkKey() error {
 	stamp := validStamp().FindStringSubmatch(r.StampMod)
 	if stamp == nil {
 		return errors.New("its stamp_mod is not one of Logtable's")
 	}
 	date := validDate().FindStringSubmatch(r.Date)
-	if date == nil || date[2] != "" && kind == tableErrors {
+	if date == nil {
 		return errors.New("its date is not a valid day")
 	}
 	day, err := time.Parse(time.DateOnly, date[1])

@@ -3,7 +3,6 @@ package row
 import (
 	"crypto/rand"
 	"encoding/base32"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -38,40 +37,25 @@ type Keys struct {
 	ms  int64  // last stamp, epoch milliseconds
 	seq int    // sequence number within ms
 	day string // YYYY-MM-DD of ms
-	// shardDay is day with the environment's shard: one partition takes 1,000
-	// write units a second, whatever the table's capacity (DynamoDB's limit on
-	// a partition), and a day of a table is one. Shard 0 has no suffix, the
-	// others are day#1, day#2 and so on.
-	shardDay string
-	shards   int
-	buf      []byte // of the last stamp_mod
-	next     int64  // epoch milliseconds at which day may change
+	// info and errors are day with the environment's shard in each table: one
+	// partition takes 1,000 write units a second, whatever the table's capacity
+	// (DynamoDB's limit on a partition), and a day of a table is one. Shard 0
+	// has no suffix, the others are day#1, day#2 and so on.
+	info, errors string
+	shards       Shards
+	buf          []byte // of the last stamp_mod
+	next         int64  // epoch milliseconds at which day may change
 }
 
-// NewKeys returns the keys of a new environment whose days are those of a zone.
-// Informational rows are spread over so many partitions a day; 0 and 1 are
-// none. now replaces times that cannot be right.
-func NewKeys(zone *time.Location, now func() time.Time, shards int) *Keys {
-	return &Keys{
-		zone: zone, now: now, shards: max(shards, 1),
-		env: newEnvironmentID(), ms: -1,
-	}
+// NewKeys returns the keys of a new environment whose days are those of a zone,
+// and spread over shards. now replaces times that cannot be right.
+func NewKeys(zone *time.Location, now func() time.Time, shards Shards) *Keys {
+	return &Keys{zone: zone, now: now, shards: shards, env: newEnvironmentID(), ms: -1}
 }
 
-// shardOf is the shard of an environment, the same for its whole life.
-func shardOf(environment string, shards int) int {
-	h := fnv.New32a()
-	h.Write([]byte(environment))
-	return int(h.Sum32() % uint32(shards))
-}
-
-// ShardDate is the partition key of a day's shard.
-func ShardDate(day string, shard int) string {
-	if shard == 0 {
-		return day
-	}
-	return day + "#" + strconv.Itoa(shard)
-}
+// Spread changes over how many partitions the days of the keys to come are
+// spread.
+func (k *Keys) Spread(shards Shards) { k.shards, k.next = shards, 0 }
 
 // environmentAlphabet is base 32 with digits first, so that IDs sort as their
 // numbers do.
@@ -120,7 +104,8 @@ func (k *Keys) stamp(t time.Time) {
 func (k *Keys) setDay() {
 	at := time.UnixMilli(k.ms).In(k.zone)
 	k.day = at.Format(time.DateOnly)
-	k.shardDay = ShardDate(k.day, shardOf(k.env, k.shards))
+	k.info = ShardDate(k.day, shardOf(k.env, k.shards.Info))
+	k.errors = ShardDate(k.day, shardOf(k.env, k.shards.Errors))
 	k.next = at.Truncate(time.Minute).Add(time.Minute).UnixMilli()
 }
 
@@ -137,9 +122,9 @@ func (k *Keys) Next(t time.Time, module string, isError bool) (date string, stam
 	b = append(b, '+')
 	k.buf = append(b, k.env...)
 	if isError {
-		return k.day, k.buf
+		return k.errors, k.buf
 	}
-	return k.shardDay, k.buf
+	return k.info, k.buf
 }
 
 // Seconds are the epoch seconds of the last stamp.

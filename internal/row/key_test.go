@@ -9,7 +9,7 @@ import (
 
 func testKeys(t *testing.T, zone *time.Location) *Keys {
 	t.Helper()
-	return NewKeys(zone, func() time.Time { return time.Unix(1_795_300_000, 0) }, 1)
+	return NewKeys(zone, func() time.Time { return time.Unix(1_795_300_000, 0) }, Shards{})
 }
 
 func TestStampIsWhatReadersSort(t *testing.T) {

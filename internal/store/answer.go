@@ -25,9 +25,10 @@ const (
 // are done, unprocessed and failed ones are back in the queue. For tableFault
 // and itemFault the records are still the caller's.
 func (w writer) request(c *call) (outcome, string) {
-	ctx := w.begin(c)
-	defer c.cancel()
-	unprocessed, err := w.sender.send(ctx, c.batch)
+	unprocessed, err := w.send(c)
+	if len(c.notes) > 0 && err != nil && classify(err).result != again {
+		unprocessed, err = w.sendWithoutNotes(c, classify(err))
+	}
 	if err == nil {
 		w.confirm(c, unprocessed, w.cfg.Now().Sub(c.began))
 		return stored, ""
@@ -53,6 +54,13 @@ func (w writer) request(c *call) (outcome, string) {
 	return f.result, f.why
 }
 
+// send sends a batch as one request.
+func (w writer) send(c *call) (unprocessed itemKeys, err error) {
+	ctx := w.begin(c)
+	defer c.cancel()
+	return w.sender.send(ctx, c.items())
+}
+
 // begin opens a request's time limit.
 func (w writer) begin(c *call) context.Context {
 	w.mu.Lock()
@@ -61,6 +69,7 @@ func (w writer) begin(c *call) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	c.began, c.cancel = w.cfg.Now(), cancel
 	c.until = c.began.Add(limit)
+	w.notes.join(c, &w.delivery)
 	return ctx
 }
 
@@ -76,6 +85,7 @@ func (w writer) failed(c *call, f finding, timedOut bool) bool {
 		}
 	}
 	w.requeueCall(c)
+	w.notes.put(c, time.Time{})
 	d := &w.delivery
 	defer d.changes.Notify()
 	now := w.cfg.Now()
@@ -100,6 +110,7 @@ func (w writer) confirm(c *call, unprocessed itemKeys, took time.Duration) {
 			w.confirmed(r)
 		}
 	}
+	w.confirmNotes(c, unprocessed)
 	d := &w.delivery
 	delete(d.calls, c) // only now: a panic in Kept leaves it in hand
 	w.requeue(back)

@@ -56,6 +56,8 @@ type delivery struct {
 type call struct {
 	batch  []*record
 	groups []int              // how many records each of batch's items will hold; nil when they are packed
+	notes  []*record          // what goes along with the request: see notes
+	bare   bool               // nothing may
 	began  time.Time          // of the request; zero before
 	until  time.Time          // when the request's time limit ends
 	cancel context.CancelFunc // of the request; nil before

@@ -83,7 +83,11 @@ type Config struct {
 type Layout struct {
 	Packed bool // several lines in one item: see row.Packer
 	Auto   bool // the same, while more than calmLines wait
-	Shards int  // partitions a day, see row.Keys; 0 and 1 are one
+	// Shards and ErrorShards are over how many partitions a day of each table
+	// is spread, see row.Keys; 0 and 1 are one. A table that is spread says so,
+	// in the name of Function: see notes. Errors are spread once theirs does.
+	Shards, ErrorShards int
+	Function            string
 }
 
 // A Store is the queue of records and its writers. All methods may be called
@@ -102,6 +106,7 @@ type Store struct {
 	encoder  encoder
 	queues   queues
 	delivery delivery
+	notes    notes
 	spill    spillSide
 	tally    tally
 	key      *signing.Key // of the last-resort lines; nil if there is none
@@ -131,7 +136,7 @@ func New(cfg Config) *Store {
 		cfg: cfg, sender: newSender(cfg), queues: queues{max: cfg.MaxBytes},
 		packer: row.Packer{Quick: cfg.Layout.Auto}, // whose packs are those of bursts
 	}
-	s.encoder = encoder{cfg: &s.cfg, keys: row.NewKeys(cfg.Zone, cfg.Now, cfg.Layout.Shards)}
+	s.encoder = encoder{cfg: &s.cfg, keys: row.NewKeys(cfg.Zone, cfg.Now, row.Shards{Info: cfg.Layout.Shards})}
 	s.delivery = delivery{
 		cfg:        &s.cfg,
 		tables:     [2]table{errorsTable: {name: cfg.ErrorsTable}, infoTable: {name: cfg.InfoTable}},
@@ -139,6 +144,7 @@ func New(cfg Config) *Store {
 		congestion: congestion{report: cfg.Report},
 		calls:      make(map[*call]bool),
 	}
+	s.notes = newNotes(&s.cfg)
 	s.spill.cfg = &s.cfg
 	s.tally = tally{report: cfg.Report, lost: make(map[Loss]int), unsaid: make(map[Loss]int)}
 	return s
