@@ -36,6 +36,15 @@ type Row struct {
 	Truncated int64  // bytes cut off to fit DynamoDB's limit
 	Expiry    time.Time
 
+	Stored
+}
+
+// Stored is a row's item.
+type Stored struct {
+	// Item is the whole of it; of a pack's line, as it would stand alone. It
+	// must not be changed.
+	Item map[string]types.AttributeValue
+
 	// Other holds what the row has beyond this table's schema, and known
 	// attributes of an unexpected type.
 	Other map[string]types.AttributeValue
@@ -95,7 +104,7 @@ func decode(item map[string]types.AttributeValue) Row {
 		exceptionAt = -1
 	}
 	r.takeMessageApart(exceptionAt)
-	r.Other = a.rest()
+	r.Stored = Stored{Item: item, Other: a.rest()}
 	return r
 }
 

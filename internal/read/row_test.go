@@ -97,11 +97,11 @@ func TestDecode(t *testing.T) {
 		},
 		"a stranger's attributes": {
 			item("stamp_mod", "not a stamp", "message", 17, "color", "red"),
-			Row{Key: Key{StampMod: "not a stamp"}, Other: item("message", 17, "color", "red")},
+			Row{Key: Key{StampMod: "not a stamp"}, Stored: Stored{Other: item("message", 17, "color", "red")}},
 		},
 		"a number that is no time": {
 			item("expiry", &types.AttributeValueMemberN{Value: "1E+125"}),
-			Row{Other: map[string]types.AttributeValue{"expiry": &types.AttributeValueMemberN{Value: "1E+125"}}},
+			Row{Stored: Stored{Other: item("expiry", &types.AttributeValueMemberN{Value: "1E+125"})}},
 		},
 		"nothing": {nil, Row{}},
 	}
@@ -109,6 +109,7 @@ func TestDecode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := decode(tt.item)
 			ignore := cmpopts.IgnoreUnexported(types.AttributeValueMemberN{}, types.AttributeValueMemberS{})
+			tt.want.Item = tt.item
 			if diff := cmp.Diff(tt.want, got, ignore, cmpopts.EquateApproxTime(0)); diff != "" {
 				t.Errorf("decode (-want +got):\n%s", diff)
 			}
