@@ -2,6 +2,7 @@ package main
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/logtable/logtable/internal/read"
@@ -55,6 +56,28 @@ func around(
 				return
 			default:
 				w.keep(row)
+			}
+		}
+	}
+}
+
+// reversed shows rows in the other order. They are all in memory; nothing is
+// shown of rows that could not be read to the end.
+func reversed(rows iter.Seq2[shown, error]) iter.Seq2[shown, error] {
+	return func(yield func(shown, error) bool) {
+		var all []shown
+		for row, err := range rows {
+			if err != nil {
+				yield(shown{}, err)
+				return
+			}
+			all = append(all, row)
+		}
+		gap := false // of the row that was shown before this one, in the first order
+		for _, row := range slices.Backward(all) {
+			row.gap, gap = gap, row.gap
+			if !yield(row, nil) {
+				return
 			}
 		}
 	}

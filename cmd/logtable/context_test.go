@@ -157,10 +157,16 @@ func TestQueryWithContext(t *testing.T) {
 	if got != (result{exitOK, want, ""}) {
 		t.Errorf("got %+v, want\n%s", got, want)
 	}
+	if got := logtable(t, env, append(query, "--context", "1", "-n", "2")...); got.stdout != want {
+		t.Errorf("the last two matches:\n%s, want\n%s", got.stdout, want)
+	}
 	for args, want := range map[string]string{
 		"--context 3":                       "2 3 4 5: 6 7 8 9 10 11 12: 13 14 15",
 		"--context 1 --errors":              "2 5: 8",
 		"--context 2 --limit 1":             "3 4 5: 6 7",
+		"--context 1 -n 1":                  "11 12: 13",
+		"--context 1 -n 2":                  "4 5: 6 11 12: 13",
+		"--context 1 -n 1 --newest":         "13 12: 11",
 		"--context 1 --newest":              "13 12: 11 6 5: 4",
 		"--context 1 --newest --limit 1":    "13 12: 11",
 		"--context 1 --module nobody":       "",

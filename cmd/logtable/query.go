@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/logtable/logtable/internal/config"
-	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/traceid"
 )
@@ -29,20 +28,6 @@ type queryFlags struct {
 	tableFlags
 	accountFlags
 }
-
-// rowFlags say which rows are wanted, and in which order.
-type rowFlags struct {
-	levels          []string
-	scale           string // of levels, the layer's
-	locator, module string
-	grep            string
-	linkFlags
-	context, limit int
-	newest         bool
-}
-
-// linkFlags say what the wanted rows belong to.
-type linkFlags struct{ request, trace, tenant, execution string }
 
 // outputFlags say how rows are printed.
 type outputFlags struct {
@@ -73,7 +58,7 @@ Rows from the errors table are marked with "!" in the first column.`,
   logtable query --since 2h --level WARN,ERROR
   logtable query --grep declined --context 5     with the rows around each match
   logtable query --request 7f3a9c12 -v           one invocation, in full
-  logtable query --errors --newest --limit 10    today's last ten errors
+  logtable query --errors -n 10                  today's last ten errors
   logtable query -o jsonl | jq -r .text
   logtable query --errors --since 10m --exit-code   after a deployment`,
 		Args:              cobra.MaximumNArgs(1),
@@ -99,72 +84,15 @@ func completeDay(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 	return []string{"today", "yesterday"}, cobra.ShellCompDirectiveNoFileComp
 }
 
-// noEmptyFilter refuses a filter that was given as "": it is an unset variable
-// of a script, and would print everything.
-func noEmptyFilter(cmd *cobra.Command) error {
-	for _, name := range []string{"level", "locator", "module", "request", "trace", "tenant", "execution",
-		"grep", "from", "to", "since"} {
-		flag := cmd.Flags().Lookup(name)
-		if value := flag.Value.String(); flag.Changed && (value == "" || value == "[]") {
-			return usagef("--%s is empty: give it a value, or leave it out", name)
-		}
-	}
-	return nil
-}
-
-// levelNames returns the names under which the layer stores levels: it takes
-// the usual aliases for a level of its scale, and so does this. Where nobody
-// has said which scale that is, a name is looked for as it is, too: the layer
-// may have another than the default one.
-func (f *rowFlags) levelNames(sh *shell) ([]string, error) {
-	name, text := "--levels", f.scale
-	if text == "" {
-		name, text = config.Levels, strings.TrimSpace(sh.getenv(config.Levels))
-	}
-	scale := level.DefaultScale()
-	if text != "" {
-		first, _, _ := strings.Cut(text, "=") // which levels are errors makes no difference here
-		var err error
-		if scale, err = level.ParseScale(text, first); err != nil {
-			return nil, usagef("%s %s is not valid: %w; write it as for the layer, for example "+
-				"DEBUG=0,INFO=1,WARN=2,ALARM=6,ERROR=7", name, visible(text), err)
-		}
-	}
-	var names []string
-	for _, asked := range f.levels {
-		level, ok := scale.Find(asked)
-		if ok {
-			names = append(names, level.Name)
-		}
-		if !ok || text == "" {
-			names = append(names, strings.ToUpper(asked))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
 func (f *queryFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.span.from, "from", "", "start at this `TIME`")
 	flags.StringVar(&f.span.to, "to", "", "end before this `TIME`")
-	flags.StringVar(&f.span.since, "since", "", "only the last `LENGTH` of time: 15m, 2h, 3d")
+	flags.StringVar(&f.span.since, "since", "", "only the last `LENGTH` of time: 15m, 2h, 3d, 1w")
 	flags.BoolVar(&f.onlyErrors, "errors", false, "read only the errors table")
 	flags.BoolVar(&f.onlyInfo, "info", false, "read only the informational table")
-	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR")
-	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, for --level\n"+
-		"(default LOGTABLE_LEVELS, else the layer's default)")
-	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
-	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
-	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that start with it")
-	flags.StringVar(&f.trace, "trace", "", "only this trace `ID`, as X-Ray or as W3C writes it")
-	flags.StringVar(&f.tenant, "tenant", "", "only the tenant with this `ID`")
-	flags.StringVar(&f.execution, "execution", "", "only this `EXECUTION` of a durable function, <name>/<id> or ARN")
-	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, case-sensitive")
-	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep finds")
-	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
-	flags.BoolVar(&f.newest, "newest", false, "newest first")
+	f.rowFlags.register(flags)
 	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
 	f.outputFlags.register(cmd)
 	f.tableFlags.register(flags)
@@ -241,12 +169,18 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 // rows reads what is printed. With --context, DynamoDB cannot look for the
 // text: what stands around it is wanted, too. What is read costs the same.
 func (f *queryFlags) rows(ctx context.Context, client *read.Client, o read.Options) iter.Seq2[shown, error] {
+	var rows iter.Seq2[shown, error]
 	if f.context == 0 {
-		return allShown(client.Query(ctx, o))
+		rows = allShown(client.Query(ctx, o))
+	} else {
+		text, limit := read.Filter{Contains: o.Contains}, o.Limit
+		o.Contains, o.Limit = "", 0
+		rows = around(client.Query(ctx, o), text.HasText, f.context, limit)
 	}
-	text := read.Filter{Contains: o.Contains}
-	o.Contains, o.Limit = "", 0
-	return around(client.Query(ctx, o), text.HasText, f.context, f.limit)
+	if f.last > 0 && !f.newest {
+		rows = reversed(rows)
+	}
+	return rows
 }
 
 // options turns flags into what to read.
@@ -255,22 +189,8 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	if err != nil {
 		return read.Options{}, err
 	}
-	if f.limit < 0 {
-		return read.Options{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
-	}
-	if f.context < 0 || f.context > 0 && f.grep == "" {
-		return read.Options{}, usagef("--context %d is not valid: write how many rows to print around each that "+
-			"--grep finds, and --grep", f.context)
-	}
-	levels, err := f.levelNames(sh)
+	filter, err := f.filter(sh)
 	if err != nil {
-		return read.Options{}, err
-	}
-	filter := read.Filter{
-		Levels: levels, Locator: f.locator, Module: f.module, RequestID: f.request, TenantID: f.tenant,
-		Contains: f.grep,
-	}
-	if err := f.linkFlags.resolve(&filter); err != nil {
 		return read.Options{}, err
 	}
 	shards, errorShards, err := f.shardCounts(sh)
@@ -289,6 +209,9 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		ErrorShards: errorShards,
 		NewestFirst: f.newest,
 		Now:         sh.now(),
+	}
+	if f.last > 0 {
+		o.Limit, o.NewestFirst = f.last, true
 	}
 	o.InfoTable, o.ErrorsTable = f.names(sh)
 	if f.onlyErrors {

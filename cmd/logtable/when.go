@@ -24,7 +24,7 @@ func (f spanFlags) resolve(now time.Time, zone *time.Location) (span, error) {
 		}
 		ago, ok := parseAgo(f.since)
 		if !ok {
-			return span{}, usagef("--since %q is not a duration: write, for example, 15m, 2h or 3d", f.since)
+			return span{}, usagef("--since %q is not a duration: write, for example, 15m, 2h, 3d or 1w", f.since)
 		}
 		// Functions' clocks may be a little ahead of this one.
 		return span{now.Add(-ago), now.Add(time.Minute)}, nil
@@ -130,19 +130,28 @@ func parseInstant(flag, s string, day, now time.Time) (time.Time, error) {
 		flag, s, now.Truncate(time.Minute).Format(time.RFC3339))
 }
 
-// parseAgo reads a positive length of time: Go's form (1h30m), with days
-// allowed in front (3d, 1d12h).
-func parseAgo(s string) (time.Duration, bool) {
-	var total time.Duration
-	if days, rest, ok := strings.Cut(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16) // far within a Duration's 292 years
-		if err != nil || n > 36500 {
+// parseAgo reads a positive length of time: Go's form (1h30m), with weeks and
+// days allowed in front (1w, 3d, 1d12h).
+func parseAgo(s string) (total time.Duration, ok bool) {
+	const most = 36500 * 24 * time.Hour // far within a Duration's 292 years
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		number, rest, found := strings.Cut(s, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil {
 			return 0, false
 		}
-		total, s = time.Duration(n)*24*time.Hour, rest
-		if s == "" {
-			return total, total > 0
+		if total, s = total+time.Duration(n)*unit.length, rest; total > most {
+			return 0, false
 		}
+	}
+	if s == "" {
+		return total, total > 0
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 || total+d <= 0 {
