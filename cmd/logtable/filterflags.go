@@ -14,10 +14,10 @@ import (
 
 // rowFlags say which rows are wanted, and in which order.
 type rowFlags struct {
-	levels          []string
-	scale           string // of levels, the layer's
-	locator, module string
-	grep            string
+	levels            []string
+	scale             string // of levels, the layer's
+	locators, modules []string
+	grep              string
 	linkFlags
 	context, limit int
 	last           int
@@ -28,11 +28,11 @@ type rowFlags struct {
 type linkFlags struct{ request, trace, tenant, execution string }
 
 func (f *rowFlags) register(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR")
+	flags.StringSliceVar(&f.levels, "level", nil, "only these `LEVELS`: WARN,ERROR or WARN+ (and above)")
 	flags.StringVar(&f.scale, "levels", "", "the layer's `SCALE` of levels, for --level\n"+
 		"(default LOGTABLE_LEVELS, else the layer's default)")
-	flags.StringVar(&f.locator, "locator", "", "only this `LOCATOR`")
-	flags.StringVar(&f.module, "module", "", "only this `MODULE`")
+	flags.StringSliceVar(&f.locators, "locator", nil, "only these `LOCATORS`; * stands for any characters, ? for one")
+	flags.StringSliceVar(&f.modules, "module", nil, "only these `MODULES`: orders,bill*")
 	flags.StringVar(&f.request, "request", "", "only this request `ID`, or IDs that start with it")
 	flags.StringVar(&f.trace, "trace", "", "only this trace `ID`, as X-Ray or as W3C writes it")
 	flags.StringVar(&f.tenant, "tenant", "", "only the tenant with this `ID`")
@@ -75,7 +75,7 @@ func (f *rowFlags) filter(sh *shell) (filter read.Filter, err error) {
 		return read.Filter{}, err
 	}
 	filter = read.Filter{
-		Levels: levels, Locator: f.locator, Module: f.module, RequestID: f.request, TenantID: f.tenant,
+		Levels: levels, Locators: f.locators, Modules: f.modules, RequestID: f.request, TenantID: f.tenant,
 		Contains: f.grep,
 	}
 	err = f.linkFlags.resolve(&filter)
@@ -102,6 +102,15 @@ func (f *rowFlags) levelNames(sh *shell) ([]string, error) {
 	}
 	var names []string
 	for _, asked := range f.levels {
+		if lowest, above := strings.CutSuffix(asked, "+"); above {
+			found, ok := scale.Find(lowest)
+			if !ok {
+				return nil, usagef("--level %s is not valid: the scale is %s; if the layer has another one, "+
+					"name it with --levels", visible(asked), scale)
+			}
+			names = append(names, atLeast(scale, found)...)
+			continue
+		}
 		level, ok := scale.Find(asked)
 		if ok {
 			names = append(names, level.Name)
@@ -112,4 +121,18 @@ func (f *rowFlags) levelNames(sh *shell) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// atLeast returns the names of a level and those above it; invalid lines have a
+// level of their own name.
+func atLeast(scale *level.Scale, lowest level.Level) (names []string) {
+	for name := range strings.SplitSeq(scale.String(), ", ") {
+		if l, _ := scale.Find(name); l.Rank >= lowest.Rank {
+			names = append(names, name)
+		}
+	}
+	if warn := scale.Warn(); warn.Rank >= lowest.Rank {
+		names = append(names, warn.Name)
+	}
+	return names
 }

@@ -55,7 +55,7 @@ or a date and time (2026-11-22T14:30:00Z). The end is exclusive.
 Rows from the errors table are marked with "!" in the first column.`,
 		Example: `  logtable query                                 everything from today
   logtable query 2026-11-22 --from 14:00 --to 14:30
-  logtable query --since 2h --level WARN,ERROR
+  logtable query --since 2h --level WARN+ --module 'orders,bill*'
   logtable query --grep declined --context 5     with the rows around each match
   logtable query --request 7f3a9c12 -v           one invocation, in full
   logtable query --errors -n 10                  today's last ten errors

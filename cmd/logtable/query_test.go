@@ -32,6 +32,7 @@ func TestLevelsOfAnotherScale(t *testing.T) {
 		{scale, "", "--level warning", "says WARNING"},
 		{scale, "", "--level warn", "says WARNING"},
 		{scale, "", "--level notice", "says NOTICE"},
+		{scale, "", "--level warning+", "says WARNING,says CRITICAL,refused"},
 		{scale, "", "--level critical", "says CRITICAL"}, // and not ERROR
 		{scale, "", "--level emergency", ""},
 		{scale, "", "--level low", "says LOW"}, // not on the scale

@@ -16,9 +16,12 @@ import (
 // Filter says which rows are wanted. Each member leaves out the rows that do
 // not have what it says; empty ones leave out nothing.
 type Filter struct {
-	Levels    []string // level names, in any case; a row needs one of them
-	Locator   string
-	Module    string
+	Levels []string // level names, in any case; a row needs one of them
+
+	// Locators and Modules are patterns, in which * stands for any characters
+	// and ? for one; a row needs to match one of them.
+	Locators, Modules []string
+
 	RequestID string // or the beginning of one
 	Contains  string // looked for in message and in fields, case and all
 
@@ -50,8 +53,8 @@ func (o *Options) keep(r *Row) bool {
 // line is what keep asks of what the function has logged, but for its text.
 func (f *Filter) line(r *Row) bool {
 	return (len(f.Levels) == 0 || slices.Contains(f.Levels, strings.ToUpper(r.Level))) &&
-		(f.Locator == "" || r.Locator == f.Locator) &&
-		(f.Module == "" || r.Module == f.Module)
+		(len(f.Locators) == 0 || MatchPattern(f.Locators, r.Locator)) &&
+		(len(f.Modules) == 0 || MatchPattern(f.Modules, r.Module))
 }
 
 // links is what keep asks of what the row belongs to.
@@ -107,8 +110,8 @@ func (e *expression) filter(o *Options) (filter string, few bool) {
 	if len(o.Levels) > 0 {
 		parts = append(parts, e.levels(o.Levels))
 	}
-	if o.Locator != "" {
-		parts = append(parts, e.locator(o.Locator))
+	if locators := e.locators(o.Locators); locators != "" {
+		parts = append(parts, locators)
 	}
 	parts = append(parts, e.links(o)...)
 	if o.Contains != "" {
@@ -117,7 +120,7 @@ func (e *expression) filter(o *Options) (filter string, few bool) {
 			e.name(row.AttrMessage), text, e.name(row.AttrFields), text))
 	}
 	if len(parts) == 0 {
-		return alive, o.Module != ""
+		return alive, len(o.Modules) > 0
 	}
 	// What is in a pack only keep can see.
 	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)",
@@ -166,12 +169,29 @@ func (e *expression) in(name string, texts []string) string {
 	return name + " IN (" + strings.Join(values, ", ") + ")"
 }
 
-// locator lets through the rows of this locator, and the ancestor's that may
-// have it.
-func (e *expression) locator(locator string) string {
-	name := e.name(row.AttrLocator)
-	return fmt.Sprintf("(%s = %s OR (attribute_not_exists(%s) AND contains(%s, %s)))",
-		name, e.text(locator), name, e.name(row.AttrMessage), e.text(": ("+locator+")"))
+// locators lets through the rows of these locators, and the ancestor's that may
+// have one of them. It is empty if every row may.
+func (e *expression) locators(patterns []string) string {
+	for _, pattern := range patterns {
+		if prefix, _ := patternPrefix(pattern); prefix == "" {
+			return ""
+		}
+	}
+	var parts []string
+	for _, pattern := range patterns {
+		name := e.name(row.AttrLocator)
+		prefix, all := patternPrefix(pattern)
+		test, inMessage := "begins_with(%s, %s)", ": ("+prefix
+		if all {
+			test, inMessage = "%s = %s", ": ("+prefix+")"
+		}
+		parts = append(parts, fmt.Sprintf(test+" OR (attribute_not_exists(%s) AND contains(%s, %s))",
+			name, e.text(prefix), name, e.name(row.AttrMessage), e.text(inMessage)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
 // queryInput asks one table for one partition's rows.

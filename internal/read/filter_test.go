@@ -2,17 +2,19 @@ package read
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // logged is a row as a test makes it: its attributes, but for the key and what
@@ -22,13 +24,17 @@ type logged map[string]string
 func (l logged) item(at time.Time, n int) map[string]types.AttributeValue {
 	it := item("date", at.Format(time.DateOnly),
 		"stamp_mod", fmt.Sprintf("%d.%03d%04d+%s+2p4thtomb9", at.Unix(), at.Nanosecond()/1e6, n, l["module"]),
-		"message", fmt.Sprintf("%s: (%s) %s", l["level"], l["locator"], l["text"]))
+		"message", message(l))
 	for name, value := range l {
 		if name != "module" && name != "text" && value != "" {
 			it[name] = &types.AttributeValueMemberS{Value: value}
 		}
 	}
 	return it
+}
+
+func message(l logged) string {
+	return fmt.Sprintf("%s: (%s) %s", l["level"], cmp.Or(l["locator"], "?"), l["text"])
 }
 
 // pack puts items of texts into one.
@@ -61,6 +67,14 @@ func choose(random *rand.Rand, from ...string) string {
 	return ""
 }
 
+// list returns some of a few, and often none.
+func list(random *rand.Rand, from ...string) (some []string) {
+	for range max(random.IntN(6)-3, 0) {
+		some = append(some, from[random.IntN(len(from))])
+	}
+	return some
+}
+
 var (
 	traceIDs   = []string{strings.Repeat("a1", 16), strings.Repeat("b2", 16), strings.Repeat("a1", 15) + "a2"}
 	requestIDs = []string{"7f3a9c12-1111", "7f3a9c12-2222", "8f0a2c1e-3333"}
@@ -70,9 +84,17 @@ var (
 // wanted says of a filter, attribute by attribute, what it means.
 func wanted(f Filter, l logged) bool {
 	equal := func(want, got string) bool { return want == "" || want == got }
-	text := fmt.Sprintf("%s: (%s) %s", l["level"], l["locator"], l["text"])
+	pattern := func(patterns []string, text string) bool {
+		var all []string
+		for _, p := range patterns {
+			p = regexp.QuoteMeta(p)
+			all = append(all, strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(p))
+		}
+		return len(all) == 0 || regexp.MustCompile("^(?:"+strings.Join(all, "|")+")$").MatchString(text)
+	}
+	text := message(l)
 	return (len(f.Levels) == 0 || slices.Contains(f.Levels, l["level"])) &&
-		equal(f.Locator, l["locator"]) && equal(f.Module, l["module"]) &&
+		pattern(f.Locators, l["locator"]) && pattern(f.Modules, l["module"]) &&
 		(f.RequestID == "" || strings.HasPrefix(l["request_id"], f.RequestID)) &&
 		(len(f.RequestIDs) == 0 || slices.Contains(f.RequestIDs, l["request_id"])) &&
 		(len(f.TraceIDs) == 0 || slices.Contains(f.TraceIDs, l["trace_id"]) ||
@@ -96,8 +118,9 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 	for i := range 300 {
 		at = at.Add(time.Duration(random.IntN(700)) * time.Millisecond)
 		l := logged{
-			"level": []string{"INFO", "WARN"}[random.IntN(2)], "locator": fmt.Sprint(random.IntN(3)),
-			"module": []string{"orders", "billing"}[random.IntN(2)], "text": fmt.Sprintf("text %d %d", i%7, i),
+			"level":   []string{"INFO", "WARN"}[random.IntN(2)],
+			"locator": choose(random, "1", "2", "app.py:17", "app.py:2", "ab"),
+			"module":  []string{"orders", "billing"}[random.IntN(2)], "text": fmt.Sprintf("text %d %d", i%7, i),
 			"request_id": choose(random, requestIDs...), "trace_id": choose(random, traceIDs...),
 			"trace_id_line": choose(random, traceIDs...), "tenant_id": choose(random, "acme", "ac"),
 			"execution": choose(random, executions...), "fields": choose(random, `{"order":17}`, `{"a":"text 3"}`),
@@ -127,7 +150,8 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 	found := 0
 	for range 80 {
 		filter := Filter{
-			Locator: choose(random, "", "", "1"), Module: choose(random, "", "", "orders"),
+			Locators:  list(random, "1", "a?", "app.*", "*2", "app.py:1?"),
+			Modules:   list(random, "orders", "b*", "?rders"),
 			RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]),
 			TenantID:  choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
 			Contains: choose(random, "", "", "text 3", "17"),
@@ -162,7 +186,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 			got = append(got, row.StampMod)
 		}
 		found += len(got)
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Fatalf("%+v (-want +got):\n%s", o, diff)
 		}
 	}
@@ -177,6 +201,26 @@ func TestTooManyRequestsAreRefused(t *testing.T) {
 	for _, err := range New(nil).Query(ctx, o) {
 		if err == nil || !strings.Contains(err.Error(), "the most is 100") {
 			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestPatterns(t *testing.T) {
+	for pattern, want := range map[string]map[string]bool{
+		"orders":  {"orders": true, "order": false, "orders2": false, "": false},
+		"ord*":    {"orders": true, "ord": true, "or": false, "xord": false},
+		"*":       {"": true, "x": true},
+		"?":       {"": false, "x": true, "ß": true, "xy": false},
+		"a*b*c":   {"abc": true, "a b b c": true, "acb": false, "abcbc": true},
+		"*.py:1?": {"app.py:17": true, "app.py:1": false, "a/b.py:1x": true},
+		"f(x)":    {"f(x)": true, "fx": false},
+		"[ab]":    {"[ab]": true, "a": false},
+		"**x":     {"x": true, "yyx": true, "y": false},
+	} {
+		for text, want := range want {
+			if got := MatchPattern([]string{"no such", pattern}, text); got != want {
+				t.Errorf("%q matches %q: %v", pattern, text, got)
+			}
 		}
 	}
 }

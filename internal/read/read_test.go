@@ -173,8 +173,8 @@ func TestQueryReadsTheAncestorsRowsBesideOurs(t *testing.T) {
 	}{
 		{Options{}, []string{"theirs", "ours", "theirs too"}},
 		{Options{Filter: Filter{Levels: []string{"warn", "Alarm"}}}, []string{"theirs", "theirs too"}},
-		{Options{Filter: Filter{Locator: "7+"}}, []string{"theirs"}},
-		{Options{Filter: Filter{Module: "old"}}, []string{"theirs", "theirs too"}},
+		{Options{Filter: Filter{Locators: []string{"7+"}}}, []string{"theirs"}},
+		{Options{Filter: Filter{Modules: []string{"old"}}}, []string{"theirs", "theirs too"}},
 		{Options{Filter: Filter{Levels: []string{"INFO"}}}, []string{"ours"}},
 	} {
 		if diff := cmp.Diff(tt.want, f.texts(tt.o)); diff != "" {
@@ -205,10 +205,10 @@ func TestQueryFilters(t *testing.T) {
 		{Options{ErrorsTable: "errors"}, []string{"card declined"}},
 		{Options{Filter: Filter{Levels: []string{"warn"}}}, []string{"warned"}},
 		{Options{Filter: Filter{Levels: []string{"WARN", "ERROR"}}}, []string{"warned", "card declined"}},
-		{Options{Filter: Filter{Locator: "77"}}, []string{"located"}},
-		{Options{Filter: Filter{Locator: "7"}}, nil},
-		{Options{Filter: Filter{Module: "m", Contains: "plain"}}, []string{"plain"}},
-		{Options{Filter: Filter{Module: "other"}}, nil},
+		{Options{Filter: Filter{Locators: []string{"77"}}}, []string{"located"}},
+		{Options{Filter: Filter{Locators: []string{"7"}}}, nil},
+		{Options{Filter: Filter{Modules: []string{"m"}, Contains: "plain"}}, []string{"plain"}},
+		{Options{Filter: Filter{Modules: []string{"other"}}}, nil},
 		{Options{Filter: Filter{RequestID: "7f3a9c12-0000"}}, []string{"requested"}},
 		{Options{Filter: Filter{RequestID: "7f3a9c12"}}, []string{"requested"}},
 		{Options{Filter: Filter{RequestID: "f3a9"}}, nil},

@@ -98,9 +98,9 @@ func TestPackedLinesReadAsTheyWere(t *testing.T) {
 		"last ones":    func(o *read.Options) { o.Limit, o.NewestFirst = 7, true },
 		"level":        func(o *read.Options) { o.Levels = []string{"INFO"} },
 		"contains":     func(o *read.Options) { o.Contains = "line 77" },
-		"locator":      func(o *read.Options) { o.Locator = "2" },
+		"locator":      func(o *read.Options) { o.Locators = []string{"2"} },
 		"request":      func(o *read.Options) { o.RequestID = "r" },
-		"module":       func(o *read.Options) { o.Module = "nobody" },
+		"module":       func(o *read.Options) { o.Modules = []string{"nobody"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows := [2][]read.Row{readAll(t, plain.server.Client(), change), readAll(t, dense.server.Client(), change)}
