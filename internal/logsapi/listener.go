@@ -97,6 +97,7 @@ func (l *Listener) Serve() {
 func (l *Listener) Close() {
 	l.srv.Close()
 	l.port.Listener.Close() // where Serve was never called
+	l.port.closeConns()     // those that net/http no longer knows
 	l.backlog.close()
 }
 
@@ -107,11 +108,19 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			l.Panicked(v)
 		}
 	}()
+	if l.takeFirst(w, r) {
+		l.keepServing(w, r)
+	}
+}
+
+// takeFirst takes a connection's first post, and reports whether it is to be
+// answered, and the connection served, without net/http.
+func (l *Listener) takeFirst(w http.ResponseWriter, r *http.Request) (goesOn bool) {
 	rc := http.NewResponseController(w)
 	slot, limit, refused := l.admission.admit(r)
 	if refused != nil {
 		refused.answer(w, rc)
-		return
+		return false
 	}
 	defer func() { <-slot }()
 	if limit == maxUnproven {
@@ -120,22 +129,39 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	_ = rc.SetReadDeadline(time.Now().Add(readTimeout))
-	body, err := readBody(r.Body, l.backlog.spare(min(r.ContentLength, int64(limit))), limit)
+	body, cut, err := l.read(r, limit)
 	if err != nil {
 		brokeOff.answer(w, rc) // the platform posts it again
-		return
+		return false
 	}
-	if len(body) > limit {
-		body = body[:limit]
-		l.cutOff.Add(1)
+	if cut {
 		abandon(w, rc)
 	} else {
 		_ = rc.SetReadDeadline(time.Time{})
 	}
+	l.put(body)
+	if !cut && keep(r, limit) {
+		return true
+	}
+	w.WriteHeader(http.StatusOK)
+	return false
+}
+
+// read returns a post's body, and whether it was longer than it may be.
+func (l *Listener) read(r *http.Request, limit int) (body []byte, cut bool, err error) {
+	body, err = readBody(r.Body, l.backlog.spare(min(r.ContentLength, int64(limit))), limit)
+	if err == nil && len(body) > limit {
+		l.cutOff.Add(1)
+		return body[:limit], true, nil
+	}
+	return body, false, err
+}
+
+// put queues a body.
+func (l *Listener) put(body []byte) {
 	if endWaits := l.backlog.put(body); endWaits && l.Arrived != nil {
 		l.Arrived()
 	}
-	w.WriteHeader(http.StatusOK)
 }
 
 // abandon has the connection closed after the answer, and what is left of the

@@ -73,6 +73,15 @@ func (p *port) room() bool {
 	return true
 }
 
+// closeConns closes all connections.
+func (p *port) closeConns() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Conn.Close()
+	}
+}
+
 // count returns how many connections had to make room for others.
 func (p *port) count() int64 {
 	p.mu.Lock()
