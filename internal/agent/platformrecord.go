@@ -79,32 +79,64 @@ func (p *platformRecord) figures() string {
 // readPlatformRecord reads a record leniently: some platforms and emulators
 // send a string where others send an object, which then tells us nothing.
 func readPlatformRecord(record []byte) (p platformRecord) {
-	readScalars(record, "", map[string]*string{
-		"requestId": &p.requestID, "status": &p.status, "errorType": &p.errorType,
-		"initializationType": &p.initializationType, "tracing.value": &p.tracing, "tenantId": &p.tenant,
-		"droppedRecords": &p.droppedRecords, "droppedBytes": &p.droppedBytes, "reason": &p.reason,
-		"metrics.durationMs": &p.duration, "metrics.billedDurationMs": &p.billed, "metrics.initDurationMs": &p.init,
-		"metrics.memorySizeMB": &p.memory, "metrics.maxMemoryUsedMB": &p.used,
-	})
+	p.read(record, "")
 	return p
 }
 
-// readScalars reads strings and numbers of a valid object into where to says,
-// by their names with the prefix in front. Those of an object within it have
-// its name and a dot for a prefix.
-func readScalars(object jsonscan.Object, prefix string, to map[string]*string) {
+// read reads strings and numbers of a valid object, by their names with the
+// prefix in front.
+func (p *platformRecord) read(object jsonscan.Object, prefix string) {
+	var name []byte
 	for quoted, value := range object.Members {
-		name := prefix + unquoted(quoted)
-		field := to[name]
-		switch kind := jsontext.Value(value).Kind(); {
-		case kind == '{' && prefix == "":
-			readScalars(value, name+".", to)
-		case field != nil && kind == '"':
+		name, _ = jsontext.AppendUnquote(append(name[:0], prefix...), quoted)
+		switch string(name) {
+		case "metrics", "tracing":
+			p.read(value, string(name)+".")
+			continue
+		}
+		switch field := p.field(name); {
+		case field == nil:
+		case value[0] == '"':
 			*field = unquoted(value)
-		case field != nil && kind == '0':
+		case jsontext.Value(value).Kind() == '0':
 			*field = string(value)
 		}
 	}
+}
+
+// field is where a member of a record is kept, nil for nowhere.
+func (p *platformRecord) field(name []byte) *string {
+	switch string(name) {
+	case "requestId":
+		return &p.requestID
+	case "status":
+		return &p.status
+	case "errorType":
+		return &p.errorType
+	case "initializationType":
+		return &p.initializationType
+	case "tracing.value":
+		return &p.tracing
+	case "tenantId":
+		return &p.tenant
+	case "droppedRecords":
+		return &p.droppedRecords
+	case "droppedBytes":
+		return &p.droppedBytes
+	case "reason":
+		return &p.reason
+	case "metrics.durationMs":
+		return &p.duration
+	case "metrics.billedDurationMs":
+		return &p.billed
+	case "metrics.initDurationMs":
+		return &p.init
+	case "metrics.memorySizeMB":
+		return &p.memory
+	case "metrics.maxMemoryUsedMB":
+		return &p.used
+	}
+	return nil
 }
 
 // unquoted is the text of a JSON string. Invalid UTF-8 in it is replaced.

@@ -70,7 +70,7 @@ func (a *Agent) removeMark() {
 func (a *Agent) Unclean(mark []byte) {
 	var request, owner string
 	if jsonscan.Value(mark) == len(mark) {
-		readScalars(mark, "", map[string]*string{"request": &request, "for": &owner})
+		request, owner = unquoted(jsonscan.Object(mark).Find(`"request"`)), unquoted(jsonscan.Object(mark).Find(`"for"`))
 	}
 	if owner != a.cfg.Mark.Owner && len(mark) > 0 {
 		return // another function's, on a developer's machine
