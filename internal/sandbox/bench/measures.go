@@ -46,8 +46,10 @@ var measures = []measure{
 	{"processor time of an invocation: 10 lines, durable" + at128, "", true, measureInvocation("end", 10)},
 	{"processor time of an invocation: 10 lines, adaptive, busy", "1.4 ms", false, measureInvocation("adaptive", 10)},
 	{"processor time of an invocation: 10 lines, adaptive, busy" + at128, "", true, measureInvocation("adaptive", 10)},
-	{"processor time per 1,000 lines of 300 B, burst, HTTP", "12 ms", false, measureProcessor(false)},
-	{"the same, TLS", "15 ms", false, measureProcessor(true)},
+	{"processor time per 1,000 lines of 300 B, burst, HTTP", "12 ms", false, measureProcessor(false, "line")},
+	{"processor time per 1,000 lines of 300 B, burst, TLS", "15 ms", false, measureProcessor(true, "line")},
+	{"processor time per 1,000 lines of 300 B, burst, LOGTABLE_LAYOUT=auto", "10 ms", false,
+		measureProcessor(false, "auto")},
 	{"billed after the response: nothing logged, p50 / p95", "29 / 33 ms", false, measureHeld("end", 0)},
 	{"billed after the response: 5 lines, durable, p50 / p95", "29 / 33 ms + the table", false, measureHeld("end", 5)},
 	{"billed after the response: 5 lines, adaptive, busy, p50 / p95", "0 / 1 ms", false, measureHeld("adaptive", 5)},
@@ -150,9 +152,12 @@ func measureBurst(ctx context.Context, b *bench, cells []string) error {
 	})
 }
 
-func measureProcessor(secure bool) func(context.Context, *bench, []string) error {
+// measureProcessor takes the processor time of a burst that is written in a
+// layout of the table.
+func measureProcessor(secure bool, layout string) func(context.Context, *bench, []string) error {
 	return func(ctx context.Context, b *bench, cells []string) error {
-		return b.each(ctx, cells, nil, secure, func(s *stage) (string, error) {
+		env := map[string]string{"LOGTABLE_LAYOUT": layout}
+		return b.each(ctx, cells, env, secure, func(s *stage) (string, error) {
 			if !s.contender.stores {
 				return "", nil
 			}
