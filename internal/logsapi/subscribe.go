@@ -6,7 +6,6 @@ package logsapi
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,17 +63,11 @@ func Subscribe(ctx context.Context, client *http.Client, addr, id, uri string, b
 func subscribe(
 	ctx context.Context, client *http.Client, addr, id, uri, schema string, b Buffering,
 ) (status int, err error) {
-	body, err := json.Marshal(map[string]any{
-		"schemaVersion": schema,
-		"types":         []string{"platform", "function"},
-		"buffering": map[string]any{
-			"maxItems": b.MaxItems, "maxBytes": b.MaxBytes, "timeoutMs": b.Timeout.Milliseconds(),
-		},
-		"destination": map[string]any{"protocol": "HTTP", "URI": uri},
-	})
-	if err != nil {
-		return 0, fmt.Errorf("cannot encode the subscription: %w", err)
-	}
+	// Without encoding/json, which would take 0.1 ms of a cold start. A schema is
+	// ours, and a URI as Listener.URI makes it: there is nothing to escape.
+	body := fmt.Appendf(nil, `{"schemaVersion":"%s","types":["platform","function"],`+
+		`"buffering":{"maxItems":%d,"maxBytes":%d,"timeoutMs":%d},"destination":{"protocol":"HTTP","URI":"%s"}}`,
+		schema, b.MaxItems, b.MaxBytes, b.Timeout.Milliseconds(), uri)
 	for try := 1; ; try++ {
 		status, err = put(ctx, client, addr, id, body)
 		if status != 0 && status < 500 || try == subscribeTries {
