@@ -11,9 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +24,8 @@ const (
 )
 
 const (
-	// maxAnswer bounds what is read of any answer, in bytes. An INVOKE event
-	// carries no payload and stays far below.
+	// maxAnswer bounds what is read of any answer, its header included, in
+	// bytes. An INVOKE event carries no payload and stays far below.
 	maxAnswer = 1 << 20
 	// dialTimeout bounds one attempt to connect: the next may succeed. The
 	// kernel's own bound is minutes.
@@ -90,6 +88,7 @@ type Client struct {
 
 	base string
 	name string
+	line *line
 	http *http.Client
 	id   string
 }
@@ -99,25 +98,19 @@ type Client struct {
 // of the extension's file in /opt/extensions: Lambda takes any other name for
 // an internal extension and then waits for the external one in vain.
 func New(addr, name string) *Client {
+	l := new(line)
 	return &Client{
 		base: "http://" + addr + "/2020-01-01/extension",
 		name: name,
-		http: localClient(),
+		line: l,
+		http: &http.Client{Transport: l},
 	}
 }
 
 // HTTP is the client for Lambda's own endpoints: never through a proxy,
 // whatever the function's environment says, and without a time limit, because
-// next blocks while the environment is frozen.
+// next blocks while the environment is frozen. Like c it is for one goroutine.
 func (c *Client) HTTP() *http.Client { return c.http }
-
-func localClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:               nil,
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		MaxIdleConnsPerHost: 2,
-	}}
-}
 
 // Register registers the extension for the given event types.
 func (c *Client) Register(ctx context.Context, events ...string) (Registration, error) {
@@ -155,11 +148,8 @@ func (c *Client) Next(ctx context.Context) (NextEvent, error) {
 		return NextEvent{}, fmt.Errorf("cannot ask for the next event: %w", err)
 	}
 	req.Header.Set("Lambda-Extension-Identifier", c.id)
-	if asked := c.Asked; asked != nil {
-		c.Asked = nil
-		req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			WroteRequest: func(httptrace.WroteRequestInfo) { go asked() },
-		}))
+	if c.Asked != nil {
+		c.line.sent, c.Asked = c.Asked, nil
 	}
 	var answer struct {
 		EventType      string          `json:"eventType"`
@@ -194,7 +184,7 @@ func (c *Client) do(req *http.Request, call string, answer any) (http.Header, er
 		return nil, fmt.Errorf("cannot reach Lambda's Extensions API for %s: %w", call, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read Lambda's answer to %s: %w", call, err)
 	}
