@@ -70,7 +70,8 @@ func (a *Agent) removeMark() {
 func (a *Agent) Unclean(mark []byte) {
 	var request, owner string
 	if jsonscan.Value(mark) == len(mark) {
-		request, owner = unquoted(jsonscan.Object(mark).Find(`"request"`)), unquoted(jsonscan.Object(mark).Find(`"for"`))
+		said := jsonscan.Object(mark)
+		request, owner = jsonscan.Text(said.Find(`"request"`)), jsonscan.Text(said.Find(`"for"`))
 	}
 	if owner != a.cfg.Mark.Owner && len(mark) > 0 {
 		return // another function's, on a developer's machine

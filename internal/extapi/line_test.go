@@ -138,7 +138,8 @@ func TestRegisterIsNotSentTwice(t *testing.T) {
 func TestAnswersAheadOfTheAnswer(t *testing.T) {
 	c, _ := speak(t, func(n int, c net.Conn, next func() *http.Request) {
 		next()
-		io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"+answer("", shutdown))
+		io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"+
+			answer("", shutdown))
 	})
 	if ev, err := c.Next(t.Context()); err != nil || ev.Type != extapi.Shutdown {
 		t.Errorf("%+v, %v", ev, err)

@@ -108,7 +108,8 @@ func TestLaterPosts(t *testing.T) {
 		},
 		"maxBody": func(t *testing.T, r *rig, p *peer) {
 			// What is cut off looks like a post, which it is not.
-			body := strings.Repeat("x", 4<<20+1) + "POST /" + r.admission.token + " HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]"
+			body := strings.Repeat("x", 4<<20+1) +
+				"POST /" + r.admission.token + " HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]"
 			if s := r.again(p, fmt.Sprintf("Content-Length: %d\r\n", len(body)), body).status(time.Second); s != 200 {
 				t.Errorf("answered %d", s)
 			}
