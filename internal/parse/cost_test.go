@@ -39,6 +39,9 @@ var crafted = []struct{ front, unit string }{
 	{pinos + `"ts":1795344720,"caller":"a:1","service":"s","location":"a:1",`, `"x":1,`},
 	{`{"record":{"no":1},"level_name":"INFO","channel":"a","@t":"a","@m":"b","EventId":1,"Category":"a",`, `"x":1,`},
 	{pinos + `"msg":"`, `{\"level\":50,\"time\":1795344720573,\"pid\":8,\"msg\":\"m\"}\n`},
+	{`{"locator":"1","level":"ERROR",`, `"trace_id":"6352a70e1e2c2db1583c0d1f5e7a9b3c",`},
+	{`{"locator":"1","level":"ERROR",`, `"trace":{"a":1},`}, {`{"locator":"1","level":"ERROR",`, `"tenant":"x",`},
+	{`{"timestamp":1,"message":"{\"locator\":\"1\",\"level\":\"INFO\"}",`, `"tenantId":"\u0061",`},
 }
 
 // What a large record has made large is given up, and while it is read it is

@@ -2,9 +2,11 @@ package parse_test
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -183,4 +185,56 @@ func TestWrapKeepsWhatIsAround(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d records are a text or an envelope", n)
 	}
+}
+
+// FuzzLinks has anything under the names of links, in a line, in an envelope
+// around one and in both, with and without a mapping: nothing of it is lost.
+func FuzzLinks(f *testing.F) {
+	names := []string{"trace_id", "xray_trace_id", "traceparent", "trace", "tenant_id", "tenant", "executionArn",
+		"operationName", "operationId", "attempt", "other"}
+	const arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders:7/durable-execution/ship-17/2f1c"
+	for i, value := range []string{
+		`"6352a70e1e2c2db1583c0d1f5e7a9b3c"`, `"1-6352a70e-1e2c2db1583c0d1f5e7a9b3c"`,
+		`"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"`, `{"id":"4bf92f3577b34da6a3ce929d0e0e4736"}`,
+		`"acme"`, `{"id":"acme","a":[]}`, `"` + arn + `"`, `"charge"`, `"3"`, `2`, `null`, "\"\xff\"", `"\u0000"`,
+	} {
+		f.Add(byte(i), value, byte(6), `"`+arn+`"`)
+		f.Add(byte(0), value, byte(i), value)
+	}
+	plain, presets := parse.New(parse.Options{}), mapped(f, "powertools;ecs;otel;lambda", parse.Options{})
+	f.Fuzz(func(t *testing.T, a byte, av string, b byte, bv string) {
+		av, bv = strings.Trim(av, " \t\r\n"), strings.Trim(bv, " \t\r\n")
+		first := member{names[int(a)%len(names)], av}
+		second := member{names[int(b)%len(names)], bv}
+		one, two := `,"`+first.Name+`":`+av, `,"`+second.Name+`":`+bv
+		if all, ok := members([]byte(`{"x":1` + one + two + `}`)); !ok || len(all) != 3 || !utf8.ValidString(av+bv) ||
+			depth([]byte(`{"x":1`+one+two+`}`)) > 90 {
+			return
+		}
+		const line, around = `{"locator":"1","level":"INFO","text":"x"`, `{"timestamp":"t","message":`
+		for _, record := range []string{
+			line + one + two + `}`, around + line + `}` + one + two + `}`, around + line + one + `}` + two + `}`,
+		} {
+			for _, parser := range []*parse.Parser{plain, presets} {
+				got, ok := parser.Record([]byte(record))
+				if !ok || got.Text != "x" {
+					t.Fatalf("%s: %+v", record, got)
+				}
+				checkLine(t, parser, []byte(record), got)
+				var links parse.Links
+				if got.Links != nil {
+					links = *got.Links
+				}
+				kept, _ := members([]byte(got.Fields))
+				for _, m := range []member{first, second} {
+					header, _ := referTrace(unquoteRaw(m.Value))
+					said := saidBy(m, links) || strings.HasPrefix(record, around) && header != "" &&
+						(header == links.TraceID || header == links.OtherTraceID)
+					if !said && !slices.Contains(kept, m) {
+						t.Fatalf("%s: %s is lost: %s, %+v", record, m.Name, got.Fields, links)
+					}
+				}
+			}
+		}
+	})
 }
