@@ -238,3 +238,15 @@ func FuzzLinks(f *testing.F) {
 		}
 	})
 }
+
+// What is far too long for a link stays among the fields, whole.
+func TestLongValuesAreNoLinks(t *testing.T) {
+	parser := parse.New(parse.Options{})
+	for _, name := range []string{"trace_id", "traceparent", "tenant_id", "executionArn"} {
+		long := `{"` + name + `":"` + strings.Repeat("0123456789abcdef", 1<<16) + `"}`
+		line, ok := parser.Record([]byte(`{"locator":"1","level":"INFO",` + long[1:]))
+		if !ok || line.Links != nil || line.Fields != long {
+			t.Errorf("%s: %+v and %d bytes of fields, want %d", name, line.Links, len(line.Fields), len(long))
+		}
+	}
+}
