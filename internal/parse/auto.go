@@ -174,3 +174,12 @@ func (p *Parser) standsAlone(around *surroundings) bool {
 func (p *Parser) mayHold(o *object) bool {
 	return p.auto != nil && o.named && !o.signed && o.isRuntime()
 }
+
+// unrecognise reads an object again that was recognised, and that a line in its
+// message stands for: as what is around that.
+func (p *Parser) unrecognise(w *wrapped, o *object) {
+	if o.recognised {
+		p.scan(o, w.text, w.n)
+		p.decide(o, w.n)
+	}
+}

@@ -122,7 +122,9 @@ var presets = [...]preset{
 			roleLocator: "@caller,@module", roleLevel: "@level", roleText: "@message",
 			roleException: "error,err,stacktrace",
 		},
-		signs: []sign{{all: markAtLevel | markAtMessage | markAtTimestamp}, {all: markAtLevel | markAtMessage | markAtModule}},
+		signs: []sign{
+			{all: markAtLevel | markAtMessage | markAtTimestamp}, {all: markAtLevel | markAtMessage | markAtModule},
+		},
 	},
 	{
 		name: "quarkus",

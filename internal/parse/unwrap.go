@@ -190,6 +190,7 @@ func (p *Parser) inObject(w *wrapped, o *object, v verdict, s *search) bool {
 		before := len(p.lines)
 		if p.inMessage(o.message, w.n+1, &inner, s) {
 			if !isLine || p.replaces(o, p.lines[before:], s) {
+				p.unrecognise(w, o)
 				p.besideMessage(o, &p.lines[len(p.lines)-1], w.n)
 				p.besideLines(o, p.lines[before:], w.n)
 				return true
