@@ -197,3 +197,58 @@ func TestNoLines(t *testing.T) {
 		}
 	}
 }
+
+// Who gets a function to log a text makes no row of it, and hides none.
+func TestAutoQuoted(t *testing.T) {
+	const (
+		pino    = `{\"level\":30,\"time\":1795344720573,\"pid\":8,\"hostname\":\"h\",\"msg\":\"all is well\"}`
+		alarm   = `{\"level\":60,\"time\":1795344720573,\"pid\":8,\"hostname\":\"h\",\"msg\":\"all is lost\"}`
+		own     = `{\"locator\":\"X7RT2P\",\"level\":\"INFO\",\"text\":\"all is well\"}`
+		logged  = `{"level":"ERROR","location":"h:7","timestamp":"2026-11-22 10:52:00,573+0000","service":"s","message":`
+		zap     = `{"level":"error","ts":1795344720.573,"caller":"a/main.go:12","msg":`
+		runtime = `{"timestamp":"2026-11-22T10:52:00.573Z","level":"ERROR","requestId":"id1","message":`
+	)
+	parser := mapped(t, "auto", parse.Options{})
+	for _, quoted := range []string{pino, alarm, own, "carrier refuses " + pino, "carrier refuses " + own, pino + " no",
+		`\n` + alarm, `a\n` + alarm, `a\n` + own} {
+		for front, locator := range map[string]string{logged: "h:7", zap: "a/main.go:12", runtime: "?"} {
+			if front == runtime && (quoted[0] == '{' || quoted[0] == '\\') {
+				continue // what was printed is a line, with nothing in front
+			}
+			record := front + `"` + quoted + `"}`
+			var got []parse.Line
+			parser.Lines([]byte(record), func(l parse.Line) { got = append(got, l.Clone()) })
+			if len(got) != 1 || got[0].Level.Name != "ERROR" || got[0].Locator != locator ||
+				got[0].Text != unquote(`"`+quoted+`"`) {
+				t.Errorf("%s became %+v", record, got)
+			}
+		}
+	}
+}
+
+// A name that was written goes before those of a recognised logger, and the
+// presets beside auto are for the other lines.
+func TestAutoWithOthers(t *testing.T) {
+	const pino = `{"level":50,"time":1795344720573,"pid":8,"hostname":"h","name":"orders","at":"i.js:9","msg":"m"}`
+	const winston = `{"level":"error","message":"m","label":"a"}`
+	const runtime = `{"timestamp":"2026-11-22T10:52:00.573Z","level":"INFO","requestId":"id1","message":"m"}`
+	for _, tt := range []struct{ setting, line, want string }{
+		{"auto", pino, "ERROR: (orders) m"},
+		{"locator=at; auto", pino, "ERROR: (i.js:9) m"},
+		{"auto; locator=at", pino, "ERROR: (i.js:9) m"},
+		{"winston; auto", pino, "ERROR: (orders) m"},
+		{"log4j2; powertools; zap; auto", pino, "ERROR: (orders) m"},
+		{"auto; zap; lambda", pino, "ERROR: (orders) m"},
+		{"auto; winston", winston, "ERROR: (a) m"},
+		{"auto; locator=label; text=message", winston, "ERROR: (a) m"},
+		{"auto", winston, ""},
+		{"auto", runtime, ""},
+		{"auto; lambda", runtime, "INFO: (?) m"},
+		{"auto; winston", runtime, ""},
+	} {
+		line, ok := mapped(t, tt.setting, parse.Options{}).Record([]byte(tt.line))
+		if got, _ := message(line); ok != (tt.want != "") || ok && got != tt.want {
+			t.Errorf("%s with %s is %q, %v; want %q", tt.line, tt.setting, got, ok, tt.want)
+		}
+	}
+}
