@@ -76,7 +76,16 @@ func (p *Parser) hasSign(logger *preset, o *object, n int) bool {
 // hasMarks reports whether an object has of a sign what can be seen without
 // looking at its members again.
 func (p *Parser) hasMarks(s *sign, o *object) bool {
-	return o.marks&(s.all|s.none) == s.all && p.hasLetters(o.level, s.letters) && (!s.errors || p.knownLevel(o).Error)
+	return o.marks&(s.all|s.none) == s.all && p.hasLetters(o.level, s.letters) && (!s.errors || p.isError(o))
+}
+
+// isError reports whether an object's level is one of the errors table.
+func (p *Parser) isError(o *object) bool {
+	if o.level == nil && o.otherLevel != nil { // as in what Python's runtime says of an error that was not caught
+		found, _ := p.levelOf(o.otherLevel)
+		return found.Error
+	}
+	return p.knownLevel(o).Error
 }
 
 // hasForm reports whether an object, whose members have been kept, has all of

@@ -22,7 +22,6 @@ const (
 	markTs     // ts
 	markCaller // "main.go:12"
 	markSource // {"function":…,"file":…,"line":…}
-	markFunc
 	markFile
 	markStacktrace
 	markAtTimestamp
@@ -69,7 +68,8 @@ const (
 	markMeta
 	markSLevel
 	markAWSRequestID // as a child of pino's has it
-	markRuntimeID    // the names that the runtimes' envelope has for a request id
+	markErrorType
+	markRuntimeID // the names that the runtimes' envelope has for a request id
 	markMessage
 	markMicros // timestamp with six digits behind the second
 	markZero   // "0"
@@ -119,7 +119,6 @@ var words = [...]word{
 	{name: "date", takes: takesTime},
 	{name: "name", mark: markPowertools, needs: powertools},
 	{name: "Name", mark: markPowertools, needs: powertools},
-	{name: "func", mark: markFunc},
 	{name: "file", takes: takesPlace, mark: markFile},
 	{name: "host", mark: markHost},
 	{name: "body", mark: markBody},
@@ -176,6 +175,7 @@ var words = [...]word{
 	{name: "coldStart", takes: takesBool, mark: markPowertools},
 	{name: "ColdStart", takes: takesBool, mark: markPowertools},
 	{name: "func_name", mark: markCallSite},
+	{name: "errorType", mark: markErrorType},
 	{name: "levelname", mark: markLevelname},
 	{name: "requestId", mark: markRuntimeID},
 	{name: "cold_start", takes: takesBool, mark: markPowertools},

@@ -111,7 +111,7 @@ var presets = [...]preset{
 		name:  "logrus",
 		names: [roles]string{roleLocator: "file,func", roleText: "msg", roleException: "error,stack"},
 		signs: []sign{
-			{all: markTime | markMsg | markFunc | markFile},
+			{all: markTime | markMsg | markFile},
 			{all: markTime | markMsg, sorted: true, letters: smallLetters},
 		},
 		alike: markMsg,
@@ -320,7 +320,10 @@ var presets = [...]preset{
 			roleException: "errorType+errorMessage+stackTrace",
 		},
 		lambda: true,
-		signs:  []sign{{all: markTimestamp | markMessage | markRuntimeID, errors: true, letters: notSmall}},
-		alike:  markMessage | markTimestamp | markRuntimeID,
+		signs: []sign{
+			{all: markTimestamp | markMessage | markRuntimeID, errors: true, letters: notSmall},
+			{all: markTimestamp | markErrorType | markRuntimeID, errors: true},
+		},
+		alike: markMessage | markTimestamp | markRuntimeID,
 	},
 }
