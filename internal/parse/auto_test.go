@@ -204,7 +204,7 @@ func TestAutoQuoted(t *testing.T) {
 		pino    = `{\"level\":30,\"time\":1795344720573,\"pid\":8,\"hostname\":\"h\",\"msg\":\"all is well\"}`
 		alarm   = `{\"level\":60,\"time\":1795344720573,\"pid\":8,\"hostname\":\"h\",\"msg\":\"all is lost\"}`
 		own     = `{\"locator\":\"X7RT2P\",\"level\":\"INFO\",\"text\":\"all is well\"}`
-		logged  = `{"level":"ERROR","location":"h:7","timestamp":"2026-11-22 10:52:00,573+0000","service":"s","message":`
+		logged  = `{"level":"ERROR","location":"h:7","timestamp":"2026-11-22T10:52:00Z","service":"s","message":`
 		zap     = `{"level":"error","ts":1795344720.573,"caller":"a/main.go:12","msg":`
 		runtime = `{"timestamp":"2026-11-22T10:52:00.573Z","level":"ERROR","requestId":"id1","message":`
 	)
@@ -222,6 +222,28 @@ func TestAutoQuoted(t *testing.T) {
 				got[0].Text != unquote(`"`+quoted+`"`) {
 				t.Errorf("%s became %+v", record, got)
 			}
+		}
+	}
+}
+
+// A line that Lambda has cut off, or that is not quite JSON, is recognised by
+// what there is of it.
+func TestAutoBroken(t *testing.T) {
+	const front = `{"level":50,"time":1795344720573,"pid":8,"hostname":"h","err":{"type":"Error","message":"too much"},`
+	auto, pino := mapped(t, "auto", parse.Options{}), mapped(t, "pino", parse.Options{})
+	for _, line := range []string{
+		front + `"body":"` + strings.Repeat("x", 300_000), front + `"price":NaN,"msg":"cannot ship"}`,
+		front + `"msg":"cannot ship "17" now"}`,
+	} {
+		record, err := json.Marshal(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := auto.Record(record)
+		want, _ := pino.Record(record)
+		if !ok || got.Kind != parse.Ours || got.Level.Name != "ERROR" || got.Exception != want.Exception ||
+			got.Text != want.Text || len(got.Issues) == 0 {
+			t.Errorf("%.200s became %.300s, %v; want %.300s", line, got.Issues, ok, want.Issues)
 		}
 	}
 }
