@@ -274,3 +274,16 @@ func TestAutoWithOthers(t *testing.T) {
 		}
 	}
 }
+
+// A logger's line that names the request as the runtimes do is no envelope of
+// theirs: what it quotes does not hide it.
+func TestSignedLineQuotes(t *testing.T) {
+	const record = `{"level":"ERROR","location":"h:7","timestamp":"t","service":"s","requestId":"id1",` +
+		`"message":"{\"locator\":\"9\",\"level\":\"INFO\",\"text\":\"ok\"}"}`
+	for _, setting := range []string{"powertools", "auto"} {
+		line, ok := mapped(t, setting, parse.Options{}).Record([]byte(record))
+		if !ok || line.Level.Name != "ERROR" || line.Locator != "h:7" {
+			t.Errorf("%s: %+v, %v; want the ERROR of h:7", setting, line, ok)
+		}
+	}
+}
