@@ -29,11 +29,12 @@ const installTimeout = 8 * time.Minute
 
 // A function is what the sandbox needs to start a sample.
 type function struct {
-	command []string
-	dir     string
-	handler string
-	env     map[string]string
-	payload string // instead of the usual event
+	command  []string
+	dir      string
+	handler  string
+	env      map[string]string
+	payload  string   // instead of the usual event
+	payloads []string // one for each invocation
 }
 
 // A runtimeClient is what takes invocations to samples of one language.
@@ -78,7 +79,8 @@ func startNode(t *testing.T, s sample, _ string) function {
 		if err := copyFile("testdata/node/package.json", dir); err != nil {
 			return err
 		}
-		return run(dir, nil, npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
+		return run(dir, nil, npm, "install", "--omit=optional", "--no-audit", "--no-fund", "--no-package-lock",
+			"--loglevel=error")
 	})
 	// A module finds its packages beside itself.
 	dir := t.TempDir()
@@ -110,20 +112,25 @@ func startJava(t *testing.T, s sample, _ string) function {
 		}
 		return run(dir, nil, compile...)
 	})
-	env := map[string]string{}
+	// Log4j and Logback are on one class path, so each is told its own.
+	provider := "org.apache.logging.slf4j.SLF4JServiceProvider"
+	if strings.HasPrefix(filepath.Base(s.path), "logback") {
+		provider = "ch.qos.logback.classic.spi.LogbackServiceProvider"
+	}
+	env := map[string]string{"POWERTOOLS_SERVICE_NAME": "orders"}
+	command := []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dslf4j.provider=" + provider,
+		"-Dslf4j.internal.verbosity=WARN"}
 	if filepath.Ext(s.path) == ".xml" {
 		env["LOG4J_CONFIGURATION_FILE"] = s.file()
+		command = append(command, "-Dlogback.configurationFile="+s.file())
 	}
-	return function{
-		// Opened as in Lambda's managed runtimes: the client makes a file of
-		// the log channel's descriptor by reflection.
-		command: []string{java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--add-opens",
-			"java.base/java.io=ALL-UNNAMED",
-			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=" +
-				filepath.Join(lib, jniName), "-cp", classes + string(os.PathListSeparator) + lib + "/*",
-			"com.amazonaws.services.lambda.runtime.api.client.AWSLambda", s.handler},
-		handler: s.handler, dir: t.TempDir(), env: env,
-	}
+	// Opened as in Lambda's managed runtimes: the client makes a file of the
+	// log channel's descriptor by reflection.
+	command = append(command, "--add-opens", "java.base/java.io=ALL-UNNAMED",
+		"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI="+filepath.Join(lib, jniName),
+		"-cp", classes+string(os.PathListSeparator)+lib+"/*",
+		"com.amazonaws.services.lambda.runtime.api.client.AWSLambda", s.handler)
+	return function{command: command, handler: s.handler, dir: t.TempDir(), env: env}
 }
 
 const jniName = "libaws-lambda-jni.so"
@@ -207,6 +214,10 @@ func startRuby(t *testing.T, s sample, _ string) function {
 }
 
 func startPHP(t *testing.T, s sample, _ string) function {
+	if strings.Contains(s.path, "monolog") {
+		_, err := os.Stat("/usr/share/php/Monolog/autoload.php")
+		testkit.Component(t, "Monolog (Debian's php-monolog)", err)
+	}
 	return function{
 		command: []string{testkit.Program(t, "php"), abs("testdata/php/loop.php")}, handler: filepath.Base(s.path),
 		dir: filepath.Dir(s.file()),

@@ -58,7 +58,7 @@ func testFormats(t *testing.T, s sample) {
 			continue
 		}
 		for _, v := range variants {
-			if !v.of(s.client) {
+			if !v.of(s.client) || s.stdout && v.name != "" {
 				continue
 			}
 			t.Run(strings.ReplaceAll(s.logger, "/", "-")+"/"+format+v.name, func(t *testing.T) {
@@ -83,6 +83,8 @@ var variants = []variant{
 	{name: "/loop", of: func(c *runtimeClient) bool { return c.loop != nil }, loop: true},
 }
 
+// testSample plays a sample with its setting, and then what it printed once
+// more with auto.
 func testSample(t *testing.T, s sample, format string, v variant) {
 	f := s.client.start(t, s, format)
 	if v.loop {
@@ -90,59 +92,60 @@ func testSample(t *testing.T, s sample, format string, v variant) {
 		f.command, err = s.client.loop(t.TempDir())
 		check(t, err)
 	}
-	tables, err := table.Listen("127.0.0.1:0")
-	check(t, err)
-	t.Cleanup(tables.Close)
-	check(t, tables.CreateLogTables(t.Context(), "logtable-info", "logtable-errors"))
-
-	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": tables.URL(),
-		"LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")}
-	if s.fields != "" {
-		env["LOGTABLE_FIELDS"] = s.fields
-	}
-	functionEnv := map[string]string{"LANG": "C.UTF-8"} // Lambda's en_US.UTF-8 is not on every machine
-	for name, value := range f.env {
-		functionEnv[name] = value
-	}
-	var output, diagnostics bytes.Buffer
 	var whole atomic.Bool // an entry of several lines arrived as one record
-	began := time.Now()
-	sandbox, err := lambda.Start(t.Context(), lambda.Config{
-		Extension: extension, Function: f.command, Dir: f.dir, FunctionName: "orders",
-		Env: env, FunctionEnv: functionEnv,
-		Identity: lambda.Identity{Handler: f.handler, MemoryMB: 512},
-		Timeout:  time.Minute, Lifecycle: lambda.Lifecycle{InitTimeout: time.Minute},
-		Logging: lambda.Logging{LogFormat: format, LogFrames: v.frames},
-		Output:  lambda.Output{FunctionOutput: &output, Stderr: &diagnostics},
-		Hooks: lambda.Hooks{Emit: func(e *lambda.Event) bool {
-			if e.Type == "function" && innerLineFeed.Match(e.Record) {
+	var printed recording
+	p := play{sample: s, function: f, format: format, frames: v.frames, fields: s.fields,
+		line: func(e *lambda.Event) {
+			printed.keep(e)
+			if innerLineFeed.Match(e.Record) {
 				whole.Store(true)
 			}
-			return sayError(s, e)
-		}},
-	})
-	check(t, err)
-	t.Cleanup(sandbox.Kill)
-	want := s.expected(t, sandbox, f)
-	shutdown, err := sandbox.Shutdown(context.Background())
-	check(t, err)
-	if shutdown.ExitCode != 0 || shutdown.Killed || len(sandbox.Violations()) > 0 {
-		t.Errorf("the end was not clean: %+v %q", shutdown, sandbox.Violations())
+		}}
+	p.check(t, s.want)
+	if *record && v.name == "" && (format == "Text" || s.only == format) {
+		printed.write(t, s, f)
 	}
-
 	if s.severalLines && format == "Text" && whole.Load() != v.frames {
 		t.Errorf("an entry of several lines was one record: %t, want %t", whole.Load(), v.frames)
 	}
-	got := stored(t, tables, began)
-	if s.streams == 2 {
+	if t.Failed() {
+		return
+	}
+	again := printed.play(t, p)
+	again.fields = "auto"
+	events := printed.String()
+	again.check(t, s.withAuto(format))
+	if t.Failed() {
+		t.Logf("The lines were these events:\n%s", events)
+	}
+}
+
+// A play is a function that is invoked in the local Lambda beside the
+// extension.
+type play struct {
+	sample
+	function
+	format string              // the function's log format
+	frames bool                // through the framed channel
+	fields string              // LOGTABLE_FIELDS
+	line   func(*lambda.Event) // sees what is printed, and may change it
+
+	output, diagnostics bytes.Buffer
+}
+
+// check plays, and compares the rows with what is wanted of each invocation.
+func (p *play) check(t *testing.T, rows []row) {
+	t.Helper()
+	got, want := p.run(t, rows)
+	if p.streams == 2 {
 		errorsLast(got)
 	}
 	if len(got) != len(want) {
-		t.Errorf("%d rows, want %d", len(got), len(want))
+		t.Errorf("with LOGTABLE_FIELDS=%s: %d rows, want %d", p.fields, len(got), len(want))
 	}
 	for i := range min(len(got), len(want)) {
 		for _, complaint := range want[i].complaints(got[i]) {
-			t.Errorf("row %d: %s", i, complaint)
+			t.Errorf("with LOGTABLE_FIELDS=%s: row %d: %s", p.fields, i, complaint)
 		}
 	}
 	if t.Failed() {
@@ -150,8 +153,51 @@ func testSample(t *testing.T, s sample, format string, v variant) {
 			t.Logf("row: %s level=%q locator=%q text=%q exception=%q request=%q fields=%s issues=%q", r.Table, r.Level,
 				r.Locator, r.Text, r.Exception, r.RequestID, r.Fields, r.Issues)
 		}
-		t.Logf("The function printed:\n%s\nThe extension said:\n%s", output.String(), diagnostics.String())
+		t.Logf("The function printed:\n%s\nThe extension said:\n%s", p.output.String(), p.diagnostics.String())
 	}
+}
+
+// run returns the rows that there are, and those that there should be.
+func (p *play) run(t *testing.T, rows []row) (got []read.Row, want []expectation) {
+	t.Helper()
+	tables, err := table.Listen("127.0.0.1:0")
+	check(t, err)
+	t.Cleanup(tables.Close)
+	check(t, tables.CreateLogTables(t.Context(), "logtable-info", "logtable-errors"))
+
+	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": tables.URL(),
+		"LOGTABLE_SPILL_DIR": filepath.Join(t.TempDir(), "spill")}
+	if p.fields != "" {
+		env["LOGTABLE_FIELDS"] = p.fields
+	}
+	functionEnv := map[string]string{"LANG": "C.UTF-8"} // Lambda's en_US.UTF-8 is not on every machine
+	for name, value := range p.env {
+		functionEnv[name] = value
+	}
+	began := time.Now()
+	sandbox, err := lambda.Start(t.Context(), lambda.Config{
+		Extension: extension, Function: p.command, Dir: p.dir, FunctionName: "orders",
+		Env: env, FunctionEnv: functionEnv,
+		Identity: lambda.Identity{Handler: p.function.handler, MemoryMB: 512},
+		Timeout:  time.Minute, Lifecycle: lambda.Lifecycle{InitTimeout: time.Minute, ShutdownBudget: time.Minute},
+		Logging: lambda.Logging{LogFormat: p.format, LogFrames: p.frames},
+		Output:  lambda.Output{FunctionOutput: &p.output, Stderr: &p.diagnostics},
+		Hooks: lambda.Hooks{Emit: func(e *lambda.Event) bool {
+			if e.Type == "function" {
+				p.line(e)
+			}
+			return sayError(p.sample, e)
+		}},
+	})
+	check(t, err)
+	t.Cleanup(sandbox.Kill)
+	want = p.invoke(t, sandbox, rows)
+	shutdown, err := sandbox.Shutdown(context.Background())
+	check(t, err)
+	if shutdown.ExitCode != 0 || shutdown.Killed || len(sandbox.Violations()) > 0 {
+		t.Errorf("the end was not clean: %+v %q", shutdown, sandbox.Violations())
+	}
+	return stored(t, tables, began), want
 }
 
 // sayError has platform.runtimeDone tell of an exception that the runtime
@@ -174,19 +220,16 @@ type expectation struct {
 	request string
 }
 
-// expected invokes the function and says what the tables should have then.
-func (s sample) expected(t *testing.T, sandbox *lambda.Environment, f function) (all []expectation) {
-	payload := []byte(f.payload)
-	if f.payload == "" {
-		payload, _ = json.Marshal(map[string]string{"name": somebody})
-	}
+// invoke invokes the function and says what the tables should have then.
+func (p *play) invoke(t *testing.T, sandbox *lambda.Environment, rows []row) (all []expectation) {
+	t.Helper()
 	for n := range 2 {
-		r, err := sandbox.Invoke(t.Context(), payload)
+		r, err := sandbox.Invoke(t.Context(), p.event(n))
 		check(t, err)
-		if s.dies == "" && r.Status != lambda.StatusSuccess || s.dies != "" && r.Status != lambda.StatusError {
+		if p.dies == "" && r.Status != lambda.StatusSuccess || p.dies != "" && r.Status != lambda.StatusError {
 			t.Fatalf("invocation %d ended with %s %s: %s", n+1, r.Status, r.FunctionError, r.Payload)
 		}
-		for _, w := range s.want {
+		for _, w := range rows {
 			switch {
 			case !w.init:
 				all = append(all, expectation{w, r.RequestID})
@@ -194,9 +237,9 @@ func (s sample) expected(t *testing.T, sandbox *lambda.Environment, f function) 
 				all = append(all, expectation{w, "init"})
 			}
 		}
-		if s.dies != "" {
-			all = append(all, expectation{row{level: "ERROR", locator: s.dies, text: ".*",
-				exception: append([]string{"Last lines:\n"}, s.tail...)}, r.RequestID})
+		if p.dies != "" {
+			all = append(all, expectation{row{level: "ERROR", locator: p.dies, text: ".*",
+				exception: append([]string{"Last lines:\n"}, p.tail...)}, r.RequestID})
 		}
 	}
 	return all
@@ -213,6 +256,18 @@ func stored(t *testing.T, tables *table.Server, from time.Time) (rows []read.Row
 	return rows
 }
 
+// event is what the nth invocation is given.
+func (p *play) event(n int) []byte {
+	switch {
+	case p.payloads != nil:
+		return []byte(p.payloads[n])
+	case p.payload != "":
+		return []byte(p.payload)
+	}
+	event, _ := json.Marshal(map[string]string{"name": somebody})
+	return event
+}
+
 // errorsLast sorts each invocation's rows as a sample prints them: stdout,
 // stderr and the framed channel are separate ways, which nothing orders.
 func errorsLast(rows []read.Row) {
@@ -222,14 +277,9 @@ func errorsLast(rows []read.Row) {
 			turn[r.RequestID] = len(turn)
 		}
 	}
+	rank := map[string]int{"WARN": 1, "ERROR": 2}
 	slices.SortStableFunc(rows, func(a, b read.Row) int {
-		if c := cmp.Compare(turn[a.RequestID], turn[b.RequestID]); c != 0 || a.Error == b.Error {
-			return c
-		}
-		if b.Error {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(turn[a.RequestID], turn[b.RequestID]), cmp.Compare(rank[a.Level], rank[b.Level]))
 	})
 }
 

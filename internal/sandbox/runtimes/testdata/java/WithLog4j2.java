@@ -11,6 +11,7 @@ public class WithLog4j2 implements RequestHandler<Map<String, String>, String> {
   @Override
   public String handleRequest(Map<String, String> event, Context context) {
     logger.info("hello {}", event.get("name"));
+    logger.warn("only one pear left");
     try {
       Integer.parseInt("seven");
     } catch (NumberFormatException e) {

@@ -8,6 +8,7 @@ const logger = pino({ name: "orders" }, pino.destination({ sync: true }));
 export const handler = async (event, context) => {
   const log = logger.child({ awsRequestId: context.awsRequestId });
   log.info({ order: 17 }, `hello ${event.name}`);
+  log.warn("only one pear left");
   try {
     null.price;
   } catch (error) {

@@ -7,6 +7,7 @@ const logger = new Logger({ serviceName: "orders" });
 export const handler = async (event, context) => {
   logger.addContext(context);
   logger.info(`hello ${event.name}`, { order: 17 });
+  logger.warn("only one pear left");
   try {
     null.price;
   } catch (error) {

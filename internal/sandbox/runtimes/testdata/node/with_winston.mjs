@@ -10,6 +10,7 @@ const logger = winston.createLogger({
 
 export const handler = async (event, context) => {
   logger.info(`hello ${event.name}`, { order: 17, requestId: context.awsRequestId });
+  logger.warn("only one pear left", { requestId: context.awsRequestId });
   try {
     null.price;
   } catch (error) {

@@ -16,6 +16,7 @@ logger.propagate = False
 
 def handler(event, context):
     logger.info("hello %s", event["name"], extra={"order": 17})
+    logger.warning("only one pear left")
     try:
         {"apples": 3}["pears"]
     except KeyError:

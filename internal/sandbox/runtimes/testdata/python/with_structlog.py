@@ -15,6 +15,7 @@ logger = structlog.get_logger()
 
 def handler(event, context):
     logger.info(f"hello {event['name']}", order=17, requestId=context.aws_request_id)
+    logger.warning("only one pear left", requestId=context.aws_request_id)
     try:
         {"apples": 3}["pears"]
     except KeyError:

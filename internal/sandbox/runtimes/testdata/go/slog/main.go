@@ -18,6 +18,7 @@ var logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{AddSou
 
 func handle(_ context.Context, e event) error {
 	logger.Info("hello "+e.Name, "order", 17)
+	logger.Warn("only one pear left")
 	if _, err := strconv.Atoi("seven"); err != nil {
 		logger.Error("cannot count the items", "error", err)
 	}

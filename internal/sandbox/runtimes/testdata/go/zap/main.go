@@ -17,6 +17,7 @@ var logger = zap.Must(zap.NewProduction())
 
 func handle(_ context.Context, e event) error {
 	logger.Info("hello "+e.Name, zap.Int("order", 17))
+	logger.Warn("only one pear left")
 	if _, err := strconv.Atoi("seven"); err != nil {
 		logger.Error("cannot count the items", zap.Error(err))
 	}

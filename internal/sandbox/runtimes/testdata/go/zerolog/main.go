@@ -18,6 +18,7 @@ var logger = zerolog.New(os.Stdout).With().Timestamp().Caller().Logger()
 
 func handle(_ context.Context, e event) error {
 	logger.Info().Int("order", 17).Msg("hello " + e.Name)
+	logger.Warn().Msg("only one pear left")
 	if _, err := strconv.Atoi("seven"); err != nil {
 		logger.Error().Err(err).Msg("cannot count the items")
 	}

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 async fn handle(event: LambdaEvent<Value>) -> Result<(), Error> {
     tracing::info!(order = 17, "hello {}", event.payload["name"].as_str().unwrap_or("world"));
+    tracing::warn!("only one pear left");
     if let Err(error) = "seven".parse::<i32>() {
         tracing::error!(%error, "cannot count the items");
     }
