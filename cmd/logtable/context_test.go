@@ -164,6 +164,7 @@ func TestQueryWithContext(t *testing.T) {
 		"--context 3":                       "2 3 4 5: 6 7 8 9 10 11 12: 13 14 15",
 		"--context 1 --errors":              "2 5: 8",
 		"--context 2 --limit 1":             "3 4 5: 6 7",
+		"--context 1 --not step":            "refused 5: 12:",
 		"--context 1 -n 1":                  "11 12: 13",
 		"--context 1 -n 2":                  "4 5: 6 11 12: 13",
 		"--context 1 -n 1 --newest":         "13 12: 11",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,11 +18,53 @@ type rowFlags struct {
 	levels            []string
 	scale             string // of levels, the layer's
 	locators, modules []string
-	grep              string
+	textFlags
 	linkFlags
 	context, limit int
 	last           int
 	newest         bool
+}
+
+// textFlags say what must stand in the wanted rows, or must not.
+type textFlags struct {
+	grep, match string
+	not, fields []string
+	ignoreCase  bool
+}
+
+func (f *textFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields")
+	flags.StringVar(&f.match, "match", "", "only rows in which this regular `EXPRESSION` matches")
+	flags.StringArrayVar(&f.not, "not", nil, "only rows without this `TEXT`; may be repeated")
+	flags.BoolVarP(&f.ignoreCase, "ignore-case", "i", false, "--grep, --match, --not and --field ignore case")
+	flags.StringArrayVar(&f.fields, "field", nil, "only rows with such a `FIELD`: order=17, status!=ok, took>1.5,\n"+
+		"user.name~^A (a regular expression); may be repeated")
+}
+
+// resolve adds to a filter what is not taken as it was written.
+func (f *textFlags) resolve(filter *read.Filter) error {
+	filter.TextFilter = read.TextFilter{Contains: f.grep, Not: f.not, IgnoreCase: f.ignoreCase}
+	if f.match != "" {
+		expression := f.match
+		if f.ignoreCase {
+			expression = "(?i)" + expression
+		}
+		var err error
+		if filter.Match, err = regexp.Compile(expression); err != nil {
+			return usagef("--match %q is not a valid regular expression: %w", f.match, err)
+		}
+	}
+	for _, text := range f.fields {
+		test, err := read.ParseFieldTest(text, f.ignoreCase)
+		if err != nil {
+			return usagef("--field %q is not valid: %w", text, err)
+		}
+		filter.Fields = append(filter.Fields, test)
+	}
+	if slices.Contains(f.not, "") {
+		return usagef("--not is empty: give it a value, or leave it out")
+	}
+	return nil
 }
 
 // linkFlags say what the wanted rows belong to.
@@ -37,8 +80,8 @@ func (f *rowFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.trace, "trace", "", "only this trace `ID`, as X-Ray or as W3C writes it")
 	flags.StringVar(&f.tenant, "tenant", "", "only the tenant with this `ID`")
 	flags.StringVar(&f.execution, "execution", "", "only this `EXECUTION` of a durable function, <name>/<id> or ARN")
-	flags.StringVar(&f.grep, "grep", "", "only rows with this `TEXT` in message or fields, case-sensitive")
-	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep finds")
+	f.textFlags.register(flags)
+	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep or --match finds")
 	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
 	flags.IntVarP(&f.last, "last", "n", 0, "only the last `ROWS`, oldest first")
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
@@ -48,7 +91,7 @@ func (f *rowFlags) register(flags *pflag.FlagSet) {
 // of a script, and would print everything.
 func noEmptyFilter(cmd *cobra.Command) error {
 	for _, name := range []string{"level", "locator", "module", "request", "trace", "tenant", "execution",
-		"grep", "from", "to", "since"} {
+		"grep", "match", "field", "from", "to", "since"} {
 		flag := cmd.Flags().Lookup(name)
 		if value := flag.Value.String(); flag.Changed && (value == "" || value == "[]") {
 			return usagef("--%s is empty: give it a value, or leave it out", name)
@@ -62,9 +105,9 @@ func (f *rowFlags) filter(sh *shell) (filter read.Filter, err error) {
 	if f.limit < 0 {
 		return read.Filter{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
 	}
-	if f.context < 0 || f.context > 0 && f.grep == "" {
+	if f.context < 0 || f.context > 0 && f.grep == "" && f.match == "" {
 		return read.Filter{}, usagef("--context %d is not valid: write how many rows to print around each that "+
-			"--grep finds, and --grep", f.context)
+			"--grep or --match finds, and one of these", f.context)
 	}
 	if f.last < 0 || f.last > 0 && f.limit > 0 {
 		return read.Filter{}, usagef("-n %d is not valid: write how many of the last rows to print, without --limit",
@@ -76,7 +119,9 @@ func (f *rowFlags) filter(sh *shell) (filter read.Filter, err error) {
 	}
 	filter = read.Filter{
 		Levels: levels, Locators: f.locators, Modules: f.modules, RequestID: f.request, TenantID: f.tenant,
-		Contains: f.grep,
+	}
+	if err := f.textFlags.resolve(&filter); err != nil {
+		return filter, err
 	}
 	err = f.linkFlags.resolve(&filter)
 	return filter, err

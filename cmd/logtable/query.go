@@ -173,9 +173,9 @@ func (f *queryFlags) rows(ctx context.Context, client *read.Client, o read.Optio
 	if f.context == 0 {
 		rows = allShown(client.Query(ctx, o))
 	} else {
-		text, limit := read.Filter{Contains: o.Contains}, o.Limit
-		o.Contains, o.Limit = "", 0
-		rows = around(client.Query(ctx, o), text.HasText, f.context, limit)
+		text, limit := o.TextFilter, o.Limit
+		o.Contains, o.Match, o.Limit = "", nil, 0
+		rows = around(client.Query(ctx, o), text.Found, f.context, limit)
 	}
 	if f.last > 0 && !f.newest {
 		rows = reversed(rows)

@@ -23,7 +23,8 @@ type Filter struct {
 	Locators, Modules []string
 
 	RequestID string // or the beginning of one
-	Contains  string // looked for in message and in fields, case and all
+	TextFilter
+	Fields []FieldTest // a row needs to pass all of them
 
 	// RequestIDs are whole ones, and TraceIDs are 32 lower-case hexadecimal
 	// digits; a row needs one of them, a trace's as trace_id or trace_id_line.
@@ -47,7 +48,7 @@ func (o *Options) keep(r *Row) bool {
 	case r.StampMod < stampBound(o.From), r.StampMod > stampBound(o.To):
 		return false // of a pack that reaches into the span, or out of it
 	}
-	return o.line(r) && o.links(r) && o.HasText(r)
+	return o.line(r) && o.links(r) && o.Found(r) && !o.excluded(r) && fieldsPass(o.Filter.Fields, r.Fields)
 }
 
 // line is what keep asks of what the function has logged, but for its text.
@@ -65,11 +66,6 @@ func (f *Filter) links(r *Row) bool {
 			slices.Contains(f.TraceIDs, r.TraceIDLine)) &&
 		(f.TenantID == "" || r.TenantID == f.TenantID) &&
 		(f.Execution == "" || r.Execution == f.Execution)
-}
-
-// HasText reports whether a row has the text that Contains asks for.
-func (f *Filter) HasText(r *Row) bool {
-	return strings.Contains(r.Message, f.Contains) || strings.Contains(r.Fields, f.Contains)
 }
 
 // expression collects the parts of a Query request. Names are always aliased:
@@ -114,17 +110,22 @@ func (e *expression) filter(o *Options) (filter string, few bool) {
 		parts = append(parts, locators)
 	}
 	parts = append(parts, e.links(o)...)
-	if o.Contains != "" {
-		text := e.text(o.Contains)
-		parts = append(parts, fmt.Sprintf("(contains(%s, %s) OR contains(%s, %s))",
-			e.name(row.AttrMessage), text, e.name(row.AttrFields), text))
+	parts = append(parts, e.textFilter(&o.TextFilter)...)
+	for i := range o.Filter.Fields {
+		parts = append(parts, e.field(&o.Filter.Fields[i]))
 	}
 	if len(parts) == 0 {
-		return alive, len(o.Modules) > 0
+		return alive, o.leavesOut()
 	}
 	// What is in a pack only keep can see.
 	return fmt.Sprintf("%s AND (attribute_exists(%s) OR %s)",
 		alive, e.name(row.AttrPacked), strings.Join(parts, " AND ")), true
+}
+
+// leavesOut reports whether the filter leaves out rows that DynamoDB cannot
+// judge at all.
+func (f *Filter) leavesOut() bool {
+	return len(f.Modules) > 0 || len(f.Locators) > 0 || f.IgnoreCase && f.Contains != "" || f.Match != nil
 }
 
 // levels lets through the rows of these levels, and the ancestor's, which have
