@@ -159,6 +159,9 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	}
 	if n == 0 {
 		fmt.Fprintln(sh.stderr, nothing(options, zone))
+		if text := hint(ctx, account.reader(ctx), options); text != "" {
+			fmt.Fprintln(sh.stderr, text)
+		}
 	}
 	if n > 0 && f.exitCode {
 		return errSeen

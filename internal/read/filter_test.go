@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/flate"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -84,7 +86,8 @@ var (
 
 // Fields of these tests: how they are shown.
 const order, text, nested, escaped = `{"order":17}`, `{"a":"text 3"}`,
-	`{"user":{"name":"Ann","tags":["x","y"]},"took":1.5}`, `{"n\u00e4me":"\u00dcber","\u006frder":"17b","user.name":"Bob"}`
+	`{"user":{"name":"Ann","tags":["x","y"]},"took":1.5}`,
+	`{"n\u00e4me":"\u00dcber","\u006frder":"17b","user.name":"Bob"}`
 
 var shownFields = map[string]string{
 	order: "order=17", text: `a="text 3"`, nested: `user={"name":"Ann","tags":["x","y"]} took=1.5`,
@@ -150,6 +153,23 @@ func wanted(f Filter, tests []fieldTest, l logged) bool {
 		(len(tests) == 0 || slices.Contains(tests[0].pass, l["fields"]))
 }
 
+// again asks again where the SDK does, which clients of these tests do not: on
+// a busy machine it closes a request's body before the transport has noticed
+// that it is written, and that closes the connection under the answer.
+type again struct{ querier }
+
+func (a again) Query(
+	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
+) (out *dynamodb.QueryOutput, err error) {
+	for range 5 {
+		out, err = a.querier.Query(ctx, in, o...)
+		if err == nil || !strings.Contains(err.Error(), "use of closed network connection") {
+			break
+		}
+	}
+	return out, err
+}
+
 // Whatever DynamoDB judges and whatever is left to keep, in rows and in packs:
 // a query finds what a look at every row finds.
 func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
@@ -204,7 +224,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 			RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]),
 			TenantID:  choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
 		}
-		filter.Contains = choose(random, "", "", "text 3", "17", "order=17", `a="text`, "näme=", "ÜBER", "took")
+		filter.Contains = choose(random, "", "", "text 3", "17", "order=17", `a="text`, `="`, "näme=", "ÜBER", "took")
 		filter.IgnoreCase = random.IntN(2) == 0
 		if random.IntN(6) == 0 {
 			filter.Match = regexp.MustCompile([]string{`^text [34]`, `=1\.5$`, `(?i)^info: .*7$`}[random.IntN(3)])
@@ -244,7 +264,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 		if o.Limit = random.IntN(30); o.Limit > 0 {
 			want = want[:min(o.Limit, len(want))]
 		}
-		for row, err := range New(f.api).Query(ctx, o) {
+		for row, err := range New(again{f.api}).Query(ctx, o) {
 			if err != nil {
 				t.Fatal(err)
 			}
