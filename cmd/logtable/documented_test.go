@@ -25,6 +25,8 @@ func TestDocumentedCommands(t *testing.T) {
 	for i := range 2 {
 		put(t, server.Client(), "ship", "INFO", "1", "packed", i, "11111111-2222", "execution", execution)
 	}
+	put(t, server.Client(), "alerted", "ERROR", "1", "as docs/alerts.md has it", 3, "22222222-3333",
+		"trace_id", "6352a70e1e2c2db1583c0d1f5e7a9b3c")
 	lines := map[string]bool{}
 	collect := func(text string) {
 		for _, m := range regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?(logtable (?:query|show)\b.*)$`).
