@@ -50,6 +50,12 @@ type aftermath struct {
 
 const environments = 1000
 
+// incidents are those that are played.
+var incidents = []incident{
+	{shards: 1}, {shards: 2}, {shards: 4}, {shards: 8}, {shards: 1, vanish: "killed"},
+	{shards: 2, vanish: "killed"}, {shards: 8, vanish: "killed"}, {shards: 1, vanish: "shut down"},
+}
+
 // play has an environment live through the incident, and notes what it leaves.
 func (i incident) play(t *testing.T, p *partitions, e int, a *aftermath, mu *sync.Mutex) {
 	m := &mortal{partitions: p}
@@ -111,10 +117,7 @@ func (i incident) play(t *testing.T, p *partitions, e int, a *aftermath, mu *syn
 // DynamoDB would not have yet.
 func TestAnIncidentOnOnePartition(t *testing.T) {
 	testkit.Slow(t)
-	for _, i := range []incident{
-		{shards: 1}, {shards: 2}, {shards: 4}, {shards: 8}, {shards: 1, vanish: "killed"},
-		{shards: 2, vanish: "killed"}, {shards: 8, vanish: "killed"}, {shards: 1, vanish: "shut down"},
-	} {
+	for _, i := range incidents {
 		i.perSecond, i.seconds = 4, 5
 		synctest.Test(t, func(t *testing.T) {
 			a := aftermath{errors: environments * i.perSecond * i.seconds}

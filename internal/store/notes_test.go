@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -279,10 +280,12 @@ func TestOneTableHasOneNote(t *testing.T) {
 // An environment that lives longer than its rows writes its note again: while
 // there are rows, there is the note.
 func TestANoteDoesNotExpireBeforeItsRows(t *testing.T) {
-	now := time.Now()
-	f := newFixture(t, spread, func(c *store.Config) { c.TTL, c.Now = time.Hour, func() time.Time { return now } })
+	var seconds atomic.Int64
+	clock := func() time.Time { return base.Add(time.Duration(seconds.Load()) * time.Second) }
+	f := newFixture(t, spread, func(c *store.Config) { c.TTL, c.Now = time.Hour, clock })
 	for range 6 * 60 {
-		now = now.Add(time.Minute)
+		seconds.Add(60)
+		now := clock()
 		f.Add(infoAt(now, "line"))
 		f.flushed()
 		var note, last int64
