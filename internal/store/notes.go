@@ -1,7 +1,6 @@
 package store
 
 import (
-	"slices"
 	"time"
 
 	"github.com/logtable/logtable/internal/row"
@@ -74,8 +73,16 @@ func (c *call) items() []*record {
 	if len(c.notes) == 0 {
 		return c.batch
 	}
-	all := slices.Concat(c.batch, c.notes)
-	slices.SortStableFunc(all, func(a, b *record) int { return tableOf(a) - tableOf(b) })
+	all := make([]*record, 0, maxBatch)
+	for t := range 2 {
+		for _, part := range [][]*record{c.batch, c.notes} {
+			for _, r := range part {
+				if tableOf(r) == t {
+					all = append(all, r)
+				}
+			}
+		}
+	}
 	return all
 }
 
