@@ -40,9 +40,16 @@ type lookedFile struct {
 
 // reader reads the account's tables, and remembers which are sharded.
 func (a *account) reader(ctx context.Context) *read.Client {
-	client := read.New(a.client)
-	client.Memory = a.memory(ctx)
+	client, _ := a.metered(ctx)
 	return client
+}
+
+// metered is reader, with the sum of what it reads.
+func (a *account) metered(ctx context.Context) (*read.Client, *read.Meter) {
+	meter := read.NewMeter(a.client)
+	client := read.New(meter)
+	client.Memory = a.memory(ctx)
+	return client, meter
 }
 
 // memory returns where the account's tables are remembered; nil if the user has

@@ -19,6 +19,10 @@ type textStyle struct {
 	zone    *time.Location // in which times and dates are shown; nil = UTC
 	verbose bool           // request and environment ID, key, table, expiry too
 	story   bool           // whose a row is stands above it; the time since the first beside it
+	columns []column       // one line a row, with these; nil is all that a row has
+
+	// marks finds what is to be seen in a line; nil is nothing.
+	marks func(line string) [][]int
 }
 
 // styleFor returns the style that suits w: colour and line breaks only if it
@@ -28,10 +32,9 @@ func styleFor(w io.Writer, color string, getenv func(string) string) textStyle {
 	if o, ok := w.(*output); ok {
 		w = o.Writer
 	}
-	file, ok := w.(*os.File)
-	isTerminal := ok && term.IsTerminal(int(file.Fd()))
-	if isTerminal {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+	terminal := isTerminal(w)
+	if terminal {
+		if width, _, err := term.GetSize(int(w.(*os.File).Fd())); err == nil {
 			style.width = width
 		}
 	}
@@ -39,7 +42,7 @@ func styleFor(w io.Writer, color string, getenv func(string) string) textStyle {
 	case "always":
 		style.color = true
 	case "auto": // NO_COLOR as in no-color.org
-		style.color = isTerminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+		style.color = terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	}
 	return style
 }
@@ -70,6 +73,8 @@ const (
 	maxLevelColumn   = 10
 	maxModuleColumn  = 24
 	maxLocatorColumn = 14
+	compactModule    = 12
+	compactLocator   = 6
 )
 
 // shortRequest is how much of a request ID is shown: eight hexadecimal digits,
@@ -90,6 +95,7 @@ type textPrinter struct {
 	locator int
 	request int
 	elapsed int
+	cells   []int // of --columns
 }
 
 // printText prints rows aligned, a heading a day, and returns how many. It
@@ -136,6 +142,10 @@ func (p *textPrinter) print(rows iter.Seq2[shown, error]) (n int, err error) {
 
 // fit widens the columns to hold a row.
 func (p *textPrinter) fit(row *shown) {
+	if len(p.style.columns) > 0 {
+		p.fitCells(row)
+		return
+	}
 	p.level = max(p.level, min(columns(visible(row.Level)), maxLevelColumn))
 	p.module = max(p.module, min(columns(visible(row.Module)), maxModuleColumn))
 	p.locator = max(p.locator, min(columns(locatorCell(row)), maxLocatorColumn))
@@ -172,11 +182,19 @@ func (p *textPrinter) row(row *shown) {
 	if row.gap {
 		fmt.Fprintln(p.w, p.style.paint(sgrDim, "--"))
 	}
+	if len(p.style.columns) > 0 {
+		p.oneLine(row)
+		return
+	}
 	p.heading(row)
 	head, indent := p.head(row)
+	hang := indent
+	if p.compact() {
+		hang = p.belowIndent()
+	}
 	if width := p.style.width; width > 0 && width-indent < minText {
 		fmt.Fprintln(p.w, strings.TrimRight(head, " "))
-		indent = min(belowIndent, width/4)
+		indent = p.belowIndent()
 		head = strings.Repeat(" ", indent)
 	}
 	exception := visibleLines(row.Exception)
@@ -184,7 +202,7 @@ func (p *textPrinter) row(row *shown) {
 	if row.Text == "" { // the place beside the columns is not left empty
 		text, exception = exception[:1], exception[1:]
 	}
-	p.text(head, indent, textColor(row), text, fieldsText(row.Fields))
+	p.text(head, margins{indent, hang}, textColor(row), text, fieldsText(row.Fields))
 	p.under(row, exception)
 }
 
@@ -204,46 +222,73 @@ func (p *textPrinter) under(row *shown, exception []string) {
 	}
 }
 
+// compact reports whether the columns would take more than half of the
+// terminal. Then the request is left out, other columns are narrower, and the
+// text's further lines begin where those below it do. A story has neither
+// column.
+func (p *textPrinter) compact() bool {
+	if p.style.story {
+		return false
+	}
+	all := belowIndent + p.level + 2 + p.module + 2 + p.locator + 2
+	if p.request > 0 && !p.style.verbose {
+		all += p.request + 2
+	}
+	return p.style.width > 0 && all > p.style.width/2
+}
+
+// margins are where a text's first line begins, and where the others do.
+type margins struct{ first, rest int }
+
 // text prints the text beside its columns, and the fields behind its last line
 // if there is room, else on lines of their own.
-func (p *textPrinter) text(head string, indent int, color string, lines []string, fields string) {
-	room := p.room(indent)
+func (p *textPrinter) text(head string, at margins, color string, lines []string, fields string) {
 	var all []string
-	for _, line := range lines {
-		all = append(all, wrap(line, room)...)
+	indent, used := at.first, 0
+	for i, line := range lines {
+		pieces := wrap(line, p.room(at.rest))
+		if i == 0 {
+			pieces = wrapAfter(line, p.room(at.first), p.room(at.rest))
+		}
+		if i > 0 || len(pieces) > 1 {
+			indent = at.rest
+		}
+		used = columns(pieces[len(pieces)-1])
+		all = append(all, p.style.marked(color, line, pieces)...)
 	}
-	last := len(all) - 1
-	used := columns(all[last])
+	room := p.room(indent)
 	beside := fields != "" && (room == 0 || used == 0 || used+2+columns(fields) <= room)
 	for i, line := range all {
-		line = p.style.paint(color, line)
-		if i == last && beside {
+		if i == len(all)-1 && beside {
 			if used > 0 {
 				line += "  "
 			}
-			line += p.style.paint(sgrDim, fields)
+			line += p.style.marked(sgrDim, fields, []string{fields})[0]
 		}
 		fmt.Fprintln(p.w, strings.TrimRight(head+line, " "))
-		head = strings.Repeat(" ", indent)
+		head = strings.Repeat(" ", at.rest)
 	}
 	if fields != "" && !beside {
-		p.lines(indent, sgrDim, fields)
+		p.lines(at.rest, sgrDim, fields)
 	}
 }
 
 // below prints lines under the text.
 func (p *textPrinter) below(color string, lines ...string) {
-	indent := belowIndent
+	p.lines(p.belowIndent(), color, lines...)
+}
+
+func (p *textPrinter) belowIndent() int {
 	if p.style.width > 0 {
-		indent = min(indent, p.style.width/4)
+		return min(belowIndent, p.style.width/4)
 	}
-	p.lines(indent, color, lines...)
+	return belowIndent
 }
 
 func (p *textPrinter) lines(indent int, color string, lines ...string) {
 	for _, line := range lines {
-		for _, piece := range wrap(line, p.room(indent)) {
-			fmt.Fprintln(p.w, strings.TrimRight(strings.Repeat(" ", indent)+p.style.paint(color, piece), " "))
+		for _, piece := range p.style.marked(color, line, wrap(line, p.room(indent))) {
+			fmt.Fprintln(p.w, strings.TrimRight(strings.Repeat(" ", indent)+piece, " "))
 		}
 	}
 }
@@ -269,7 +314,8 @@ func (p *textPrinter) heading(row *shown) {
 		fmt.Fprintln(p.w)
 	}
 	p.day = day
-	fmt.Fprintf(p.w, "%s %s\n", p.style.paint(sgrBold, day), p.style.paint(sgrDim, "("+p.style.zone.String()+")"))
+	zone := "(" + zoneName(p.style.zone, row.Time) + ")"
+	fmt.Fprintf(p.w, "%s %s\n", p.style.paint(sgrBold, day), p.style.paint(sgrDim, zone))
 }
 
 // head is what precedes the text, and its width in columns.
@@ -283,28 +329,25 @@ func (p *textPrinter) head(row *shown) (string, int) {
 		b.WriteString(strings.Repeat(" ", pad))
 		width += columns(text) + pad
 	}
+	compact, module, locator := p.compact(), p.module, p.locator
+	if compact {
+		module, locator = min(module, compactModule), min(locator, compactLocator)
+	}
 	cell(levelColor(row), visible(row.Level), p.level)
-	if p.request > 0 && !p.style.verbose && !p.style.story {
+	if p.request > 0 && !p.style.verbose && !p.style.story && !compact {
 		cell(sgrDim, visible(row.RequestID[:min(len(row.RequestID), shortRequest)]), p.request)
 	}
 	if !p.style.story {
-		cell(sgrCyan, visible(row.Module), p.module)
+		cell(sgrCyan, visible(row.Module), module)
 	}
-	cell("", locatorCell(row), p.locator)
+	cell("", locatorCell(row), locator)
 	return b.String(), width
 }
 
 // times is the first columns: the mark of an error, the time, and in a story
 // the time since its first row; and their width.
 func (p *textPrinter) times(row *shown) (string, int) {
-	mark := " "
-	if row.Error {
-		mark = "!" // without colour, errors must stand out too
-	}
-	clock := "--:--:--.---"
-	if !row.Time.IsZero() {
-		clock = row.Time.In(p.style.zone).Format("15:04:05.000")
-	}
+	clock := clockCell(row, p.style.zone)
 	sign := " "
 	switch { // as grep has it
 	case row.match:
@@ -312,7 +355,7 @@ func (p *textPrinter) times(row *shown) (string, int) {
 	case row.beside:
 		sign = "-"
 	}
-	text, width := p.style.paint(sgrRed, mark)+clock+sign+" ", len(mark)+len(clock)+2
+	text, width := p.style.paint(sgrRed, mark(row))+clock+sign+" ", len(mark(row))+len(clock)+2
 	if p.style.story {
 		elapsed := ""
 		if row.elapsed != nil {
@@ -322,6 +365,21 @@ func (p *textPrinter) times(row *shown) (string, int) {
 		width += p.elapsed + 2
 	}
 	return text, width
+}
+
+// mark is the first column: without colour, errors must stand out too.
+func mark(row *shown) string {
+	if row.Error {
+		return "!"
+	}
+	return " "
+}
+
+func clockCell(row *shown, zone *time.Location) string {
+	if row.Time.IsZero() {
+		return "--:--:--.---"
+	}
+	return row.Time.In(zone).Format("15:04:05.000")
 }
 
 func levelColor(row *shown) string {

@@ -89,18 +89,48 @@ func TestPrintText(t *testing.T) {
 `},
 		"a terminal of 72 columns": {textStyle{width: 72}, `
 2026-11-21 Saturday (UTC)
- 23:59:59.999  INFO   7f3a9c12  orders      (1)
-               order received  order=1718 customer="Ann Lee" paid=true
+ 23:59:59.999  INFO   orders      (1)   order received
+               order=1718 customer="Ann Lee" paid=true
 
 2026-11-22 Sunday (UTC)
-!00:00:00.002  ERROR            billing-eu  (42)
-               no card
+!00:00:00.002  ERROR  billing-eu  (42)  no card
+               Traceback:
 `},
-		"a terminal of 84 columns": {textStyle{width: 84}, `
+		"a terminal of 110 columns has room for the request": {textStyle{width: 110}, `
 2026-11-21 Saturday (UTC)
- 23:59:59.999  INFO   7f3a9c12  orders      (1)   order received
-                                                  order=1718 customer="Ann Lee"
-                                                  paid=true
+ 23:59:59.999  INFO   7f3a9c12  orders      (1)   order received  order=1718 customer="Ann Lee" paid=true
+`},
+		"a terminal of 30 columns": {textStyle{width: 30}, `
+2026-11-21 Saturday (UTC)
+ 23:59:59.999  INFO   orders      (1)
+       order received
+       order=1718
+       customer="Ann Lee"
+       paid=true
+`},
+		"oneline": {textStyle{columns: onelineColumns}, `
+2026-11-21 Saturday (UTC)
+ 23:59:59.999  INFO   orders      (1)   order received  order=1718 customer="Ann Lee" paid=true
+
+2026-11-22 Sunday (UTC)
+!00:00:00.002  ERROR  billing-eu  (42)  no card  Traceback: line 17 KeyError: 'card'
+!00:00:01.000  ALARM  orders      (7+)  first line second line
+ 00:00:02.000  WARN   orders      (?)   two lines
+`},
+		"oneline on a terminal of 50 columns": {textStyle{columns: onelineColumns, width: 50}, `
+2026-11-21 Saturday (UTC)
+ 23:59:59.999  INFO   orders      (1)   order rec…
+
+2026-11-22 Sunday (UTC)
+!00:00:00.002  ERROR  billing-eu  (42)  no card  …
+!00:00:01.000  ALARM  orders      (7+)  first lin…
+ 00:00:02.000  WARN   orders      (?)   two lines
+`},
+		"columns": {textStyle{columns: columnsNamed("request_id", "text", "issues", "level", "truncated")}, `
+ 7f3a9c12-1111-4222-8333-444455556666  order received  INFO
+!                                      no card  ERROR
+!                                      ALARM
+                                       two lines  level "LOUD" is not on the scale  WARN   17
 `},
 	}
 	for name, tt := range tests {

@@ -17,6 +17,8 @@ import (
 type jsonRow struct {
 	Time  string `json:"time,omitempty"`
 	Table string `json:"table"`
+	// Category is info or errors, whatever the tables are called.
+	Category string `json:"category"`
 	// Context is that the row is no match, but stands around one.
 	Context bool `json:"context,omitempty"`
 	// Elapsed is in milliseconds, of a story.
@@ -53,19 +55,42 @@ type jsonItem struct {
 // Fields are nested as their writer printed them: member order, digits and
 // duplicate names are kept. Like printText it stops at the first error.
 func printJSON(w io.Writer, rows iter.Seq2[shown, error], zone *time.Location) (int, error) {
-	out := bufio.NewWriter(w)
-	n, err := 0, error(nil)
-	for row, rerr := range rows {
-		if rerr != nil {
-			err = rerr
-			break
-		}
-		line, merr := marshalRow(&row, zone)
-		if merr != nil {
-			err = fmt.Errorf("cannot print row %s of %s as JSON: %w", row.StampMod, row.Date, merr)
-			break
-		}
+	return printEach(w, rows, func(out *bufio.Writer, row *shown) error {
+		line, err := marshalRow(row, zone)
 		out.Write(line)
+		return err
+	})
+}
+
+// printArray is printJSON as one array.
+func printArray(w io.Writer, rows iter.Seq2[shown, error], zone *time.Location) error {
+	before, last := "[\n", "[]\n"
+	_, err := printEach(w, rows, func(out *bufio.Writer, row *shown) error {
+		line, err := marshalRow(row, zone)
+		out.WriteString(before)
+		out.Write(bytes.TrimSuffix(line, []byte("\n")))
+		before, last = ",\n", "\n]\n"
+		return err
+	})
+	if err == nil {
+		_, err = io.WriteString(w, last)
+	}
+	return err
+}
+
+// printEach prints rows one after the other, and returns how many.
+func printEach(
+	w io.Writer, rows iter.Seq2[shown, error], print func(out *bufio.Writer, row *shown) error,
+) (n int, err error) {
+	out := bufio.NewWriter(w)
+	for row, rerr := range rows {
+		if err = rerr; err != nil {
+			break
+		}
+		if err = print(out, &row); err != nil {
+			err = fmt.Errorf("cannot print row %s of %s: %w", row.StampMod, row.Date, err)
+			break
+		}
 		n++
 	}
 	if ferr := out.Flush(); err == nil && ferr != nil {
@@ -76,7 +101,7 @@ func printJSON(w io.Writer, rows iter.Seq2[shown, error], zone *time.Location) (
 
 func marshalRow(row *shown, zone *time.Location) ([]byte, error) {
 	j := jsonRow{
-		Table: row.Table, Context: row.beside,
+		Time: jsonTime(row.Time, zone), Table: row.Table, Category: category(row), Context: row.beside,
 		jsonLine: jsonLine{
 			Level: row.Level, Module: row.Module, Locator: row.Locator, Text: row.Text, Exception: row.Exception,
 			RequestID: row.RequestID, jsonLinks: jsonLinks(row.Links),
@@ -91,9 +116,6 @@ func marshalRow(row *shown, zone *time.Location) ([]byte, error) {
 	if row.elapsed != nil {
 		ms := row.elapsed.Milliseconds()
 		j.Elapsed = &ms
-	}
-	if !row.Time.IsZero() {
-		j.Time = row.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00")
 	}
 	if !row.Expiry.IsZero() {
 		j.Expiry = row.Expiry.Unix()

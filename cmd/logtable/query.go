@@ -24,15 +24,9 @@ type queryFlags struct {
 	span spanFlags
 	rowFlags
 	outputFlags
-	onlyInfo, onlyErrors, exitCode bool
+	onlyInfo, onlyErrors bool
 	tableFlags
 	accountFlags
-}
-
-// outputFlags say how rows are printed.
-type outputFlags struct {
-	output, color, timezone string
-	verbose                 bool
 }
 
 // tableFlags name the tables.
@@ -42,7 +36,7 @@ type tableFlags struct {
 }
 
 func newQuery(sh *shell) *cobra.Command {
-	f := &queryFlags{outputFlags: outputFlags{output: "text", color: "auto"}}
+	f := &queryFlags{}
 	cmd := &cobra.Command{
 		Use:   "query [DAY]",
 		Short: "Print the rows of a day or of any span of time",
@@ -93,25 +87,10 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.onlyErrors, "errors", false, "read only the errors table")
 	flags.BoolVar(&f.onlyInfo, "info", false, "read only the informational table")
 	f.rowFlags.register(flags)
-	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
 	f.outputFlags.register(cmd)
+	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)
-}
-
-func (f *outputFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.VarP(newChoice(&f.output, "text", "jsonl"), "output", "o", "text for people, jsonl for programs")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also print each row's request ID, trace, key, table and expiry")
-	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color",
-		"color; auto means on a terminal, without NO_COLOR")
-	flags.StringVar(&f.timezone, "timezone", "", "time `ZONE`: Europe/Berlin, +02:00, local\n"+
-		"(default LOGTABLE_TIMEZONE, else UTC)")
-	for _, name := range []string{"output", "color"} {
-		choices := flags.Lookup(name).Value.(*choice).all
-		// The error is about a flag that does not exist.
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
-	}
 }
 
 func (f *tableFlags) register(flags *pflag.FlagSet) {
@@ -133,10 +112,11 @@ func (f *tableFlags) names(sh *shell) (info, errors string) {
 
 // query reads and prints.
 func query(ctx context.Context, sh *shell, f *queryFlags) error {
-	zone, err := parseZone(cmp.Or(f.timezone, sh.getenv(config.Timezone)))
+	out, err := f.printing(sh, f.marks())
 	if err != nil {
 		return err
 	}
+	zone := out.style.zone
 	options, err := f.options(sh, zone)
 	if err != nil {
 		return err
@@ -145,15 +125,8 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	if err != nil {
 		return err
 	}
-	rows := f.rows(ctx, account.reader(ctx), options)
-	var n int
-	if f.output == "jsonl" {
-		n, err = printJSON(sh.stdout, rows, zone)
-	} else {
-		style := styleFor(sh.stdout, f.color, sh.getenv)
-		style.zone, style.verbose = zone, f.verbose
-		n, err = printText(sh.stdout, rows, style)
-	}
+	client, meter := account.metered(ctx)
+	n, err := out.print(f.rows(ctx, client, options), meter)
 	if err != nil {
 		return account.explain(err)
 	}
@@ -259,7 +232,7 @@ func nothing(o read.Options, zone *time.Location) string {
 	tables := strings.Join(slices.DeleteFunc([]string{o.InfoTable, o.ErrorsTable}, unread), " and ")
 	const layout = "2006-01-02 15:04:05"
 	text := fmt.Sprintf("no matching rows in %s from %s to %s (%s)", visible(tables),
-		o.From.In(zone).Format(layout), o.To.In(zone).Format(layout), zone)
+		o.From.In(zone).Format(layout), o.To.In(zone).Format(layout), zoneName(zone, o.From))
 	id := cmp.Or(o.Execution, o.RequestID)
 	if len(o.TraceIDs) > 0 {
 		id = traceid.XRay(o.TraceIDs[0])

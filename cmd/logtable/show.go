@@ -1,17 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/traceid"
 )
@@ -26,7 +25,7 @@ type showFlags struct {
 }
 
 func newShow(sh *shell) *cobra.Command {
-	f := &showFlags{outputFlags: outputFlags{output: "text", color: "auto"}}
+	f := &showFlags{}
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Tell the story of a request, a trace or an execution, across functions",
@@ -96,7 +95,7 @@ func subject(id string) (o read.StoryOptions, err error) {
 
 // show reads a story and prints it.
 func show(ctx context.Context, sh *shell, f *showFlags, id string) error {
-	zone, err := parseZone(cmp.Or(f.timezone, sh.getenv(config.Timezone)))
+	out, err := f.printing(sh, nil)
 	if err != nil {
 		return err
 	}
@@ -108,7 +107,8 @@ func show(ctx context.Context, sh *shell, f *showFlags, id string) error {
 	if err != nil {
 		return err
 	}
-	story, err := account.reader(ctx).Story(ctx, o)
+	client, meter := account.metered(ctx)
+	story, err := client.Story(ctx, o)
 	var ambiguous *read.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):
@@ -116,14 +116,14 @@ func show(ctx context.Context, sh *shell, f *showFlags, id string) error {
 	case err != nil:
 		return account.explain(err)
 	case len(story.Rows) == 0:
-		return errors.New(notFound(&o, &story, zone))
+		return errors.New(notFound(&o, &story, out.style.zone))
 	}
-	if f.output == "jsonl" {
-		_, err = printJSON(sh.stdout, storyRows(story.Rows), zone)
+	if out.form != formText || len(out.style.columns) > 0 {
+		_, err = out.print(storyRows(story.Rows), meter)
 	} else {
-		style := styleFor(sh.stdout, f.color, sh.getenv)
-		style.zone, style.verbose = zone, f.verbose
-		err = printStory(sh.stdout, &story, storyTitle(&o, &story), style)
+		err = out.paged(func(w io.Writer, _ func() bool) error {
+			return printStory(w, &story, storyTitle(&o, &story), out.style)
+		})
 	}
 	if err == nil && story.More {
 		fmt.Fprintf(sh.stderr, "the story has more than %d rows, and these are some of them: "+

@@ -136,6 +136,31 @@ func wrap(line string, width int) []string {
 	}
 }
 
+// wrapAfter is wrap for a line whose first piece has another width than the
+// rest, because something stands before it.
+func wrapAfter(line string, first, width int) []string {
+	if first == width || first <= 0 || columns(line) <= first {
+		return wrap(line, first)
+	}
+	cut, next := breakAt(line, first)
+	if next == len(line) {
+		return []string{line[:cut]}
+	}
+	return append([]string{line[:cut]}, wrap(line[next:], width)...)
+}
+
+// cutColumns returns the beginning of s that takes at most n columns.
+func cutColumns(s string, n int) string {
+	at, used := 0, 0
+	for clusters := displaywidth.StringGraphemes(s); clusters.Next(); {
+		if used += clusterColumns(clusters.Value(), clusters.Width()); used > n {
+			return s[:at]
+		}
+		at += len(clusters.Value())
+	}
+	return s
+}
+
 // breakAt finds where a line is cut and where it goes on; both are its end if
 // it fits. It takes one character at least, and cuts none: an emoji stays
 // whole, a letter has its marks.

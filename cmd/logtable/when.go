@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -167,7 +168,7 @@ func parseZone(s string) (*time.Location, error) {
 	case "", "z":
 		return time.UTC, nil
 	case "local":
-		return time.Local, nil
+		return localZone(os.Getenv("TZ"), "/etc/localtime"), nil
 	}
 	zone, ok := config.ParseZone(s)
 	if !ok {
@@ -179,4 +180,27 @@ func parseZone(s string) (*time.Location, error) {
 		zone = time.FixedZone("UTC"+name, seconds)
 	}
 	return zone, nil
+}
+
+// localZone is this machine's zone under its own name, where it is known: Go
+// calls it Local. It is named by TZ, or else by the file that localtime links
+// to, as on Linux and macOS.
+func localZone(tz, localtime string) *time.Location {
+	name := strings.TrimPrefix(tz, ":")
+	if target, err := os.Readlink(localtime); tz == "" && err == nil {
+		_, name, _ = strings.Cut(target, "zoneinfo/")
+	}
+	if zone, err := time.LoadLocation(name); err == nil && name != "" {
+		return zone
+	}
+	return time.Local
+}
+
+// zoneName is a zone's name as it is shown: where this machine's is not known,
+// that of the clocks at an instant.
+func zoneName(zone *time.Location, at time.Time) string {
+	if zone == time.Local {
+		return at.In(zone).Format("MST, UTC-07:00")
+	}
+	return zone.String()
 }
