@@ -102,7 +102,9 @@ func TestExitCodes(t *testing.T) {
 		{"no such log", []string{"replay", "--dry-run", "/nowhere"}, "", 1},
 		{"no such flag", query("--colour"), "", 2},
 		{"no such command", []string{"qeury"}, "", 2},
-		{"no tables", []string{"replay", "-"}, "", 2},
+		{"no such rate", []string{"import", "-", "--rate", "0"}, "", 2},
+		{"rows that are not imported", []string{"import", "--dry-run", "-"}, "hello\n", 3},
+		{"an export", []string{"export", "-", "2026-11-22", "--endpoint-url", server.URL()}, "", 0},
 		{"rows that were asked about", query("--exit-code"), "", 3},
 		{"and as JSON", query("--exit-code", "-o", "jsonl"), "", 3},
 		{"records that are not taken", []string{"replay", "--dry-run", "-"}, lastResortLines(), 3},
@@ -201,7 +203,10 @@ func TestExitCodeOfABrokenPipe(t *testing.T) {
 // Every help has the table, and the same one.
 func TestEveryHelpHasTheExitCodes(t *testing.T) {
 	isolate(t)
-	for _, args := range [][]string{{}, {"query"}, {"replay"}, {"alert"}, {"alert", "test"}, {"demo"}, {"version"}} {
+	for _, command := range []string{
+		"", "query", "export", "import", "replay", "alert", "alert test", "demo", "version",
+	} {
+		args := strings.Fields(command)
 		got := logtable(t, nil, append(args, "--help")...)
 		if got.code != exitOK || strings.Count(got.stdout, exitCodes) != 1 {
 			t.Errorf("logtable %v --help:\n%s", args, got.stdout)

@@ -20,9 +20,20 @@ type rowFlags struct {
 	locators, modules []string
 	textFlags
 	linkFlags
-	context, limit int
-	last           int
-	newest         bool
+	orderFlags
+}
+
+// orderFlags say how many rows are wanted, and in which order.
+type orderFlags struct {
+	context, limit, last int
+	newest               bool
+}
+
+func (f *orderFlags) register(flags *pflag.FlagSet) {
+	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep or --match finds")
+	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
+	flags.IntVarP(&f.last, "last", "n", 0, "only the last `ROWS`, oldest first")
+	flags.BoolVar(&f.newest, "newest", false, "newest first")
 }
 
 // textFlags say what must stand in the wanted rows, or must not.
@@ -81,10 +92,6 @@ func (f *rowFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.tenant, "tenant", "", "only the tenant with this `ID`")
 	flags.StringVar(&f.execution, "execution", "", "only this `EXECUTION` of a durable function, <name>/<id> or ARN")
 	f.textFlags.register(flags)
-	flags.IntVar(&f.context, "context", 0, "also this many `ROWS` before and after each that --grep or --match finds")
-	flags.IntVar(&f.limit, "limit", 0, "print at most this many `ROWS`")
-	flags.IntVarP(&f.last, "last", "n", 0, "only the last `ROWS`, oldest first")
-	flags.BoolVar(&f.newest, "newest", false, "newest first")
 }
 
 // noEmptyFilter refuses a filter that was given as "": it is an unset variable

@@ -164,13 +164,13 @@ func (p *printing) rows(out io.Writer, rows iter.Seq2[shown, error]) (err error)
 // A tally counts rows on their way.
 type tally struct {
 	rows, errors int
-	left         func() bool // reports whether nobody wants more
+	left         func() bool // reports whether nobody wants more; nil for never
 }
 
 func (t *tally) count(rows iter.Seq2[shown, error]) iter.Seq2[shown, error] {
 	return func(yield func(shown, error) bool) {
 		for row, err := range rows {
-			if t.left() {
+			if t.left != nil && t.left() {
 				return
 			}
 			if err == nil {

@@ -39,8 +39,12 @@ type putter struct {
 	cancel context.CancelCauseFunc
 	api    *account
 	tables map[bool]string // the errors table is true's
-	work   chan *row.Record
+	work   chan func() error
 	all    sync.WaitGroup
+
+	// gentle is to stop at once where DynamoDB throttles: what is written has
+	// time, and functions write to the same tables.
+	gentle bool
 
 	mu      sync.Mutex // guards what follows
 	written int
@@ -53,13 +57,13 @@ type putter struct {
 func newPutter(ctx context.Context, a *account, infoTable, errorsTable string) *putter {
 	p := &putter{
 		api: a, tables: map[bool]string{false: infoTable, true: errorsTable},
-		work: make(chan *row.Record, putters), last: time.Now(),
+		work: make(chan func() error, putters), last: time.Now(),
 	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	for range putters {
 		p.all.Go(func() {
-			for r := range p.work {
-				if err := p.row(r); err != nil {
+			for write := range p.work {
+				if err := write(); err != nil {
 					p.cancel(err)
 				}
 			}
@@ -71,8 +75,14 @@ func newPutter(ctx context.Context, a *account, infoTable, errorsTable string) *
 // put has a row written. The error is that of an earlier one, after which
 // nothing more is.
 func (p *putter) put(r *row.Record) error {
+	return p.do(func() error { return p.row(r) })
+}
+
+// do has something written, by one of several goroutines. The error is that of
+// something earlier, after which nothing more is.
+func (p *putter) do(write func() error) error {
 	select {
-	case p.work <- r:
+	case p.work <- write:
 		return nil
 	case <-p.ctx.Done():
 		return context.Cause(p.ctx)
@@ -157,6 +167,9 @@ func (p *putter) item(table string, item attributes) (old attributes, err error)
 		case isValidation(err):
 			p.refuse(err)
 			return nil, nil
+		case p.gentle && isThrottled(err):
+			return nil, fmt.Errorf("%w; functions that write to it may be throttled, too: wait, or use a lower --rate",
+				p.api.explainTable("write", "dynamodb:PutItem", table, err))
 		case !isPassing(err), p.waited() > patience:
 			return nil, p.api.explainTable("write", "dynamodb:PutItem", table, err)
 		}
@@ -201,6 +214,11 @@ func (p *putter) waited() time.Duration {
 func isValidation(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationException"
+}
+
+func isThrottled(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && awsenv.Classify(api.ErrorCode(), api.ErrorMessage()) == awsenv.Throttled
 }
 
 // isPassing reports whether an error may be gone in a moment: all that are not

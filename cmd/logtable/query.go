@@ -81,33 +81,38 @@ func completeDay(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 func (f *queryFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.span.from, "from", "", "start at this `TIME`")
-	flags.StringVar(&f.span.to, "to", "", "end before this `TIME`")
-	flags.StringVar(&f.span.since, "since", "", "only the last `LENGTH` of time: 15m, 2h, 3d, 1w")
-	flags.BoolVar(&f.onlyErrors, "errors", false, "read only the errors table")
-	flags.BoolVar(&f.onlyInfo, "info", false, "read only the informational table")
-	f.rowFlags.register(flags)
+	f.registerRows(flags)
+	f.orderFlags.register(flags)
 	f.outputFlags.register(cmd)
 	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)
 }
 
+// registerRows registers what says which rows are wanted.
+func (f *queryFlags) registerRows(flags *pflag.FlagSet) {
+	flags.StringVar(&f.span.from, "from", "", "start at this `TIME`")
+	flags.StringVar(&f.span.to, "to", "", "end before this `TIME`")
+	flags.StringVar(&f.span.since, "since", "", "only the last `LENGTH` of time: 15m, 2h, 3d, 1w")
+	flags.BoolVar(&f.onlyErrors, "errors", false, "read only the errors table")
+	flags.BoolVar(&f.onlyInfo, "info", false, "read only the informational table")
+	f.rowFlags.register(flags)
+}
+
 func (f *tableFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n"+
-		"(default LOGTABLE_INFO_TABLE, else "+config.DefaultInfoTable+")")
-	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n"+
-		"(default LOGTABLE_ERRORS_TABLE, else "+config.DefaultErrorsTable+")")
+	f.registerNames(flags)
 	flags.IntVar(&f.shards, "shards", 0, "number of `PARTITIONS` per day of the informational table\n"+
 		"(default LOGTABLE_SHARDS, else detected)")
 	flags.IntVar(&f.errorShards, "error-shards", 0, "number of `PARTITIONS` per day of the errors table\n"+
 		"(default LOGTABLE_ERROR_SHARDS, else detected)")
 }
 
-// names are the tables' names or ARNs.
-func (f *tableFlags) names(sh *shell) (info, errors string) {
-	return cmp.Or(f.infoTable, sh.getenv(config.InfoTable), config.DefaultInfoTable),
-		cmp.Or(f.errorsTable, sh.getenv(config.ErrorsTable), config.DefaultErrorsTable)
+// registerNames is register for a command that only writes.
+func (f *tableFlags) registerNames(flags *pflag.FlagSet) {
+	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table\n"+
+		"(default LOGTABLE_INFO_TABLE, else "+config.DefaultInfoTable+")")
+	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table\n"+
+		"(default LOGTABLE_ERRORS_TABLE, else "+config.DefaultErrorsTable+")")
 }
 
 // query reads and prints.
@@ -207,6 +212,12 @@ func (f *tableFlags) shardCounts(sh *shell) (info, errors int, err error) {
 	}
 	errors, err = shardCount(sh, "--error-shards", f.errorShards, config.ErrorShards)
 	return info, errors, err
+}
+
+// names are the tables' names or ARNs.
+func (f *tableFlags) names(sh *shell) (info, errors string) {
+	return cmp.Or(f.infoTable, sh.getenv(config.InfoTable), config.DefaultInfoTable),
+		cmp.Or(f.errorsTable, sh.getenv(config.ErrorsTable), config.DefaultErrorsTable)
 }
 
 // shardCount is a flag, else a variable, else 0: find out.

@@ -45,14 +45,13 @@ that SnapStart restored, from processes restarted after a crash, and from filter
 logs. Use it only if you trust everything the function printed.`,
 		Example: `  aws logs filter-log-events --log-group-name /aws/lambda/orders \
       --filter-pattern '?logtable ?RequestId ?platform' > orders.json
-  logtable replay orders.json --info-table logtable-info --errors-table logtable-errors
+  logtable replay orders.json
   logtable replay --dry-run orders.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return replayLog(cmd.Context(), sh, &f, args[0]) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.infoTable, "info-table", "", "`NAME` or ARN of the informational table (required)")
-	flags.StringVar(&f.errorsTable, "errors-table", "", "`NAME` or ARN of the errors table (required)")
+	f.registerNames(flags)
 	f.accountFlags.register(flags)
 	flags.BoolVar(&f.unsigned, "unsigned", false, "also accept lines that are not proven to be Logtable's")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count the rows that would be written")
@@ -61,10 +60,6 @@ logs. Use it only if you trust everything the function printed.`,
 
 // replayLog reads the file, or standard input, and writes what it finds.
 func replayLog(ctx context.Context, sh *shell, f *replayFlags, name string) error {
-	if !f.dryRun && (f.infoTable == "" || f.errorsTable == "") {
-		return usagef("name the tables to write to with --info-table and --errors-table, or use --dry-run to only " +
-			"count")
-	}
 	in := sh.stdin
 	if name != "-" {
 		file, err := os.Open(name)
@@ -81,7 +76,8 @@ func replayLog(ctx context.Context, sh *shell, f *replayFlags, name string) erro
 		if err != nil {
 			return err
 		}
-		p = newPutter(ctx, account, f.infoTable, f.errorsTable)
+		info, errors := f.names(sh)
+		p = newPutter(ctx, account, info, errors)
 		take = p.put
 	}
 	report, err := replay.Read(ctx, interruptible(ctx, in), replay.Options{Unsigned: f.unsigned}, take)

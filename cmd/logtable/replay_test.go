@@ -269,7 +269,6 @@ func TestReplayRefuses(t *testing.T) {
 		args            []string
 		code            int
 	}{
-		{"no tables named", lastResortLines(), "--info-table", nil, exitUsage},
 		{"no such file", "", "cannot read the log", []string{"replay", "/nowhere", "--dry-run"}, exitError},
 		{"a line that is cut off", `{"logtable_record":{"table":"info","da`,
 			"the first in message 1 of the log: cut off", []string{"replay", file, "--dry-run"}, exitSeen},

@@ -152,6 +152,8 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 	root.AddCommand(
 		newQuery(sh),
 		newShow(sh),
+		newExport(sh),
+		newImport(sh),
 		newReplay(sh),
 		newAlert(sh),
 		newDemo(sh),
