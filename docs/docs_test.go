@@ -385,7 +385,10 @@ func TestCommands(t *testing.T) {
 		}
 	})
 	// Flags that prose names by themselves.
-	every := help("") + help("query") + help("show") + help("replay") + help("alert test") + help("demo")
+	every := ""
+	for _, command := range []string{"", "query", "show", "export", "import", "replay", "alert test", "demo"} {
+		every += help(command)
+	}
 	eachCode(t, func(document, piece string) {
 		if regexp.MustCompile(`^--[a-z-]+( [A-Z0-9]+)?$`).MatchString(piece) {
 			flag, _, _ := strings.Cut(piece, " ")

@@ -175,12 +175,23 @@ func (p *textPrinter) oneLine(row *shown) {
 		if text != "" {
 			b.add("", strings.Repeat(" ", b.padding))
 			b.add(c.color(row), text)
-			b.padding = max(p.cells[i]-columns(text), 0) + 2
+			b.padding = max(p.cell(i)-columns(text), 0) + 2
 		} else if !c.flows {
-			b.padding += p.cells[i] + 2
+			b.padding += p.cell(i) + 2
 		}
 	}
 	p.w.WriteString(b.String() + "\n")
+}
+
+// narrow is below how many columns a terminal has no room for wide modules.
+const narrow = 100
+
+// cell is the width of a column of --columns.
+func (p *textPrinter) cell(i int) int {
+	if p.style.columns[i].name == "module" && p.style.width > 0 && p.style.width < narrow {
+		return min(p.cells[i], compactModule)
+	}
+	return p.cells[i]
 }
 
 // lineBuilder makes a line that ends where a terminal does.

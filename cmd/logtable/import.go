@@ -82,7 +82,7 @@ func importFiles(ctx context.Context, sh *shell, f *importFlags, names []string)
 	i.progress.clear()
 	if err != nil {
 		if ctx.Err() != nil && i.put != nil {
-			fmt.Fprintf(sh.stderr, "%s written: run it again to continue\n", countedRows(i.put.written))
+			fmt.Fprintf(sh.stderr, "%s: run it again to continue\n", i.put)
 		}
 		return err
 	}
@@ -203,11 +203,7 @@ func (i *importer) tell() error {
 	if i.put == nil {
 		fmt.Fprintf(i.sh.stdout, "%s found\n", countedRows(i.rows))
 	} else {
-		fmt.Fprintf(i.sh.stdout, "%s written", countedRows(i.put.written))
-		if i.put.there > 0 {
-			fmt.Fprintf(i.sh.stdout, ", %s already existed", thousands(i.put.there))
-		}
-		fmt.Fprintln(i.sh.stdout)
+		fmt.Fprintln(i.sh.stdout, i.put)
 		if i.put.refused > 0 {
 			fmt.Fprintf(i.sh.stderr, "not accepted: %s that DynamoDB refused: %s\n", thousands(i.put.refused),
 				visible(strings.Join(i.put.why, "; ")))

@@ -178,6 +178,15 @@ func (p *putter) item(table string, item attributes) (old attributes, err error)
 	}
 }
 
+// String says what was written. It is for a putter that is done.
+func (p *putter) String() string {
+	text := countedRows(p.written) + " written"
+	if p.there > 0 {
+		text += ", " + thousands(p.there) + " already existed"
+	}
+	return text
+}
+
 // done notes an answer, and counts it.
 func (p *putter) done(n *int) {
 	p.mu.Lock()

@@ -30,7 +30,7 @@ Exit codes:
     0  done
     1  failed: access, network, a table; show found nothing
     2  invalid usage
-    3  done, but something needs attention: records that replay did not accept,
+    3  done, but something needs attention: rows that replay or import did not accept,
        rows that query --exit-code found, a test alert that nobody receives
   130  interrupted
   141  the reader of the output has gone
