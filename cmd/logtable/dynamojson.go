@@ -144,8 +144,19 @@ func encoded(v types.AttributeValue) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-func equalItems(a, b attributes) bool {
-	return maps.EqualFunc(a, b, func(x, y types.AttributeValue) bool { return bytes.Equal(encoded(x), encoded(y)) })
+func equalItems(a, b attributes) bool { return maps.EqualFunc(a, b, equalValues) }
+
+// equalValues compares what most attributes are without encoding them.
+func equalValues(a, b types.AttributeValue) bool {
+	switch a := a.(type) {
+	case *types.AttributeValueMemberS:
+		b, ok := b.(*types.AttributeValueMemberS)
+		return ok && a.Value == b.Value
+	case *types.AttributeValueMemberN:
+		b, ok := b.(*types.AttributeValueMemberN)
+		return ok && a.Value == b.Value
+	}
+	return b != nil && bytes.Equal(encoded(a), encoded(b))
 }
 
 // itemSize is an item's size in bytes as DynamoDB bills it, or a little more.

@@ -39,12 +39,11 @@ func exportLine(r *shown, zone *time.Location) ([]byte, error) {
 	}
 	different := map[string]json.RawMessage{}
 	for name, v := range r.Item {
-		value := encoded(v)
-		if string(value) == "{}" {
-			return nil, fmt.Errorf("the type of its attribute %s is unknown: install a newer logtable", name)
+		if equalValues(v, rebuilt[name]) {
+			continue
 		}
-		if old := rebuilt[name]; old == nil || !bytes.Equal(value, encoded(old)) {
-			different[name] = value
+		if different[name] = encoded(v); string(different[name]) == "{}" {
+			return nil, fmt.Errorf("the type of its attribute %s is unknown: install a newer logtable", name)
 		}
 	}
 	for name := range rebuilt {
