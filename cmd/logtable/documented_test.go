@@ -12,6 +12,7 @@ import (
 func shellWords(line string) (words []string) {
 	line, _, _ = strings.Cut(line, " # ")
 	line, _, _ = strings.Cut(line, " | ")
+	line, _, _ = strings.Cut(line, " > ")
 	for _, word := range regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`).FindAllString(line, -1) {
 		words = append(words, strings.Trim(word, `'"`))
 	}
