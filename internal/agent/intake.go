@@ -27,7 +27,9 @@ type intake struct {
 
 func (in *intake) init(a *Agent) {
 	r := a.cfg.Rows
-	in.parser = parse.New(parse.Options{Scale: r.Scale, Plain: r.Plain, Mapping: r.Mapping, Head: heads(r.Redact)})
+	in.parser = parse.New(parse.Options{
+		Scale: r.Scale, Plain: r.Plain, Mapping: r.Mapping, Head: heads(r.Redact), Masks: masks(r.Redact),
+	})
 	in.ahead.a = a
 	in.hints.init(a.cfg.Hints, in.parser)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
 )
 
@@ -124,5 +125,21 @@ func TestOddOrigins(t *testing.T) {
 		header(1) + `"},"tenantId":"` + strings.Repeat("t", 256) + `"}`))
 	if o := r.origin(); o != (origin{traceOf(1), strings.Repeat("t", 256)}) {
 		t.Errorf("%v", o)
+	}
+}
+
+// A tenant that Lambda names is masked by an expression for what it is called.
+func TestLambdasTenantIsMaskedByItsName(t *testing.T) {
+	for _, expression := range []string{`"tenant_id":"[^"]+"`, `"tenantId":\s*"[^"]+"`, `Ann Smith`} {
+		masking, err := redact.New(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := New(Config{Rows: Rows{Scale: level.DefaultScale(), Redact: masking}})
+		line := parse.Line{Level: a.cfg.Rows.Scale.Info(), Locator: "1"}
+		r := a.rowOf(line, whose{id: "r", at: time.Now(), origin: origin{tenant: "Ann Smith"}})
+		if r.Links.TenantID != "[redacted]" {
+			t.Errorf("%s: %q", expression, r.Links.TenantID)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 
+	"github.com/logtable/logtable/internal/jsonscan"
 	"github.com/logtable/logtable/internal/redact"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -20,6 +21,7 @@ func (a *Agent) redact(r *row) {
 	}
 	var none store.Links
 	links := cmp.Or(r.Links, &none)
+	a.maskTenant(links)
 	texts := [...]redact.Text{
 		{S: r.Message, Parts: r.parts}, {S: r.Locator}, {S: r.Module}, {S: r.RequestID},
 		{S: r.Fields, JSON: true}, {S: r.Issues},
@@ -60,4 +62,26 @@ func heads(r *redact.Redactor) func(text string, n int) string {
 		return nil
 	}
 	return r.Head
+}
+
+// masks returns what a parser asks whether something is to be masked in a
+// member; nil if that never depends on what the member is called.
+func masks(r *redact.Redactor) func(object string) bool {
+	if !r.HasExpressions() {
+		return nil
+	}
+	return func(object string) bool { return r.JSON(object) != object }
+}
+
+// maskTenant masks the tenant that Lambda names as if the function had printed
+// it, under the attribute's name or Lambda's.
+func (a *Agent) maskTenant(links *store.Links) {
+	masking := a.cfg.Rows.Redact
+	if links.TenantID == "" || !masking.HasExpressions() {
+		return
+	}
+	for _, name := range [...]string{"tenant_id", "tenantId"} {
+		object := withField("", name, links.TenantID)
+		links.TenantID = jsonscan.Text(jsonscan.Object(masking.JSON(object)).Find(`"` + name + `"`))
+	}
 }

@@ -165,7 +165,7 @@ func (l *Links) addTrace(id string, xray bool) {
 func (p *Parser) linkText(name, value []byte) (is link, text []byte, only bool) {
 	is = linkOf(p.plainName(name))
 	switch {
-	case is == noLink || len(value) > maxLink:
+	case is == noLink || len(value) > maxLink || p.masks != nil && p.masks(memberText(name, value)):
 		return noLink, nil, false
 	case value[0] == '"':
 		return is, p.memberName(value), true
@@ -181,6 +181,11 @@ func (p *Parser) linkText(name, value []byte) (is link, text []byte, only bool) 
 		return noLink, nil, false
 	}
 	return is, p.memberName(inner), n == 1
+}
+
+// memberText is an object of one member.
+func memberText(name, value []byte) string {
+	return "{" + string(name) + ":" + string(value) + "}"
 }
 
 // repeatsLink reports whether a member says nothing that is not among the

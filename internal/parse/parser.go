@@ -59,6 +59,10 @@ type Options struct {
 	// for an Issue to repeat: what is to be masked must be before it is cut.
 	// Nil cuts only.
 	Head func(text string, n int) string
+	// Masks reports whether something is to be masked in a JSON object of one
+	// member, which may be for what the member is called. Such a one becomes no
+	// link: it stays in Fields, under its name. Nil is for none.
+	Masks func(object string) bool
 }
 
 // Parser reads log lines. It reuses its buffers and is not safe for concurrent
@@ -86,6 +90,7 @@ type settings struct {
 	plain   level.Level
 	plainOn bool
 	head    func(text string, n int) string
+	masks   func(object string) bool
 }
 
 // record is what was found in the record that is being read, or was read last.
@@ -119,7 +124,7 @@ type layer struct {
 
 // New returns a parser.
 func New(o Options) *Parser {
-	p := &Parser{settings: settings{scale: o.Scale, mapping: o.Mapping, head: o.Head}}
+	p := &Parser{settings: settings{scale: o.Scale, mapping: o.Mapping, head: o.Head, masks: o.Masks}}
 	p.repairer = jsonscan.Repairer{MaxDepth: maxDepth, NewLine: p.beginsLine}
 	if m := o.Mapping; m != nil && m.auto {
 		p.auto, p.loggers, p.words = m, make([]*Mapping, len(presets)), newVocabulary()

@@ -85,6 +85,10 @@ func (r *Redactor) Off() bool {
 	return r == nil || r.kinds == 0 && len(r.expressions) == 0
 }
 
+// HasExpressions reports whether there are any of the user's, which may ask
+// what a value is called.
+func (r *Redactor) HasExpressions() bool { return r != nil && len(r.expressions) > 0 }
+
 // maxPasses bounds how often a text is searched again after something in it
 // was masked. A mark is a new neighbour, next to which more can be found: the
 // second pass nearly always finds nothing. Where the last one still does, an
