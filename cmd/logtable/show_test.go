@@ -321,3 +321,39 @@ func TestStoryIsPrintedSafely(t *testing.T) {
 		}
 	}
 }
+
+// A line may name a module of its own: its invocation stays one, of the
+// function.
+func TestALinesModuleIsNoInvocation(t *testing.T) {
+	server, env := tables(t)
+	env["LOGTABLE_SHARDS"] = "1"
+	put(t, server.Client(), "pay", "INFO", "1", "paying", 6, ordersRequest)
+	put(t, server.Client(), "orders", "INFO", "2", "sent", 7, ordersRequest)
+	put(t, server.Client(), "orders", "ERROR", "platform.timeout", "timed out", 9, ordersRequest)
+	const want = `1 invocation of 1 function, 3 rows, 1 error, 0.003 s
+
+2026-11-22 Sunday (UTC)
+ 11:00:00.006  +0.000 s  --> orders 7f3a9c12-1111-4222-8333-444455556666
+ 11:00:00.006  +0.000 s  INFO  (pay: 1)  paying
+ 11:00:00.007  +0.001 s  INFO  (2)       sent
+!11:00:00.009  +0.003 s  <-- orders 7f3a9c12: timed out
+`
+	got := logtableAt(t, showNow, env, "show", ordersRequest, "--endpoint-url", server.URL())
+	if _, rest, _ := strings.Cut(got.stdout, "\n"); rest != want {
+		t.Errorf("%s (-want +got):\n%s", got.stderr, cmp.Diff(want, rest))
+	}
+}
+
+// Of a story that is too long, nobody knows whether a row was the last.
+func TestATooLongStorySaysThatItIsNotWhole(t *testing.T) {
+	for more, want := range map[bool]string{false: ": no further rows", true: ": further rows were not read"} {
+		story := read.Story{Rows: []read.Row{hostile("x")}, More: more}
+		var out bytes.Buffer
+		if err := printStory(&out, &story, "title", textStyle{zone: time.UTC}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("more %v lacks %q:\n%s", more, want, out.String())
+		}
+	}
+}

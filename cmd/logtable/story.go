@@ -35,9 +35,9 @@ func sinceFirst(rows []read.Row, i int) *time.Duration {
 
 // An invocation is the rows that one has, as far as they tell.
 type invocation struct {
-	module, request string
-	number          int // from 0 on; its color
-	first, last     int // places of its rows
+	module, request string // the module is the function's, where a row tells that
+	number          int    // from 0 on; its color
+	first, last     int    // places of its rows
 	rows            int
 	death, report   int // places of what ends it; -1 if there is none
 }
@@ -61,6 +61,9 @@ func invocationsOf(rows []read.Row) (all []*invocation, of []*invocation) {
 	for i := range rows {
 		row := &rows[i]
 		k := key{row.Module, row.RequestID, row.EnvironmentID}
+		if k.request != "" && k.environment != "" {
+			k.module = "" // a line may name one of its own
+		}
 		v := open[k]
 		if v == nil || v.retried(rows, i) {
 			v = &invocation{module: row.Module, request: row.RequestID, number: len(all), first: i}
@@ -68,6 +71,9 @@ func invocationsOf(rows []read.Row) (all []*invocation, of []*invocation) {
 			open[k], all = v, append(all, v)
 		}
 		v.last, v.rows, of[i] = i, v.rows+1, v
+		if strings.HasPrefix(row.Locator, "platform.") {
+			v.module = row.Module
+		}
 		switch {
 		case slices.Contains(deathLocators, row.Locator):
 			v.death = i
@@ -121,12 +127,17 @@ type storyPrinter struct {
 	rows []read.Row
 	of   []*invocation
 	now  *invocation // whose rows are being printed
+
+	silence string // what is said of an invocation whose end is not told
 }
 
 // printStory prints a story with what it is of above it.
 func printStory(w io.Writer, story *read.Story, title string, style textStyle) error {
 	style.story = true
 	p := storyPrinter{textPrinter: &textPrinter{w: bufio.NewWriter(w), style: style}, rows: story.Rows}
+	if p.silence = "no further rows"; story.More {
+		p.silence = "further rows were not read"
+	}
 	var all []*invocation
 	all, p.of = invocationsOf(p.rows)
 	p.summary(title, all)
@@ -201,13 +212,18 @@ func (p *storyPrinter) event(i int) {
 		return
 	}
 	if p.now = nil; !v.tellsEnd(i) && v.request != "" {
-		p.mark(v, nil, "<-- "+v.label()+": no further rows")
+		p.mark(v, nil, "<-- "+v.label()+": "+p.silence)
 	}
 }
 
-// shown is a row, with the time since the first.
+// shown is a row, with the time since the first. Its function stands above it;
+// where the line names another module, that stands before its locator.
 func (p *storyPrinter) shown(i int) shown {
-	return shown{Row: p.rows[i], elapsed: sinceFirst(p.rows, i)}
+	row := shown{Row: p.rows[i], elapsed: sinceFirst(p.rows, i)}
+	if row.Module != p.of[i].module {
+		row.Locator = strings.TrimSpace(row.Module + ": " + row.Locator)
+	}
+	return row
 }
 
 // coldStart says what the end has about the function's initialization.

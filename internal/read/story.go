@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -252,24 +253,22 @@ func (t *teller) request(ctx context.Context) error {
 	err := t.back(ctx, Filter{RequestID: t.o.RequestID}, func(earliest time.Time, some bool, from time.Time) bool {
 		return !some || earliest.Sub(from) > requestSpan
 	})
-	if err != nil || len(t.rows) == 0 {
+	if err != nil && !errors.Is(err, errEnough) || len(t.rows) == 0 {
 		return err
 	}
-	var ids, traces []string
+	if err := t.settleRequest(); err != nil {
+		return err
+	}
+	var traces []string
 	var earliest time.Time
 	for _, row := range t.rows {
-		ids = append(ids, row.RequestID)
 		traces = append(traces, row.TraceID, row.TraceIDLine)
 		if earliest.IsZero() || row.Time.Before(earliest) {
 			earliest = row.Time
 		}
 	}
-	if ids = distinct(ids); len(ids) > 1 {
-		return &AmbiguousError{t.o.RequestID, ids[:min(len(ids), 5)]}
-	}
-	t.RequestID = ids[0]
-	if t.o.OnlyRequest {
-		return nil
+	if err != nil || t.o.OnlyRequest {
+		return err
 	}
 	traces = distinct(traces)
 	t.Traces = traces[:min(len(traces), maxStoryTraces)]
@@ -279,6 +278,27 @@ func (t *teller) request(ctx context.Context) error {
 	from, to := t.tracesSpan(earliest)
 	_, err = t.read(ctx, from, to, Filter{TraceIDs: t.Traces})
 	return err
+}
+
+// settleRequest finds out which request was asked for by its beginning. A whole
+// ID is that, whatever else begins with it: lines name their requests as they
+// like.
+func (t *teller) settleRequest() error {
+	var ids []string
+	for _, row := range t.rows {
+		ids = append(ids, row.RequestID)
+	}
+	ids = distinct(ids)
+	switch {
+	case slices.Contains(ids, t.o.RequestID):
+		maps.DeleteFunc(t.rows, func(_ Key, row Row) bool { return row.RequestID != t.o.RequestID })
+		t.RequestID = t.o.RequestID
+	case len(ids) > 1:
+		return &AmbiguousError{t.o.RequestID, ids[:min(len(ids), 5)]}
+	default:
+		t.RequestID = ids[0]
+	}
+	return nil
 }
 
 // tracesSpan is when the traces may have rows that a row of that time names.

@@ -199,6 +199,29 @@ func TestAStoryIsBounded(t *testing.T) {
 	if err != nil || len(s.Rows) != MaxStory || !s.More || e.n > MaxStory+1000 {
 		t.Errorf("%d rows of %d that were read, more %v, %v", len(s.Rows), e.n, s.More, err)
 	}
+	if s.RequestID != s.Rows[0].RequestID {
+		t.Errorf("its request is %q, want %q", s.RequestID, s.Rows[0].RequestID)
+	}
+}
+
+// Lines name their requests as they like: one that begins with another's whole
+// ID does not keep that from being told.
+func TestAWholeRequestIDIsNotAmbiguous(t *testing.T) {
+	f := newFixture(t)
+	const id = "aaaaaaaa-1111-4222-8333-444455556666"
+	for i, request := range []string{id, id + "x", id[:20] + "y"} {
+		f.put("info", noon, "2026-11-22", fmt.Sprint("row ", i), "request_id", request)
+	}
+	o := StoryOptions{RequestID: id, Now: noon.Add(time.Hour)}
+	got, _, s := f.story(o)
+	if diff := cmp.Diff([]string{"row 0"}, got); diff != "" || s.RequestID != id {
+		t.Errorf("%q (-want +got):\n%s", s.RequestID, diff)
+	}
+	o = StoryOptions{RequestID: id[:8], Now: noon.Add(time.Hour), InfoTable: "info", Shards: 1}
+	var ambiguous *AmbiguousError
+	if _, err := New(f.pages).Story(ctx, o); !errors.As(err, &ambiguous) || len(ambiguous.IDs) != 3 {
+		t.Errorf("a beginning: %v", err)
+	}
 }
 
 // More traces and requests than are asked about at once.
