@@ -192,8 +192,10 @@ func (s *Source) command(a, printed *Alert) string {
 	switch {
 	case a.TraceID != "":
 		return s.tool("show", traceid.XRay(a.TraceID))
-	case a.RequestID != "" && a.RequestID != "init" && a.RequestID == printed.RequestID:
+	case isLambdas(a.RequestID):
 		return s.tool("show", a.RequestID)
+	case a.RequestID != "" && a.RequestID != "init" && a.RequestID == printed.RequestID:
+		return s.tool("query", day(a), "--request", a.RequestID, "-v")
 	}
 	args := []string{day(a)}
 	if a.Module != "" && a.Module == printed.Module {
@@ -203,6 +205,21 @@ func (s *Source) command(a, printed *Alert) string {
 		args = append(args, "--locator", a.Locator)
 	}
 	return s.tool("query", append(args, "-v")...)
+}
+
+// isLambdas reports whether a request ID has the form of Lambda's, a UUID. A
+// line may name any other, which `logtable show` might take for something else.
+func isLambdas(id string) bool {
+	const example = "8f0a2c1e-0000-4000-8000-000000000001"
+	if len(id) != len(example) {
+		return false
+	}
+	for i, c := range []byte(id) {
+		if (example[i] == '-') != (c == '-') || c != '-' && !isName(string(c), "") {
+			return false
+		}
+	}
+	return true
 }
 
 // listing is what shows everything severe of the day.

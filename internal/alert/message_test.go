@@ -96,6 +96,16 @@ func TestTheMessage(t *testing.T) {
 			t.Errorf("%q: %s", id, m.Text)
 		}
 	}
+	// An ID that show would take for something else is searched for on its day.
+	for _, id := range []string{"17", "a/b", "--since=1h", "6352a70e1e2c2db1583c0d1f5e7a9b3c",
+		"--region-0000-4000-8000-000000000001", "1-6352a70e-1e2c2db1583c0d1f5e7a9b3c"} {
+		a := example()
+		a.TraceID, a.RequestID = "", id
+		want := "\nlogtable query 2026-11-22 --request " + quoted(id) + " -v --timezone"
+		if m := fitting(a, delivery{}, heldBack{}); !strings.Contains(m.Text, want) {
+			t.Errorf("%q: %s", id, m.Text)
+		}
+	}
 	asked := fitting(example(), delivery{message: "call Ada", own: true}, heldBack{})
 	if asked.Subject != "ERROR orders 12: call Ada" || strings.Contains(asked.Text, "held back") ||
 		!strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") {
