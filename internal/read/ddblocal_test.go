@@ -21,6 +21,7 @@ func TestQueriesOnDynamoDBLocal(t *testing.T) {
 		"the ancestor's rows":   TestQueryReadsTheAncestorsRowsBesideOurs,
 		"filters":               TestQueryFilters,
 		"any filter":            TestFiltersFindWhatALookAtEveryRowFinds,
+		"write units":           TestWriteUnits,
 		"stories":               TestAStoryIsWholeAcrossInvocations,
 		"where stories are":     TestAStoryIsLookedForAsFarAsItMustBe,
 		"long stories":          TestAStoryOfManyInvocations,

@@ -72,7 +72,7 @@ func parseNumber(s string) *big.Float {
 // passes reports whether the members of a line pass. A line without the member
 // does not, whatever it must not be.
 func (t *FieldTest) passes(members map[string]any) bool {
-	found := t.find(members, t.name)
+	found := find(members, t.name)
 	switch t.operator {
 	case "!=", "!~":
 		return len(found) > 0 && !slices.ContainsFunc(found, t.fits)
@@ -81,10 +81,10 @@ func (t *FieldTest) passes(members map[string]any) bool {
 }
 
 // find returns the values of a member; of an array, those of its elements.
-func (t *FieldTest) find(value any, name string) (found []any) {
+func find(value any, name string) (found []any) {
 	if list, ok := value.([]any); ok {
 		for _, element := range list {
-			found = append(found, t.find(element, name)...)
+			found = append(found, find(element, name)...)
 		}
 		return found
 	}
@@ -93,14 +93,14 @@ func (t *FieldTest) find(value any, name string) (found []any) {
 	}
 	members, _ := value.(map[string]any)
 	if member, ok := members[name]; ok {
-		found = t.find(member, "")
+		found = find(member, "")
 	}
 	for i := range len(name) {
 		if name[i] != '.' || i == len(name)-1 {
 			continue
 		}
 		if member, ok := members[name[:i]]; ok {
-			found = append(found, t.find(member, name[i+1:])...)
+			found = append(found, find(member, name[i+1:])...)
 		}
 	}
 	return found
@@ -152,13 +152,36 @@ func fieldsPass(tests []FieldTest, fields string) bool {
 	if len(tests) == 0 {
 		return true
 	}
-	d := json.NewDecoder(strings.NewReader(fields))
-	d.UseNumber()
-	var members map[string]any
-	if d.Decode(&members) != nil {
+	members := fieldMembers(fields)
+	if members == nil {
 		return false
 	}
 	return !slices.ContainsFunc(tests, func(t FieldTest) bool { return !t.passes(members) })
+}
+
+// fieldMembers are the members of a row's fields, numbers with all their
+// digits; nil if there are none.
+func fieldMembers(fields string) (members map[string]any) {
+	d := json.NewDecoder(strings.NewReader(fields))
+	d.UseNumber()
+	if fields == "" || d.Decode(&members) != nil {
+		return nil
+	}
+	return members
+}
+
+// FieldValue returns a member of a row's fields as a FieldTest of this name
+// compares it: a text as it is, anything else as JSON. Several values, as those
+// of a list, are a list. ok is false if there is none.
+func FieldValue(fields, name string) (value string, ok bool) {
+	switch found := find(fieldMembers(fields), name); len(found) {
+	case 0:
+		return "", false
+	case 1:
+		return fieldText(found[0]), true
+	default:
+		return fieldText(found), true
+	}
 }
 
 // field is the part for a FieldTest: the words of the name, and of a text that

@@ -101,11 +101,12 @@ func (s *source) fill(ctx context.Context) error {
 
 // take takes an item's rows, and finds out which rows are certain by now.
 func (s *source) take(item map[string]types.AttributeValue) {
-	rows := rowsOf(item)
+	rows, units := rowsOf(item), writeUnits(item)
 	for i := range rows {
 		r := &rows[i]
 		r.Table, r.Error = s.table, s.errors
 		if s.options.keep(r) {
+			r.WriteUnits, units = units, 0
 			s.insert(*r)
 		}
 	}
@@ -140,7 +141,9 @@ func (s *source) insert(r Row) {
 	at, known := slices.BinarySearchFunc(s.ahead, r.StampMod, func(r Row, key string) int {
 		return s.compare(r.StampMod, key)
 	})
-	if !known {
+	if known {
+		s.ahead[at].WriteUnits += r.WriteUnits // both were paid for
+	} else {
 		s.ahead = slices.Insert(s.ahead, at, r)
 	}
 }

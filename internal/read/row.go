@@ -48,6 +48,11 @@ type Stored struct {
 	// Other holds what the row has beyond this table's schema, and known
 	// attributes of an unexpected type.
 	Other map[string]types.AttributeValue
+
+	// WriteUnits is what storing the item took, as far as its size says. Of a
+	// pack, the first of the lines that were asked for has that of the whole
+	// pack, and the others have 0: the sum of all rows is right.
+	WriteUnits int
 }
 
 // Key is a row's primary key, and what its sort key says.
