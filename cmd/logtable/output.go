@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/logtable/logtable/internal/config"
@@ -36,7 +37,7 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) register(cmd *cobra.Command) {
-	f.output, f.color = formText, "auto"
+	f.output = formText
 	flags := cmd.Flags()
 	flags.VarP(newChoice(&f.output, formText, formJSONL, formJSON, formCSV, formRaw), "output", "o",
 		"text for people, the others for programs;\nraw is text and exception alone")
@@ -44,13 +45,19 @@ func (f *outputFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.columns, "columns", nil, "one line for each row, with these `COLUMNS`: time,level,text;\n"+
 		"also the columns of -o csv")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also print each row's request ID, trace, key, table and expiry")
+	f.registerLook(flags)
+	completeChoices(cmd, "output", "color")
+	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
+}
+
+// registerLook registers what every output has.
+func (f *outputFlags) registerLook(flags *pflag.FlagSet) {
+	f.color = "auto"
 	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color",
 		"color; auto means on a terminal, without NO_COLOR")
 	flags.BoolVar(&f.noPager, "no-pager", false, "do not page the output on a terminal")
 	flags.StringVar(&f.timezone, "timezone", "", "time `ZONE`: Europe/Berlin, +02:00, local\n"+
 		"(default LOGTABLE_TIMEZONE, else UTC)")
-	completeChoices(cmd, "output", "color")
-	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
 }
 
 // completeChoices completes the words of choices. The error that it leaves out

@@ -152,6 +152,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 	root.AddCommand(
 		newQuery(sh),
 		newShow(sh),
+		newStats(sh),
 		newExport(sh),
 		newImport(sh),
 		newReplay(sh),
