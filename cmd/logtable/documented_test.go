@@ -19,7 +19,7 @@ func shellWords(line string) (words []string) {
 	return words
 }
 
-// TestDocumentedCommands runs every query and every show of the documents and
+// TestDocumentedCommands runs every query, show and stats of the documents and
 // of the helps as it stands there.
 func TestDocumentedCommands(t *testing.T) {
 	server, env := application(t)
@@ -30,7 +30,7 @@ func TestDocumentedCommands(t *testing.T) {
 		"trace_id", "6352a70e1e2c2db1583c0d1f5e7a9b3c")
 	lines := map[string]bool{}
 	collect := func(text string) {
-		for _, m := range regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?(logtable (?:query|show)\b.*)$`).
+		for _, m := range regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?(logtable (?:query|show|stats)\b.*)$`).
 			FindAllStringSubmatch(text, -1) {
 			line, _, _ := strings.Cut(m[1], "   ") // a help's explanation
 			lines[line] = true
@@ -43,7 +43,7 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		collect(string(text))
 	}
-	for _, command := range []string{"", "query", "show"} {
+	for _, command := range []string{"", "query", "show", "stats"} {
 		collect(logtable(t, nil, append(strings.Fields(command), "--help")...).stdout)
 	}
 	if len(lines) < 15 {

@@ -133,7 +133,8 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
   logtable query yesterday --errors       yesterday's errors
   logtable query --since 15m -v           the last quarter of an hour, in full
   logtable query --grep "card declined" -o jsonl | jq -r .text
-  logtable show 7f3a9c12                  what became of a request, across functions`,
+  logtable show 7f3a9c12                  what became of a request, across functions
+  logtable stats --by hour                today's rows and errors, hour by hour`,
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -102,11 +103,8 @@ func stats(ctx context.Context, sh *shell, f *statsFlags) error {
 		return err
 	}
 	client, meter := account.metered(ctx)
-	for row, err := range client.Query(ctx, options) {
-		if err != nil {
-			return account.explain(err) // numbers of a part of the rows would be taken for those of all
-		}
-		s.add(&row)
+	if err := s.read(client.Query(ctx, options), newProgress(sh)); err != nil {
+		return account.explain(err)
 	}
 	if s.total.rows == 0 {
 		fmt.Fprintln(sh.stderr, nothing(options, out.style.zone))
@@ -120,6 +118,22 @@ func stats(ctx context.Context, sh *shell, f *statsFlags) error {
 	r := &report{statistics: s, style: out.style, meter: meter, groups: s.sorted(), plain: plainTerminal(sh.getenv)}
 	r.choose(f.top, out.form)
 	return out.paged(func(w io.Writer, _ func() bool) error { return r.print(w, out.form) })
+}
+
+// read counts rows. If some cannot be read, the numbers of the others are worth
+// nothing: they would be taken for those of all.
+func (s *statistics) read(rows iter.Seq2[read.Row, error], p *progress) error {
+	defer p.clear()
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		s.add(&row)
+		p.report(func() string {
+			return counted(s.total.rows, "row") + ", up to " + s.total.last.In(s.zone).Format(statsTime)
+		})
+	}
+	return nil
 }
 
 // plainTerminal reports whether a terminal says that it has no block

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -78,9 +79,10 @@ type statsLine struct {
 func TestStatsAreACount(t *testing.T) {
 	t.Run("embedded endpoint", func(t *testing.T) {
 		isolate(t)
+		t.Setenv("AWS_MAX_ATTEMPTS", "5") // the SDK may close a connection under a large answer
 		server := table.Start(t)
 		env := map[string]string{"LOGTABLE_INFO_TABLE": "info", "LOGTABLE_ERRORS_TABLE": "errors"}
-		statsAreACount(t, server.Client(), server.URL(), env)
+		statsAreACount(t, server.Client(), server.URL(), env, 60)
 	})
 	t.Run("DynamoDB Local", func(t *testing.T) {
 		isolate(t)
@@ -94,11 +96,11 @@ func TestStatsAreACount(t *testing.T) {
 		t.Setenv("AWS_SECRET_ACCESS_KEY", credentials.SecretAccessKey)
 		env := map[string]string{"LOGTABLE_INFO_TABLE": "info", "LOGTABLE_ERRORS_TABLE": "errors",
 			"AWS_ACCESS_KEY_ID": credentials.AccessKeyID}
-		statsAreACount(t, client, *client.Options().BaseEndpoint, env)
+		statsAreACount(t, client, *client.Options().BaseEndpoint, env, 20)
 	})
 }
 
-func statsAreACount(t *testing.T, client *dynamodb.Client, url string, env map[string]string) {
+func statsAreACount(t *testing.T, client *dynamodb.Client, url string, env map[string]string, times int) {
 	if err := table.CreateLogTables(t.Context(), client, "info", "errors"); err != nil {
 		t.Fatal(err)
 	}
@@ -144,10 +146,10 @@ func statsAreACount(t *testing.T, client *dynamodb.Client, url string, env map[s
 		"--grep decl":            func(r *countedRow) bool { return r.text == "declined" },
 	}
 	names := []string{"module", "locator", "level", "day", "hour", "field:user.name"}
-	for range 60 {
+	for range times {
 		random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		by := names[:1+random.IntN(3)]
-		filter := one("", "--errors", "--info", "--module *i*", "--level WARN+", "--field user.name!=Ann", "--grep decl")
+		filter := one(slices.Sorted(maps.Keys(filters))...)
 		begin := from.Add(time.Duration(random.IntN(3)) * 10 * time.Hour)
 		want, total := map[string]*statsLine{}, &statsLine{}
 		for i := range rows {
@@ -176,8 +178,9 @@ func statsAreACount(t *testing.T, client *dynamodb.Client, url string, env map[s
 			to.Format(time.RFC3339), "--timezone", "Europe/Berlin"}, strings.Fields(filter)...)
 		lines := statsLines(t, now, env, url, args...)
 		last := lines[len(lines)-1]
-		if last.Kind != "total" || last.Rows != total.Rows || last.Errors != total.Errors || last.First != total.First ||
-			last.Last != total.Last || last.WriteUnits != total.Rows || last.ReadUnits <= 0 {
+		if last.Kind != "total" || last.Rows != total.Rows || last.Errors != total.Errors ||
+			last.First != total.First || last.Last != total.Last ||
+			last.WriteUnits != total.Rows || last.ReadUnits <= 0 {
 			t.Errorf("%q: in all %+v, want %+v", args, last, total)
 		}
 		checkGroups(t, fmt.Sprint(args), lines[:len(lines)-1], by, want)
@@ -225,7 +228,7 @@ func checkGroups(t *testing.T, args string, lines []statsLine, by []string, want
 	}
 	for i := 1; i < len(begins); i++ { // none is missing
 		length := begins[i].Sub(begins[i-1])
-		if by[0] == "hour" && length != time.Hour || by[0] == "day" && (length < 24*time.Hour || length > 25*time.Hour) {
+		if by[0] == "hour" && length != time.Hour || by[0] == "day" && length.Truncate(2*time.Hour) != 24*time.Hour {
 			t.Errorf("%s: %v after %v", args, begins[i], begins[i-1])
 		}
 	}
@@ -249,7 +252,8 @@ func TestStatsOfHostileValues(t *testing.T) {
 		}
 		put(t, server.Client(), "hostile\x1b[31m", "INFO", "1", "text", 5000+i, "r", "fields", string(fields))
 	}
-	base := []string{"stats", "2026-11-22", "--module", "hostile*", "--by", "field:v,module", "--endpoint-url", server.URL()}
+	base := []string{"stats", "2026-11-22", "--module", "hostile*", "--by", "field:v,module", "--endpoint-url",
+		server.URL()}
 	for _, form := range []string{"text", "jsonl", "csv"} {
 		got := logtableAt(t, showNow, env, append(base, "-o", form)...)
 		if got.code != exitOK || len(got.stdout) > 20_000 || strings.ContainsFunc(got.stdout, func(r rune) bool {
@@ -301,13 +305,13 @@ func TestStatsOfTooManyGroups(t *testing.T) {
 	}
 	var text strings.Builder
 	r := &report{statistics: s, meter: nil, groups: s.sorted()}
-	r.style.zone = time.UTC
 	r.choose(3, formText)
 	r.meter = testMeter(t, server)
 	if err := r.print(&text, formText); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"(others)", "20,000  20,000  100%", "and 9,997 more with 9,997 rows, 9,997 errors: -n 0",
+	for _, want := range []string{"(others)", "20,000  20,000  100%",
+		"and 9,997 more with 9,997 rows, 9,997 errors: -n 0",
 		"all groups after the first 10,000", "30,000 rows, 30,000 errors (100%)", "and 9,997 more\n"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, text.String())

@@ -54,7 +54,7 @@ func (r *report) jsonCounts(c *counts) jsonCounts {
 	const digits = 1e6
 	return jsonCounts{
 		Rows: c.rows, Errors: c.errors, ErrorRate: math.Round(c.rate()*digits) / digits,
-		First: jsonTime(c.first, r.style.zone), Last: jsonTime(c.last, r.style.zone),
+		First: jsonTime(c.first, r.zone), Last: jsonTime(c.last, r.zone),
 	}
 }
 
@@ -83,7 +83,7 @@ func (r *report) printJSON(w io.Writer) error {
 		lines = append(lines, f.json())
 	}
 	lines = append(lines, jsonTotal{
-		Kind: "total", From: jsonTime(r.from, r.style.zone), To: jsonTime(r.to, r.style.zone),
+		Kind: "total", From: jsonTime(r.from, r.zone), To: jsonTime(r.to, r.zone),
 		jsonCounts: r.jsonCounts(&r.total), WriteUnits: r.writeUnits, ReadUnits: r.meter.Units(),
 	})
 	var text bytes.Buffer
@@ -114,7 +114,7 @@ func (f *functionStats) json() jsonFunction {
 // data is a value as programs read it.
 func (r *report) data(v *value) string {
 	if !v.at.IsZero() {
-		return v.at.In(r.style.zone).Format(time.RFC3339)
+		return v.at.In(r.zone).Format(time.RFC3339)
 	}
 	return v.text
 }

@@ -144,6 +144,7 @@ type group struct {
 // statistics are what is counted of all rows.
 type statistics struct {
 	by         []dimension
+	zone       *time.Location
 	from, to   time.Time // the span
 	known      map[string]*group
 	others     counts // of the values that came when there were maxGroups
@@ -158,7 +159,10 @@ func newStatistics(names []string, o *read.Options, zone *time.Location) (*stati
 	if err != nil {
 		return nil, err
 	}
-	s := &statistics{by: by, from: o.From, to: o.To, known: map[string]*group{}, functions: map[string]*functionStats{}}
+	s := &statistics{
+		by: by, zone: zone, from: o.From, to: o.To,
+		known: map[string]*group{}, functions: map[string]*functionStats{},
+	}
 	if first := by[0].bucket; first != nil {
 		most := maxGroups * time.Hour
 		if first.days {

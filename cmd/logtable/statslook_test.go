@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +66,7 @@ func TestStatsOnATerminal(t *testing.T) {
 		args = append([]string{"stats", "2026-11-22", "--no-pager", "--endpoint-url", server.URL()}, args...)
 		code := execute(t.Context(), args, &shell{
 			getenv: func(name string) string { return env[name] }, stdin: strings.NewReader(""),
-			stdout: term.tty, stderr: term.tty, now: func() time.Time { return showNow },
+			stdout: term.tty, stderr: io.Discard, now: func() time.Time { return showNow },
 		})
 		text := term.text()
 		for line := range strings.Lines(text) {
@@ -76,6 +78,9 @@ func TestStatsOnATerminal(t *testing.T) {
 			t.Errorf("stats %q: exit code %d\n%s", args, code, text)
 		}
 		return text
+	}
+	if text, err := os.ReadFile("../../docs/reading.md"); err != nil || !strings.Contains(string(text), wantStats) {
+		t.Errorf("docs/reading.md does not have\n%s (%v)", wantStats, err)
 	}
 	// The first table of the application has rows of the test of query, too.
 	if got := run(80, "--color", "never", "--not", "refused"); got != wantStats {

@@ -9,14 +9,16 @@ import (
 	"time"
 )
 
+// statsTime is how instants are shown.
+const statsTime = "2006-01-02 15:04:05"
+
 // printText prints the groups with a histogram, the functions, and what all of
 // it took.
 func (r *report) printText(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	const layout = "2006-01-02 15:04:05"
-	zone := r.style.zone
-	for _, line := range wrap(fmt.Sprintf("%s to %s (%s), by %s", r.from.In(zone).Format(layout),
-		r.to.In(zone).Format(layout), zoneName(zone, r.from), visible(strings.Join(r.names(), ", "))), r.style.width) {
+	for _, line := range wrap(fmt.Sprintf("%s to %s (%s), by %s", r.from.In(r.zone).Format(statsTime),
+		r.to.In(r.zone).Format(statsTime), zoneName(r.zone, r.from), visible(strings.Join(r.names(), ", "))),
+		r.style.width) {
 		fmt.Fprintln(out, r.style.paint(sgrBold, line))
 	}
 	fmt.Fprintln(out)
@@ -32,7 +34,7 @@ func (r *report) printText(w io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	total := fmt.Sprintf("%s, %s (%s), about %s to store, %s to count", counted(r.total.rows, "row"),
-		counted(r.total.errors, "error"), percent(&r.total), counted(r.writeUnits, "write unit"), readUnits(r.meter))
+		counted(r.total.errors, "error"), rateText(&r.total), counted(r.writeUnits, "write unit"), readUnits(r.meter))
 	for _, line := range wrap(total, r.style.width) {
 		fmt.Fprintln(out, line)
 	}
@@ -87,7 +89,7 @@ func (r *report) groupTable() *textTable {
 	for _, g := range shown {
 		cells := r.values(g)
 		cells = append(cells, tableCell{text: thousands(g.rows)}, tableCell{text: thousands(g.errors)},
-			tableCell{text: percent(&g.counts)})
+			tableCell{text: rateText(&g.counts)})
 		if g.errors > 0 {
 			cells[len(r.by)+1].sgr, cells[len(r.by)+2].sgr = sgrRed, sgrRed
 		}
@@ -135,11 +137,11 @@ func (r *report) clock(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	if first, last := r.total.first.In(r.style.zone), r.total.last.In(r.style.zone); first.Format(
-		time.DateOnly) == last.Format(time.DateOnly) {
-		return t.In(r.style.zone).Format("15:04:05")
+	day := func(t time.Time) string { return t.In(r.zone).Format(time.DateOnly) }
+	if day(r.total.first) == day(r.total.last) {
+		return t.In(r.zone).Format(time.TimeOnly)
 	}
-	return t.In(r.style.zone).Format("01-02 15:04")
+	return t.In(r.zone).Format("01-02 15:04")
 }
 
 // bar is a line of a histogram, so many eighths of a column long, of which so
@@ -161,8 +163,8 @@ func (r *report) bar(eighths, errors, room int) string {
 	return r.style.paint(sgrRed, strings.Repeat("▒", errors)) + text
 }
 
-// percent is the rate of errors; what is not nothing is more than 0.
-func percent(c *counts) string {
+// rateText is the rate of errors; what is not nothing is more than 0.
+func rateText(c *counts) string {
 	switch rate := c.rate() * 100; {
 	case c.rows == 0:
 		return ""

@@ -89,8 +89,8 @@ func TestWriteUnits(t *testing.T) {
 }
 
 func TestFieldValue(t *testing.T) {
-	const fields = `{"order":12345678901234567890,"user":{"name":"Ann","tags":["a","b"]},"user.name":"Bob","huge":1e99999,` +
-		`"none":null,"empty":"","o":{"b": 1,"a":"<"},"list":[{"n":1},{"n":2}],"one":[3],"no":[]}`
+	const fields = `{"order":12345678901234567890,"user":{"name":"Ann","tags":["a","b"]},"user.name":"Bob","huge":1e99999,"none":null,"empty":"",` +
+		`"o":{"b": 1,"a":"<"},"list":[{"n":1},{"n":2}],"one":[3],"no":[]}`
 	for name, want := range map[string]string{
 		"order": "12345678901234567890", "user.name": `["Bob","Ann"]`, "user.tags": `["a","b"]`, "huge": "1e99999",
 		"none": "null", "empty": "", "o": `{"a":"<","b":1}`, "list.n": "[1,2]", "one": "3",
