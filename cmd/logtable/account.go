@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sdkbody"
 )
 
 // account is where the tables are.
@@ -87,6 +89,10 @@ func loadConfig(ctx context.Context, sh *shell, region, profile, endpointURL str
 	if err != nil {
 		return cfg, fmt.Errorf("cannot load the AWS configuration: %w", err)
 	}
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = awshttp.NewBuildableClient()
+	}
+	cfg.HTTPClient = sdkbody.Client{HTTP: cfg.HTTPClient}
 	return cfg, nil
 }
 

@@ -25,9 +25,7 @@ type rowStore struct {
 func newRowStore(t *testing.T) *rowStore {
 	t.Helper()
 	isolate(t)
-	// As by default: on a busy machine, the SDK closes its request's body, and
-	// with it the connection, while it reads the answer.
-	t.Setenv("AWS_MAX_ATTEMPTS", "3")
+	t.Setenv("AWS_MAX_ATTEMPTS", "3") // as by default
 	server := table.Start(t)
 	if err := server.CreateLogTables(t.Context(), "info", "errors"); err != nil {
 		t.Fatal(err)

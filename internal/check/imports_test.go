@@ -46,7 +46,8 @@ var rules = []rule{
 		reason: "it is for the sample functions"},
 	{who: []string{"./cmd/extension"}, linked: true, not: []string{"net/http/pprof"}, reason: "an open door"},
 
-	{who: []string{"./internal/jsonscan", "./internal/level", "./internal/signing", "./internal/wait"},
+	{who: []string{"./internal/jsonscan", "./internal/level", "./internal/signing", "./internal/wait",
+		"./internal/sdkbody"},
 		not:    []string{"./..."},
 		reason: "they are the leaves: everything may import them, so they import nothing of ours"},
 	{who: []string{"./internal/parse"}, linked: true, not: []string{awsSDK, "./internal/awsenv", "net/http"},
@@ -69,7 +70,7 @@ var rules = []rule{
 	{who: []string{"./..."}, but: []string{"./cmd/extension", "./cmd/logtable"}, not: []string{"./internal/extension"},
 		reason: "it is the life of a process: only a main starts one"},
 	{who: []string{sandboxes}, linked: true, not: []string{"./internal/..."},
-		may:    []string{sandboxes, "./internal/testkit", "./internal/wait"},
+		may:    []string{sandboxes, "./internal/testkit", "./internal/wait", "./internal/sdkbody"},
 		reason: "it judges the layer and therefore shares no code with it: a mistake would be made twice and not seen"},
 	{who: []string{"./..."}, but: []string{sandboxes, "./cmd/logtable"}, not: []string{sandboxes},
 		reason: "only the demo and tests play AWS"},

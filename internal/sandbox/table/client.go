@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/logtable/logtable/internal/sdkbody"
 )
 
 // The attributes of a log table that are in its definition. They are spelled
@@ -38,7 +40,9 @@ func ClientFor(url string, options ...func(*dynamodb.Options)) *dynamodb.Client 
 		}),
 		Retryer: aws.NopRetryer{},
 		// A transport of its own, without the environment's proxy.
-		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 5 * time.Second}},
+		HTTPClient: sdkbody.Client{HTTP: &http.Client{
+			Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 5 * time.Second},
+		}},
 	}, options...)
 }
 
