@@ -90,7 +90,6 @@ func TestStatsAreACount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Setenv("AWS_MAX_ATTEMPTS", "5") // see ddblocal.Client
 		t.Setenv("AWS_ACCESS_KEY_ID", credentials.AccessKeyID)
 		t.Setenv("AWS_SECRET_ACCESS_KEY", credentials.SecretAccessKey)
 		env := map[string]string{"LOGTABLE_INFO_TABLE": "info", "LOGTABLE_ERRORS_TABLE": "errors",

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/logtable/logtable/internal/sandbox/table"
@@ -65,19 +64,13 @@ func Start(t testing.TB) (endpoint string) {
 }
 
 // Client starts DynamoDB Local if need be and returns an SDK client with an
-// access key of its own, so that no other test's tables are in its way. It
-// retries what is not a refusal: DynamoDB Local now and then closes a
-// connection in the middle of a large answer.
+// access key of its own, so that no other test's tables are in its way.
 func Client(t testing.TB) *dynamodb.Client {
 	t.Helper()
 	key := rand.Text()
 	return table.ClientFor(Start(t), func(o *dynamodb.Options) {
 		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: key, SecretAccessKey: key}, nil
-		})
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			backoff := func(int, error) (time.Duration, error) { return 10 * time.Millisecond, nil }
-			o.Backoff = retry.BackoffDelayerFunc(backoff)
 		})
 	})
 }
