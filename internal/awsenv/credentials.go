@@ -2,7 +2,6 @@ package awsenv
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/logtable/logtable/internal/jsonscan"
 )
 
 // CredentialsURI is the variable that names the endpoint at which Lambda
@@ -181,24 +182,19 @@ func tokenError(why string, err error) error {
 // parseCredentials reads the endpoint's answer. Credentials that have expired
 // by our clock are credentials: the clock may be wrong, and AWS will say.
 func parseCredentials(body []byte) (aws.Credentials, error) {
-	var answer struct {
-		AccessKeyID     string `json:"AccessKeyId"`
-		SecretAccessKey string
-		Token           string
-		Expiration      *time.Time
+	c := aws.Credentials{Source: "endpoint"}
+	answer := jsonscan.Whole(body)
+	err := answer.Strings(map[string]*string{
+		"AccessKeyId": &c.AccessKeyID, "SecretAccessKey": &c.SecretAccessKey, "Token": &c.SessionToken,
+	})
+	if expiration := answer.Find(`"Expiration"`); err == nil && expiration != nil && string(expiration) != "null" {
+		c.CanExpire, err = true, c.Expires.UnmarshalJSON(expiration)
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if answer == nil || err != nil {
 		return aws.Credentials{}, credentialsError("the endpoint's answer is not JSON with credentials", nil)
-	}
-	c := aws.Credentials{
-		AccessKeyID: answer.AccessKeyID, SecretAccessKey: answer.SecretAccessKey, SessionToken: answer.Token,
-		Source: "endpoint",
 	}
 	if !c.HasKeys() {
 		return aws.Credentials{}, credentialsError("the endpoint's answer contains no credentials", nil)
-	}
-	if answer.Expiration != nil {
-		c.CanExpire, c.Expires = true, *answer.Expiration
 	}
 	return c, nil
 }

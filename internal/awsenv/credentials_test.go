@@ -163,7 +163,9 @@ func TestWhatTheCredentialsEndpointMaySay(t *testing.T) {
 		"HTML":             {200, `<html>sign in</html>`, "is not JSON with credentials"},
 		"empty":            {200, ``, "is not JSON with credentials"},
 		"no keys":          {200, `{}`, "contains no credentials"},
-		"null":             {200, `null`, "contains no credentials"},
+		"null":             {200, `null`, "is not JSON with credentials"},
+		"an array":         {200, `[]`, "is not JSON with credentials"},
+		"no expiration":    {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Token":null,"Expiration":null}`, ""},
 		"another type":     {200, `{"AccessKeyId":7}`, "is not JSON with credentials"},
 		"not a time": {200, `{"AccessKeyId":"K","SecretAccessKey":"s","Expiration":"soon"}`, "is not JSON with " +
 			"credentials"},

@@ -182,12 +182,11 @@ func read(resp *http.Response) ([]byte, error) {
 // are objects, if only {}: a captive portal or a proxy may answer 200 to
 // everybody, and what it did not get is not stored.
 func object(answer []byte) ([]byte, error) {
-	from := jsonscan.Space(answer, 0)
-	end := from + jsonscan.Value(answer[from:])
-	if end == from || answer[from] != '{' || jsonscan.Space(answer, end) < len(answer) {
+	whole := jsonscan.Whole(answer)
+	if whole == nil {
 		return nil, fmt.Errorf("%w: it is not a JSON object", ErrForeignAnswer)
 	}
-	return answer[from:end], nil
+	return whole, nil
 }
 
 // correctClock signs for DynamoDB's time from now on, after it has refused a

@@ -134,7 +134,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestAnswersThatAreNoEvents(t *testing.T) {
-	for _, body := range []string{"", "OK", "[]", `{"eventType":7}`} {
+	for _, body := range []string{"", "OK", "[]", "null", `{"eventType":7,"functionName":7}`, `{"eventType":"INVOKE"`} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
 		if ev, err := c.Next(context.Background()); err == nil {
 			t.Errorf("answer %q became the event %+v", body, ev)

@@ -1,6 +1,10 @@
 package jsonscan
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Lenient are the options of a jsontext reader that takes what functions,
 // emulators and proxies print: a name that occurs twice, and bytes that are no
@@ -11,6 +15,17 @@ var Lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.Al
 // members. Ranging over it allocates nothing and keeps nothing outside of the
 // loop, so that a value can be gone through within another.
 type Object []byte
+
+// Whole returns the object that b is but for white space around it; nil if it
+// is none, if it is not valid, or if it is nested more than 64 deep.
+func Whole(b []byte) Object {
+	from := Space(b, 0)
+	end := from + Value(b[from:])
+	if end == from || b[from] != '{' || Space(b, end) < len(b) {
+		return nil
+	}
+	return b[from:end]
+}
 
 // Members is the sequence of the members: their names, which are JSON strings,
 // and their raw values. Both are parts of the object.
@@ -26,6 +41,22 @@ func (o Object) Find(quoted string) []byte {
 	for name, value := range o.Members {
 		if string(name) == quoted {
 			return value
+		}
+	}
+	return nil
+}
+
+// Strings puts the texts of members where into says, by their names. null is
+// like no member; any other value that is no string is an error.
+func (o Object) Strings(into map[string]*string) error {
+	for name, value := range o.Members {
+		text := into[string(name[1:len(name)-1])]
+		switch {
+		case text == nil || value[0] == 'n':
+		case value[0] != '"':
+			return fmt.Errorf("%s is not a string", name)
+		default:
+			*text = Text(value)
 		}
 	}
 	return nil
