@@ -2,13 +2,13 @@ package agent
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
 )
@@ -153,9 +153,9 @@ func (a *Agent) hint() {
 	if len(news) == 0 {
 		return
 	}
-	severity := slog.LevelInfo
+	severity := diag.Info
 	if errors {
-		severity = slog.LevelWarn
+		severity = diag.Warn
 	}
 	text := hintText(news, a.cfg.Hints.Fields)
 	a.cfg.Diag.Say(severity, "seen, but not stored: "+text, "LOGTABLE_HINTS=off switches these hints off")

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
+	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/logsapi"
 	"github.com/logtable/logtable/internal/store"
 )
@@ -129,7 +129,7 @@ func (a *Agent) waitForQuiet(ctx context.Context, since time.Time) {
 // if there is something to say.
 func (a *Agent) reportTotals(rest store.Rest) {
 	if rest.Lines > 0 {
-		a.cfg.Diag.Say(slog.LevelWarn, "the last-resort lines above are rows that DynamoDB did not accept",
+		a.cfg.Diag.Say(diag.Warn, "the last-resort lines above are rows that DynamoDB did not accept",
 			"write them to the tables with `logtable replay FILE`", "lines", rest.Lines)
 	}
 	var args []any
@@ -140,9 +140,9 @@ func (a *Agent) reportTotals(rest store.Rest) {
 	if len(args) == 0 {
 		return
 	}
-	level, message := slog.LevelInfo, "some lines of this environment were not stored as printed"
+	level, message := diag.Info, "some lines of this environment were not stored as printed"
 	if len(rest.Lost) > 0 {
-		level, message = slog.LevelError, "rows of this environment were lost"
+		level, message = diag.Error, "rows of this environment were lost"
 	}
 	a.cfg.Diag.Say(level, message, "", append(args, "stored", a.cfg.Store.Written())...)
 }

@@ -2,8 +2,9 @@ package agent
 
 import (
 	"context"
-	"log/slog"
 	"time"
+
+	"github.com/logtable/logtable/internal/diag"
 )
 
 // maxJobs is how many jobs may wait for the one that is being done: what begins
@@ -111,6 +112,6 @@ func (a *Agent) reportStuck() {
 	if a.finished.Load() {
 		return // what was left has been reported
 	}
-	a.cfg.Diag.Say(slog.LevelError, "Logtable is stuck at the end of this environment; rows may be lost",
+	a.cfg.Diag.Say(diag.Error, "Logtable is stuck at the end of this environment; rows may be lost",
 		"check whether /tmp is on a slow disk, and report this line", "messages in memory", a.cfg.Store.InMemory())
 }

@@ -8,10 +8,8 @@
 package diag
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -35,7 +33,6 @@ const maxSays = 200
 // A Logger writes diagnostics. Its methods may be called from any goroutine;
 // a nil Logger is silent.
 type Logger struct {
-	log *slog.Logger
 	now func() time.Time
 
 	mu      sync.Mutex // held for map work and one write of a line
@@ -84,16 +81,7 @@ func (c *cause) idle(now time.Time) bool {
 
 // New returns a Logger that writes to w, usually os.Stderr.
 func New(w io.Writer) *Logger {
-	l := &Logger{now: time.Now, causes: make(map[string]*cause), out: output{w: w}}
-	l.log = slog.New(slog.NewJSONHandler(&l.out, &slog.HandlerOptions{
-		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.MessageKey {
-				a.Key = "logtable" // marks the line as ours among the function's
-			}
-			return a
-		},
-	}))
-	return l
+	return &Logger{now: time.Now, causes: make(map[string]*cause), out: output{w: w}}
 }
 
 // Mask has every line that is written from now on, a JSON object, masked first:
@@ -115,15 +103,15 @@ type output struct {
 	mask func(string) string // nil for none
 }
 
-func (o *output) Write(line []byte) (int, error) {
-	if o.mask == nil {
-		return o.w.Write(line)
+func (o *output) write(line []byte) {
+	if o.mask != nil {
+		line = []byte(o.mask(string(line)))
 	}
-	return o.w.Write([]byte(o.mask(string(line))))
+	_, _ = o.w.Write(line) // there is nobody to tell
 }
 
 // Say writes one line. advice says what to do next; "" leaves it out.
-func (l *Logger) Say(level slog.Level, message, advice string, args ...any) {
+func (l *Logger) Say(level Level, message, advice string, args ...any) {
 	if l == nil {
 		return
 	}
@@ -155,7 +143,7 @@ func (l *Logger) Fail(key, message, advice string, args ...any) bool {
 	if c.told || !c.room(now) {
 		return false
 	}
-	l.writeOf(c, now, slog.LevelWarn, message, advice, args)
+	l.writeOf(c, now, Warn, message, advice, args)
 	c.told = true
 	return true
 }
@@ -179,7 +167,7 @@ func (l *Logger) Recover(key, message string) {
 	if !c.told || !c.room(now) {
 		return
 	}
-	l.writeOf(c, now, slog.LevelInfo, message, "", []any{
+	l.writeOf(c, now, Info, message, "", []any{
 		"failures", c.count, "after", now.Sub(c.since).Round(time.Millisecond).String()})
 	c.told = false
 }
@@ -207,7 +195,7 @@ func (l *Logger) cause(key string, now time.Time) *cause {
 
 // writeOf writes a line of a cause, which must have room for it. mu must be
 // held.
-func (l *Logger) writeOf(c *cause, now time.Time, level slog.Level, message, advice string, args []any) {
+func (l *Logger) writeOf(c *cause, now time.Time, level Level, message, advice string, args []any) {
 	if c.unsaid > 0 {
 		args = append(args[:len(args):len(args)], "unsaid", c.unsaid)
 		c.unsaid = 0
@@ -219,11 +207,11 @@ func (l *Logger) writeOf(c *cause, now time.Time, level slog.Level, message, adv
 }
 
 // write must be called with mu held.
-func (l *Logger) write(level slog.Level, message, advice string, args []any) {
+func (l *Logger) write(level Level, message, advice string, args []any) {
 	if advice != "" {
 		args = append([]any{"do", advice}, args...)
 	}
-	l.log.Log(context.Background(), level, message, args...)
+	l.out.write(appendLine(nil, l.now(), level, message, args))
 }
 
 // Guard is deferred at the top of a goroutine: it turns a panic into one line

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,9 +30,9 @@ func lines(t *testing.T, b *bytes.Buffer) []map[string]any {
 func TestLinesAreMasked(t *testing.T) {
 	var b bytes.Buffer
 	l := diag.New(&b)
-	l.Say(slog.LevelInfo, "before, secret", "")
+	l.Say(diag.Info, "before, secret", "")
 	l.Mask(func(object string) string { return strings.ReplaceAll(object, "secret", "***") })
-	l.Say(slog.LevelInfo, "a secret", "a secret", "text", "secret", "error", fmt.Errorf("secret"), "secret", 1)
+	l.Say(diag.Info, "a secret", "a secret", "text", "secret", "error", fmt.Errorf("secret"), "secret", 1)
 	l.Fail("secret", "a secret", "")
 	l.Recover("secret", "no secret")
 	if got := b.String(); strings.Count(got, "secret") != 1 || strings.Count(got, "***") != 7 ||
@@ -74,7 +73,7 @@ func TestOwnLinesAreBounded(t *testing.T) {
 	var b bytes.Buffer
 	l := diag.New(&b)
 	for range 10_000 {
-		l.Say(slog.LevelInfo, "chatter", "")
+		l.Say(diag.Info, "chatter", "")
 	}
 	if n := len(lines(t, &b)); n > 200 {
 		t.Errorf("%d lines written", n)
@@ -111,7 +110,7 @@ func TestGuardHidesWhatThePanicCarried(t *testing.T) {
 
 func TestNilLoggerIsSilent(t *testing.T) {
 	var l *diag.Logger
-	l.Say(slog.LevelInfo, "x", "")
+	l.Say(diag.Info, "x", "")
 	l.Fail("k", "x", "")
 	l.Recover("k", "x")
 }
@@ -129,7 +128,7 @@ func TestAStuckStandardErrorHoldsNobody(t *testing.T) {
 	a := diag.NewAsync(s, 1000)
 	l := diag.New(a)
 	for range 1000 {
-		l.Say(slog.LevelInfo, "nobody reads this", "")
+		l.Say(diag.Info, "nobody reads this", "")
 	}
 	a.Flush(time.Millisecond)
 	if n := diag.Held(a); n > 1000 {

@@ -2,7 +2,6 @@ package extension
 
 import (
 	"errors"
-	"log/slog"
 	"runtime"
 	"syscall"
 	"time"
@@ -41,7 +40,7 @@ func claim(addr string, usable bool, log *diag.Logger, stderr *diag.Async) (<-ch
 		h.release = release
 		switch {
 		case !alone:
-			log.Say(slog.LevelWarn, "another Logtable is running in this environment; this one is disabled",
+			log.Say(diag.Warn, "another Logtable is running in this environment; this one is disabled",
 				"attach it only once, as a layer or in the image")
 		case usable:
 			h.listener = listen(log)
@@ -53,7 +52,7 @@ func claim(addr string, usable bool, log *diag.Logger, stderr *diag.Async) (<-ch
 func listen(log *diag.Logger) *logsapi.Listener {
 	l, err := logsapi.Listen()
 	if err != nil {
-		log.Say(slog.LevelError, "cannot receive telemetry: Logtable is disabled; the function is not affected", "",
+		log.Say(diag.Error, "cannot receive telemetry: Logtable is disabled; the function is not affected", "",
 			"error", err.Error())
 		return nil
 	}

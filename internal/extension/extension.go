@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -70,7 +69,7 @@ func run(ctx context.Context, addr string, client *extapi.Client, stderr *diag.A
 	env, err := register(ctx, client)
 	if err != nil {
 		message, advice := unregistered(err, addr)
-		log.Say(slog.LevelError, message+"; Logtable exits", advice, "error", err.Error())
+		log.Say(diag.Error, message+"; Logtable exits", advice, "error", err.Error())
 		return 1
 	}
 	own := <-claimed
@@ -119,13 +118,13 @@ func settings(log *diag.Logger) (cfg config.Config, usable bool) {
 	log.Mask(cfg.Masking.JSON)
 	usable = true
 	for _, p := range problems {
-		log.Say(slog.LevelWarn, p.Message, p.Advice, "variable", p.Variable)
+		log.Say(diag.Warn, p.Message, p.Advice, "variable", p.Variable)
 		if cfg.Strict && !p.Harmless {
 			usable = false
 		}
 	}
 	if !usable {
-		log.Say(slog.LevelError,
+		log.Say(diag.Error,
 			"LOGTABLE_STRICT is set and a setting is invalid: Logtable is disabled; the function is not affected",
 			"correct the settings named above")
 	}

@@ -1,7 +1,6 @@
 package extension
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/logtable/logtable/internal/diag"
@@ -20,7 +19,7 @@ const firstLineTime = 50 * time.Millisecond
 // expression of LOGTABLE_REDACT must not undo it.
 func firstLine(stderr *diag.Async) *signing.Key {
 	key := signing.New()
-	diag.New(stderr).Say(slog.LevelInfo, "started", "", signing.Commitment, key.Commitment())
+	diag.New(stderr).Say(diag.Info, "started", "", signing.Commitment, key.Commitment())
 	stderr.Flush(firstLineTime)
 	return key
 }

@@ -3,7 +3,6 @@ package extension
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -112,10 +111,10 @@ func subscribe(
 	case err == nil:
 		return l
 	case errors.Is(err, logsapi.ErrNotDelivering):
-		log.Say(slog.LevelInfo, "nothing can be stored here: "+err.Error(),
+		log.Say(diag.Info, "nothing can be stored here: "+err.Error(),
 			"to try Logtable on your own machine, run `logtable demo`")
 	default:
-		log.Say(slog.LevelError, "nothing can be stored in this environment; the function is not affected", "",
+		log.Say(diag.Error, "nothing can be stored in this environment; the function is not affected", "",
 			"error", err.Error())
 	}
 	l.Close()

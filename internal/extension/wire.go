@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,7 +50,7 @@ func wire(p parts) *extension {
 	var err error
 	e.aws, err = awsenv.Load(os.Getenv, e.warn)
 	if err != nil && e.listener != nil {
-		e.log.Say(slog.LevelError, "Logtable is disabled; the function is not affected", "", "error", err.Error())
+		e.log.Say(diag.Error, "Logtable is disabled; the function is not affected", "", "error", err.Error())
 		e.listener.Close()
 		e.listener = nil
 	}
@@ -70,7 +69,7 @@ func wire(p parts) *extension {
 	return e
 }
 
-func (e *extension) warn(message, advice string) { e.log.Say(slog.LevelWarn, message, advice) }
+func (e *extension) warn(message, advice string) { e.log.Say(diag.Warn, message, advice) }
 
 func (e *extension) storeConfig() store.Config {
 	return store.Config{
@@ -197,18 +196,18 @@ func openSpill(cfg *config.Config, log *diag.Logger) (*spill.Spill, spill.Found)
 	}
 	sp, found, err := spill.Open(spill.Config{Dir: cfg.SpillDir, MaxBytes: int64(max(cfg.SpillBytes, 0))})
 	if err != nil {
-		log.Say(slog.LevelWarn,
+		log.Say(diag.Warn,
 			"cannot use /tmp: rows that DynamoDB does not accept wait in memory only",
 			"check LOGTABLE_SPILL_DIR", "error", err.Error())
 		return nil, found
 	}
 	if dir := sp.Dir(); dir != filepath.Clean(cfg.SpillDir) {
-		log.Say(slog.LevelInfo,
+		log.Say(diag.Info,
 			"LOGTABLE_SPILL_DIR is shared with others; Logtable uses its own directory inside it",
 			"to choose the directory, name one that does not exist yet", "folder", dir)
 	}
 	if found.Damaged+found.Refused > 0 {
-		log.Say(slog.LevelWarn, "some of the rows that an earlier process kept in /tmp cannot be read", "",
+		log.Say(diag.Warn, "some of the rows that an earlier process kept in /tmp cannot be read", "",
 			"damaged records", found.Damaged, "strange files", found.Refused)
 	}
 	return sp, found
