@@ -11,3 +11,6 @@ func (p *Parser) Record(record []byte) (line Line, ok bool) {
 func (k Kind) String() string {
 	return [...]string{Ours: "ours", Invalid: "invalid", Plain: "plain"}[k]
 }
+
+// AppendCompact is appendCompact.
+var AppendCompact = appendCompact

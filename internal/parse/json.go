@@ -63,17 +63,21 @@ func appendString(dst []byte, quoted jsontext.Value) []byte {
 	return dst
 }
 
-// appendCompact appends a valid value without its white space.
+// appendCompact appends a valid value without its white space. It keeps what
+// functions print as it is.
 //
 //go:noinline
 func appendCompact(dst []byte, value jsontext.Value) []byte {
-	n := len(dst)
-	all, err := jsontext.AppendFormat(dst, value, compact...)
-	if err != nil {
-		return append(dst[:n], value...)
+	from := 0
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			n, _ := jsonscan.String(value[i:])
+			i += max(n-1, 0)
+		case c <= ' ':
+			dst = append(dst, value[from:i]...)
+			from = i + 1
+		}
 	}
-	return all
+	return append(dst, value[from:]...)
 }
-
-// compact keeps what functions print as it is.
-var compact = append([]jsontext.Options{jsontext.PreserveRawStrings(true)}, jsonscan.Lenient...)
