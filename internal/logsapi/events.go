@@ -78,11 +78,6 @@ type reader struct {
 	scratch []byte
 }
 
-// The platform's bodies are re-encoded by emulators and proxies, so duplicate
-// names and invalid UTF-8, which jsontext refuses by default, must not cost an
-// event.
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
 // more moves pos to the next event and reports whether there is one. A closing
 // bracket ends the array only at the body's end.
 func (r *reader) more() bool {
@@ -112,24 +107,16 @@ func (r *reader) decode(b []byte) (event Event, n int, ok bool) {
 		return event, n, true
 	}
 	r.buf = *bytes.NewBuffer(b)
-	r.dec.Reset(&r.buf, lenient...)
-	if tok, err := r.dec.ReadToken(); err != nil || tok.Kind() != '{' {
+	// The platform's bodies are re-encoded by emulators and proxies, so
+	// duplicate names and invalid UTF-8 must not cost an event.
+	r.dec.Reset(&r.buf, jsonscan.Lenient...)
+	object, err := r.dec.ReadValue()
+	if err != nil || object.Kind() != '{' {
 		return Event{}, 0, false
 	}
-	for r.dec.PeekKind() != '}' {
-		name, err := r.dec.ReadValue()
-		if err != nil {
-			return Event{}, 0, false
-		}
-		value, err := r.dec.ReadValue()
-		if err != nil {
-			return Event{}, 0, false
-		}
+	for name, value := range jsonscan.Object(object).Members {
 		r.unquote(name)
 		r.set(&event, r.scratch, value)
-	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return Event{}, 0, false
 	}
 	return event, int(r.dec.InputOffset()), true
 }
