@@ -157,7 +157,7 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 				t.Errorf("%s: BatchWriteItem of %q: %v", g.where, days, !writes)
 			}
 			if g.may("dynamodb:BatchWriteItem", arn, append(days, row.ShardsDate)...) != writes ||
-				g.may("dynamodb:PutItem", arn, row.ShardsDate) {
+				g.may("dynamodb:PutItem", arn, row.ShardsDate) != replays {
 				t.Errorf("%s: writing the item %q", g.where, row.ShardsDate)
 			}
 			for _, key := range append(own, "alert#x", "shards#", "", "1970-01-01") {

@@ -213,7 +213,7 @@ func (i *importer) tell() error {
 		fmt.Fprintf(i.sh.stderr, "not accepted: %s, the first is %s: %s\n", thousands(n.count), visible(n.first),
 			visible(n.why))
 	}
-	if len(i.notes) > 0 || i.put != nil && i.put.refused > 0 {
+	if i.put.warn(i.sh) || len(i.notes) > 0 || i.put != nil && i.put.refused > 0 {
 		return errSeen
 	}
 	return nil

@@ -52,6 +52,8 @@ type putter struct {
 	refused int
 	why     []string  // of the refused, each text once
 	last    time.Time // of the last answer that DynamoDB gave for good
+	shards  int       // over which the errors table says that a day is spread
+	unsaid  string    // why it does not
 }
 
 func newPutter(ctx context.Context, a *account, infoTable, errorsTable string) *putter {
@@ -145,6 +147,7 @@ func (p *putter) count(n *int) {
 // item writes an item if its key is free, and returns what is there if it is
 // not. It tries again while there is hope.
 func (p *putter) item(table string, item attributes) (old attributes, err error) {
+	p.sayShards(table, item)
 	for n := 1; ; n++ {
 		_, err := p.api.client.PutItem(p.ctx, &dynamodb.PutItemInput{
 			TableName: &table, Item: item,

@@ -139,7 +139,7 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 		why := visible(strings.Join(p.why, "; "))
 		fmt.Fprintf(sh.stderr, "not accepted: %d that DynamoDB refused: %s\n", refused, why)
 	}
-	if len(report.Notes) > 0 || report.Missing > 0 || refused > 0 {
+	if p.warn(sh) || len(report.Notes) > 0 || report.Missing > 0 || refused > 0 {
 		return errSeen
 	}
 	return nil
