@@ -18,9 +18,11 @@ const renewNote = time.Minute
 //
 // A note is no record: it waits for nothing, and nothing waits for it. It goes
 // along with requests that rows need anyway and that have room for it, until it
-// is written. Where it is refused, the same request is sent again without it,
-// at once: policies from before there were notes allow rows only, and DynamoDB
-// refuses a batch as a whole. Store.mu guards them.
+// is written. Where more rows wait than one request holds there is room, too
+// (reserve): else a table at its limit, which keeps all requests full, would
+// never be spread. Where it is refused, the same request is sent again without
+// it, at once: policies from before there were notes allow rows only, and
+// DynamoDB refuses a batch as a whole. Store.mu guards them.
 type notes struct {
 	cfg     *Config
 	byTable [2]note
@@ -53,19 +55,37 @@ func (n *notes) join(c *call, d *delivery) {
 		return
 	}
 	for t := range n.byTable {
-		at := &n.byTable[t]
-		room := len(c.batch)+len(c.notes) < maxBatch && d.tables[t].failures == 0
-		if at.shards == 0 || at.onWire || !room || n.cfg.Now().Before(at.next) {
+		if !n.due(t, d) || len(c.batch)+len(c.notes) == maxBatch {
 			continue
 		}
 		expiry := int64(0)
 		if t == infoTable {
 			expiry = n.cfg.Now().Add(n.cfg.TTL).Unix()
 		}
-		item := row.ShardsNote(n.cfg.Layout.Function, at.shards, expiry)
+		item := row.ShardsNote(n.cfg.Layout.Function, n.byTable[t].shards, expiry)
 		c.notes = append(c.notes, &record{Record: row.Encoded(item, t == errorsTable)})
-		at.onWire = true
+		n.byTable[t].onWire = true
 	}
+}
+
+// due reports whether a table's note is to be written.
+func (n *notes) due(t int, d *delivery) bool {
+	at := &n.byTable[t]
+	return at.shards != 0 && !at.onWire && d.tables[t].failures == 0 && !n.cfg.Now().Before(at.next)
+}
+
+// reserve is how many items of a request are kept for notes while so many
+// records wait.
+func (n *notes) reserve(waiting int, d *delivery) (items int) {
+	if waiting <= maxBatch || d.last {
+		return 0
+	}
+	for t := range n.byTable {
+		if n.due(t, d) {
+			items++
+		}
+	}
+	return items
 }
 
 // items are what a request holds: a batch and its notes, errors first.

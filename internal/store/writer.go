@@ -197,6 +197,7 @@ func (s *Store) takeBatch() *call {
 		s.reload()
 	}
 	b := batchBuilder{groups: make([]int, 0, maxBatch), packing: s.packing()}
+	b.most = maxBatch - s.notes.reserve(s.queues.len(), d)
 	for t := range s.queues.byTable {
 		if !d.tables[t].blocked(now) {
 			probing := d.tables[t].failures > 0 && !d.last
@@ -218,6 +219,7 @@ func (s *Store) takeBatch() *call {
 type batchBuilder struct {
 	records []*record
 	groups  []int // how many of them each item will hold
+	most    int   // items
 	wire    int   // bytes of the items
 	packing bool  // lines that did not come from the spill share items
 }
@@ -225,7 +227,7 @@ type batchBuilder struct {
 // fill takes records from a queue until the batch is full. With probing it
 // takes one item, which is enough to find out whether the table works.
 func (s *Store) fill(b *batchBuilder, queue *fifo, probing bool) {
-	for queue.len() > 0 && len(b.groups) < maxBatch {
+	for queue.len() > 0 && len(b.groups) < b.most {
 		if b.wire+len(queue.first().Item()) > maxBatchWire && len(b.records) > 0 {
 			return
 		}
