@@ -80,14 +80,16 @@ func parseColumns(names []string) ([]column, error) {
 	return columnsNamed(names...), nil
 }
 
-// completeColumns completes the last name of a list.
-func completeColumns(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	before := typed[:strings.LastIndexByte(typed, ',')+1]
-	names := columnNames()
-	for i, name := range names {
-		names[i] = before + name
+// completeList completes the last word of a list.
+func completeList(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := typed[:strings.LastIndexByte(typed, ',')+1]
+		var all []string
+		for _, word := range words {
+			all = append(all, before+word)
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // category is which of the two tables a row is of, whatever they are called.

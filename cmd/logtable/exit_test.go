@@ -95,6 +95,10 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"rows", query(), "", 0},
 		{"no rows", query("--module", "nobody", "--exit-code"), "", 0},
+		{"a count", []string{"stats", "2026-11-22", "--endpoint-url", server.URL()}, "", 0},
+		{"nothing to count", []string{"stats", "--endpoint-url", server.URL()}, "", 0},
+		{"no table to count", []string{"stats", "--endpoint-url", server.URL(), "--info-table", "nope"}, "", 1},
+		{"no such group", []string{"stats", "--by", "color"}, "", 2},
 		{"a version", []string{"version"}, "", 0},
 		{"help", []string{"query", "--help"}, "", 0},
 		{"nothing answers", []string{"query", "--endpoint-url", gone.URL()}, "", 1},

@@ -47,7 +47,7 @@ func (f *outputFlags) register(cmd *cobra.Command) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also print each row's request ID, trace, key, table and expiry")
 	f.registerLook(flags)
 	completeChoices(cmd, "output", "color")
-	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
+	_ = cmd.RegisterFlagCompletionFunc("columns", completeList(columnNames()))
 }
 
 // registerLook registers what every output has.

@@ -301,7 +301,7 @@ func TestVersion(t *testing.T) {
 func TestCompletionKnowsTheWords(t *testing.T) {
 	isolate(t)
 	for _, tt := range [][]string{{"text", "jsonl", "query", "-o", ""}, {"auto", "never", "query", "--color", ""},
-		{"today", "yesterday", "query", ""}} {
+		{"today", "yesterday", "query", ""}, {"module,level", "module,field:", "stats", "--by", "module,"}} {
 		got := logtable(t, nil, append([]string{"__complete"}, tt[2:]...)...)
 		if got.code != exitOK || !strings.Contains(got.stdout, tt[0]+"\n") ||
 			!strings.Contains(got.stdout, tt[1]+"\n") {

@@ -80,8 +80,7 @@ func (f *statsFlags) register(cmd *cobra.Command) {
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)
 	completeChoices(cmd, "output", "color")
-	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(
-		append(slices.Clone(dimensionNames), fieldDimension), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("by", completeList(append(slices.Clone(dimensionNames), fieldDimension)))
 }
 
 // stats counts and prints.

@@ -322,7 +322,7 @@ func TestParseFieldTest(t *testing.T) {
 }
 
 // FuzzFieldTest reads what strangers have logged: whatever it is, nothing is
-// both equal to something and not.
+// both equal to something and not, and has a value or not.
 func FuzzFieldTest(f *testing.F) {
 	f.Add("user.name", "Ann", `{"user":{"name":"Ann"}}`)
 	f.Add("n", "1e9999", `{"n":1e9999}`)
@@ -336,6 +336,13 @@ func FuzzFieldTest(f *testing.F) {
 		unequal.operator = "!="
 		if fieldsPass([]FieldTest{equal}, fields) && fieldsPass([]FieldTest{unequal}, fields) {
 			t.Errorf("%s is and is not %s in %s", name, value, fields)
+		}
+		any, err := ParseFieldTest(name+"~", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := FieldValue(fields, any.name); ok != fieldsPass([]FieldTest{any}, fields) {
+			t.Errorf("%s is and is not in %s", any.name, fields)
 		}
 	})
 }
