@@ -44,7 +44,7 @@ export overwrites nothing.`,
 		Example: `  logtable export orders.jsonl.gz --since 30d
   logtable export errors.csv --errors --since 60d
   logtable export - yesterday | jq -r .text`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: arguments(1, 2, "the name of a FILE, or -, and one DAY at most"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.file = args[0]
 			if len(args) > 1 {

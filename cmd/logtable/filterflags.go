@@ -113,8 +113,8 @@ func (f *rowFlags) filter(sh *shell) (filter read.Filter, err error) {
 		return read.Filter{}, usagef("--limit %d is negative: write how many rows to print, or 0 for all", f.limit)
 	}
 	if f.context < 0 || f.context > 0 && f.grep == "" && f.match == "" {
-		return read.Filter{}, usagef("--context %d is not valid: write how many rows to print around each that "+
-			"--grep or --match finds, and one of these", f.context)
+		return read.Filter{}, usagef("--context %d is not valid: write how many rows to print around each match, "+
+			"together with --grep or --match", f.context)
 	}
 	if f.last < 0 || f.last > 0 && f.limit > 0 {
 		return read.Filter{}, usagef("-n %d is not valid: write how many of the last rows to print, without --limit",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ write to the same tables. It needs dynamodb:PutItem on both of them.`,
 		Example: `  logtable import orders.jsonl.gz
   logtable import orders.jsonl --info-table logtable-copy-info --errors-table logtable-copy-errors
   logtable import --rate 50 info.json errors.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, math.MaxInt, "the names of one or more FILES, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error { return importFiles(cmd.Context(), sh, &f, args) },
 	}
 	flags := cmd.Flags()

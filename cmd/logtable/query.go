@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -55,7 +54,7 @@ Rows from the errors table are marked with "!" in the first column.`,
   logtable query --errors -n 10                  today's last ten errors
   logtable query -o jsonl | jq -r .text
   logtable query --errors --since 10m --exit-code   after a deployment`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1, "one DAY at most; times go with --from and --to"),
 		ValidArgsFunction: completeDay,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -275,7 +274,8 @@ func (c *choice) Type() string { return strings.Join(c.all, "|") }
 
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.all, s) {
-		return errors.New("write " + strings.Join(c.all, " or "))
+		last := len(c.all) - 1
+		return fmt.Errorf("write %s or %s", strings.Join(c.all[:last], ", "), c.all[last])
 	}
 	*c.value = s
 	return nil

@@ -47,7 +47,7 @@ logs. Use it only if you trust everything the function printed.`,
       --filter-pattern '?logtable ?RequestId ?platform' > orders.json
   logtable replay orders.json
   logtable replay --dry-run orders.json`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1, "the name of one FILE, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error { return replayLog(cmd.Context(), sh, &f, args[0]) },
 	}
 	flags := cmd.Flags()

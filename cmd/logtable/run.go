@@ -7,6 +7,8 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -121,6 +123,22 @@ func execute(ctx context.Context, args []string, sh *shell) int {
 	return exitError
 }
 
+// arguments is cobra.RangeArgs, but its error says what to write. An empty
+// argument is an unset variable of a script.
+func arguments(least, most int, want string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case slices.Contains(args, ""):
+			return errors.New("an argument is empty: write " + want)
+		case len(args) < least:
+			return errors.New("an argument is missing: write " + want)
+		case len(args) > most:
+			return fmt.Errorf("%d arguments are too many: write %s", len(args), want)
+		}
+		return nil
+	}
+}
+
 // newRoot makes the command tree. This is where a new command is added.
 func newRoot(sh *shell) *cobra.Command {
 	root := &cobra.Command{
@@ -149,6 +167,13 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 	root.Flags().Bool("version", false, "print the version")
 	// Of all commands.
 	root.SetHelpTemplate(strings.TrimRight(root.HelpTemplate(), "\n") + "\n" + exitCodes)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		// Of a number, without the names of Go's functions.
+		if number := (&strconv.NumError{}); errors.As(err, &number) {
+			return errors.New(strings.Replace(err.Error(), number.Error(), "write a whole number", 1))
+		}
+		return err
+	})
 	root.SetVersionTemplate("logtable {{.Version}}\n")
 	root.AddCommand(
 		newQuery(sh),

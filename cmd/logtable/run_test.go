@@ -240,18 +240,20 @@ func TestUsageErrors(t *testing.T) {
 	for args, want := range map[string]string{
 		"qeury":                      "did you mean query",
 		"query --colour":             "unknown flag: --colour",
-		"query -o xml":               "write text or jsonl",
-		"query --color pink":         "write auto or always or never",
-		"query a b":                  "at most 1",
+		"query -o xml":               "write text, jsonl, json, csv or raw",
+		"query --color pink":         "write auto, always or never",
+		"query a b":                  "one DAY at most",
 		"query 22.11.":               "is not a day",
 		"query --info --errors":      "leave out both",
 		"query --limit -1":           "--limit -1",
-		"query --limit ten":          "--limit",
+		"query --limit ten":          "--limit\" flag: write a whole number",
 		"query --match (":            "--match \"(\" is not a valid regular expression",
 		"query --field order":        "--field \"order\" is not valid: write, for example, order=17",
 		"query --field order~(":      "is not a valid regular expression",
 		"query --not=":               "--not is empty",
 		"query --match=":             "--match is empty",
+		"export":                     "an argument is missing: write the name of a FILE",
+		"import":                     "an argument is missing: write the names",
 		"query --context 3":          "--grep or --match",
 		"query --level loud+":        "the scale is DEBUG, INFO, WARN, ALARM, ERROR",
 		"query -n -1":                "-n -1",
@@ -264,7 +266,7 @@ func TestUsageErrors(t *testing.T) {
 		"stats --by=":                "--by is empty",
 		"stats --module=":            "--module is empty",
 		"stats -n -1":                "-n -1 is negative",
-		"stats -o raw":               "write text or jsonl or csv",
+		"stats -o raw":               "write text, jsonl or csv",
 		"version now":                "unknown command",
 		"query --module=":            "--module is empty",
 		"query --request=":           "--request is empty",
@@ -274,6 +276,17 @@ func TestUsageErrors(t *testing.T) {
 		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) ||
 			!strings.Contains(got.stderr, "--help") {
 			t.Errorf("logtable %s: %+v, want code 2, %q and where to find help", args, got, want)
+		}
+	}
+}
+
+// TestEmptyArguments: an unset variable of a script names no file and no day.
+func TestEmptyArguments(t *testing.T) {
+	isolate(t)
+	for _, command := range []string{"query", "stats", "show", "export", "import", "replay"} {
+		got := logtable(t, nil, command, "")
+		if got.code != exitUsage || !strings.Contains(got.stderr, "an argument is empty: write ") {
+			t.Errorf("logtable %s \"\": %+v", command, got)
 		}
 	}
 }

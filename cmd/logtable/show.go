@@ -51,7 +51,7 @@ rows below are. Rows from the errors table are marked with "!".`,
   logtable show 1-6b02cb30-0123456789abcdef01234567
   logtable show order-17/4f1c0b9e --since 30d     an execution of a month
   logtable show 7f3a9c12 -o jsonl | jq -r .text`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "one ID: of a request, a trace or an execution"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flag := cmd.Flags().Lookup("since"); flag.Changed && f.since == "" {

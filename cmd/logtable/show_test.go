@@ -267,7 +267,7 @@ func TestShowSaysWhatItDidNotFind(t *testing.T) {
 func TestShowUsage(t *testing.T) {
 	isolate(t)
 	for args, want := range map[string]string{
-		"":                               "accepts 1 arg",
+		"":                               "an argument is missing: write one ID",
 		"7f3a":                           "at least 8 characters",
 		"1-6b02cb30":                     "is not a trace ID: write it whole",
 		"a/b/c":                          "is not an execution",
@@ -276,7 +276,7 @@ func TestShowUsage(t *testing.T) {
 		trace + " --only-request":        "--only-request is for a request ID",
 		"7f3a9c12 --since yesterday":     `--since "yesterday" is not a duration`,
 		"7f3a9c12 --since=":              "--since is empty",
-		"7f3a9c12 -o xml":                "write text or jsonl",
+		"7f3a9c12 -o xml":                "write text, jsonl",
 		"7f3a9c12 --shards 1000":         "--shards 1000",
 		"7f3a9c12 --timezone Mars":       "is not a time zone",
 		"7f3a9c12 --endpoint-url bogus.": "is not a valid URL",

@@ -45,7 +45,7 @@ what the rows took to write and to read.`,
   logtable stats --errors --since 1w --by module,locator -n 10
   logtable stats --by field:user.name --grep declined
   logtable stats --by hour,module -o csv         for a spreadsheet`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1, "one DAY at most; times go with --from and --to"),
 		ValidArgsFunction: completeDay,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
