@@ -195,25 +195,29 @@ func TestANoteDisplacesNoRow(t *testing.T) {
 func TestNotesDoNotWaitForABacklogToEnd(t *testing.T) {
 	f := newFixture(t, spread)
 	const backlog = 1000
-	for i := range backlog {
-		f.Add(store.Entry{Time: base, Error: true, Level: "ERROR", Locator: "1", Module: "orders",
-			Message: fmt.Sprint("ERROR: (1) line ", i), ExceptionAt: -1})
-	}
+	waits := make(chan struct{})
 	var noted atomic.Int64 // the number of the first request that had both notes
 	f.server.OnRequest(func(_ string, n int, body []byte) table.Fault {
+		<-waits
 		if bytes.Contains(body, []byte(`"orders#8"`)) && bytes.Contains(body, []byte(`"orders#4"`)) {
 			noted.CompareAndSwap(0, int64(n))
 		}
 		return table.Fault{}
 	})
+	for i := range backlog {
+		f.Add(store.Entry{Time: base, Error: true, Level: "ERROR", Locator: "1", Module: "orders",
+			Message: fmt.Sprint("ERROR: (1) line ", i), ExceptionAt: -1})
+	}
+	close(waits)
 	f.flushed()
 	info, _ := f.notesOf(infoTable)
 	errors, rows := f.notesOf(errorsTable)
 	if len(info) != 1 || len(errors) != 1 || len(rows) != backlog {
 		t.Fatalf("%d and %d notes, %d rows", len(info), len(errors), len(rows))
 	}
-	if most := backlog/25 + 1; noted.Load() > 10 || f.requests() > most {
-		t.Errorf("the notes came with request %d of %d, want one of the first 10, and at most %d",
+	// Each writer may have taken a full batch while rows were still being added.
+	if most := backlog/25 + 1; noted.Load() > 20 || f.requests() > most {
+		t.Errorf("the notes came with request %d of %d, want one of the first 20, and at most %d",
 			noted.Load(), f.requests(), most)
 	}
 }
