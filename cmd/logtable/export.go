@@ -77,19 +77,36 @@ func asked(flags *pflag.FlagSet, args []string) []string {
 	return all
 }
 
+// byName takes from the file's name what no flag says: what to write, and
+// whether to compress it.
+func (f *exportFlags) byName() error {
+	if _, err := parseDay(f.file, time.Now()); err == nil {
+		return usagef("FILE %q is a day: write the name of a file, or -, before it", f.file)
+	}
+	name := strings.TrimSuffix(f.file, ".gz")
+	f.gzip = f.gzip || name != f.file
+	if f.output != "" {
+		return nil
+	}
+	switch filepath.Ext(name) {
+	case ".csv":
+		f.output = formCSV
+	case "", ".jsonl", ".json", ".ndjson":
+		f.output = formJSONL
+	default:
+		return usagef("cannot tell by the name %q what to write: end it in .jsonl or .csv, or use -o", f.file)
+	}
+	return nil
+}
+
 // export reads, and writes to the file.
 func export(ctx context.Context, sh *shell, f *exportFlags, asked []string) error {
 	zone, err := f.zone(sh)
 	if err != nil {
 		return err
 	}
-	name := strings.TrimSuffix(f.file, ".gz")
-	f.gzip = f.gzip || name != f.file
-	if f.output == "" {
-		f.output = formJSONL
-		if filepath.Ext(name) == ".csv" {
-			f.output = formCSV
-		}
+	if err := f.byName(); err != nil {
+		return err
 	}
 	options, err := f.options(sh, zone)
 	if err != nil {

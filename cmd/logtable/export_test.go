@@ -279,17 +279,24 @@ func TestExportRefuses(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// Another one at the same time.
-	busy, err := openPartial(file+"2", false, exportState{})
+	busy, err := openPartial(file+".2.jsonl", false, exportState{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer busy.close()
-	if got := s.run("export", file+"2", "2026-11-22"); got.code != exitError ||
+	if got := s.run("export", file+".2.jsonl", "2026-11-22"); got.code != exitError ||
 		!strings.Contains(got.stderr, "another export") {
 		t.Errorf("%+v", got)
 	}
 	if got := s.run("export", "/nowhere/x", "2026-11-22"); got.code != exitError {
 		t.Errorf("%+v", got)
+	}
+	for name, want := range map[string]string{
+		"yesterday": "is a day", "2026-11-22": "is a day", "rows.xlsx": "end it in .jsonl or .csv",
+	} {
+		if got := s.run("export", name); got.code != exitUsage || !strings.Contains(got.stderr, want) {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

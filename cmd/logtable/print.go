@@ -17,7 +17,7 @@ const lookAhead = 200
 const (
 	maxLevelColumn   = 10
 	maxModuleColumn  = 24
-	maxLocatorColumn = 14
+	maxLocatorColumn = 18 // (platform.timeout)
 	compactModule    = 12
 	compactLocator   = 6
 )

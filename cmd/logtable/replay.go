@@ -124,6 +124,10 @@ func tell(sh *shell, report *replay.Report, p *putter) error {
 		fmt.Fprintf(sh.stdout, "; %d of %d without proof that they are Logtable's", report.Unsigned, report.Records)
 	}
 	fmt.Fprintln(sh.stdout)
+	if report.Records == 0 && len(report.Notes) == 0 {
+		fmt.Fprintln(sh.stderr, "there are no last-resort lines in this log: Logtable writes them only when an "+
+			"environment ends and neither DynamoDB nor /tmp takes its rows (an export is for logtable import)")
+	}
 	for _, n := range report.Notes {
 		text := fmt.Sprintf("not accepted: %d, the first in message %d of the log: %s", n.Count, n.First, n.Why)
 		if n.Advice != "" {

@@ -99,6 +99,18 @@ func replayTables(t *testing.T) (*table.Server, func(log string, args ...string)
 	}
 }
 
+func TestReplayOfALogThatHoldsNothingSaysSo(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log.json")
+	if err := os.WriteFile(log, []byte(`{"level":"INFO","text":"hello"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := logtable(t, nil, "replay", "--dry-run", log)
+	if got.code != exitOK || got.stdout != "0 rows found\n" ||
+		!strings.Contains(got.stderr, "there are no last-resort lines in this log") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestReplayWritesUnderTheSameKeys(t *testing.T) {
 	server, replay := replayTables(t)
 	log := signedLog(t, nil, false, entries(60)...)

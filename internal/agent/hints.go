@@ -213,18 +213,24 @@ func (s sightings) news() (news []sighting, errors bool) {
 // fields is what it is now, or if it is printed in another way.
 func hintText(news []sighting, fields string) string {
 	var mapped, settings, hints []string
+	lines := 0
 	for i := range news {
 		one := &news[i]
 		if one.kind.Setting == "" {
 			continue
 		}
 		mapped = append(mapped, one.text())
+		lines += one.lines
 		if !slices.Contains(settings, one.kind.Setting) {
 			settings = append(settings, one.kind.Setting)
 		}
 	}
 	if len(mapped) > 0 {
-		hints = append(hints, enumerate(mapped)+": "+assignment(fields, settings)+" stores them")
+		them := " stores them"
+		if lines == 1 {
+			them = " stores it"
+		}
+		hints = append(hints, enumerate(mapped)+": "+assignment(fields, settings)+them)
 	}
 	for i := range news {
 		if advice := printAdvice(news[i].kind.Shape); news[i].kind.Setting == "" {

@@ -55,8 +55,8 @@ func TestHintTexts(t *testing.T) {
 	}{
 		{"", map[parse.Look]int{pino: 38, pinoBad: 3},
 			"41 lines look like pino's, 3 of them errors: LOGTABLE_FIELDS=auto stores them"},
-		{"", map[parse.Look]int{pino: 1}, "1 line looks like pino's: LOGTABLE_FIELDS=auto stores them"},
-		{"", map[parse.Look]int{pinoBad: 1}, "1 line looks like pino's, an error: LOGTABLE_FIELDS=auto stores them"},
+		{"", map[parse.Look]int{pino: 1}, "1 line looks like pino's: LOGTABLE_FIELDS=auto stores it"},
+		{"", map[parse.Look]int{pinoBad: 1}, "1 line looks like pino's, an error: LOGTABLE_FIELDS=auto stores it"},
 		{"", map[parse.Look]int{pino: 1, pinoBad: 1},
 			"2 lines look like pino's, 1 of them an error: LOGTABLE_FIELDS=auto stores them"},
 		{"", map[parse.Look]int{logrus: 2}, "2 lines look like logrus': LOGTABLE_FIELDS=auto stores them"},
@@ -67,7 +67,7 @@ func TestHintTexts(t *testing.T) {
 		{"", map[parse.Look]int{aMap: 1}, "1 line looks like a map as text: print JSON"},
 		{"", map[parse.Look]int{pretty: 2}, "2 lines look like pretty-printed JSON: print each on one line"},
 		{"", map[parse.Look]int{text: 4}, "4 lines at ERROR are plain text: LOGTABLE_FIELDS=auto stores them"},
-		{"", map[parse.Look]int{text: 1, said: 9}, "1 line at ERROR is plain text: LOGTABLE_FIELDS=auto stores them"},
+		{"", map[parse.Look]int{text: 1, said: 9}, "1 line at ERROR is plain text: LOGTABLE_FIELDS=auto stores it"},
 		// One preset is for all of a logger's lines.
 		{"", map[parse.Look]int{pino: 2, pinoFew: 1}, "3 lines look like pino's: LOGTABLE_FIELDS=pino stores them"},
 		// What is set stays set.

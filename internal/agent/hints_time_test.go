@@ -12,7 +12,7 @@ import (
 const (
 	pinos   = `{"level":50,"time":1795344720573,"pid":8,"hostname":"h","msg":"cannot ship"}`
 	dicts   = `{'level': 'INFO', 'text': 'hello'}`
-	isPinos = "1 line looks like pino's, an error: LOGTABLE_FIELDS=auto stores them"
+	isPinos = "1 line looks like pino's, an error: LOGTABLE_FIELDS=auto stores it"
 	areDict = "look like a Python dict: print json.dumps(…)"
 )
 

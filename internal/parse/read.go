@@ -241,14 +241,14 @@ func (p *Parser) remember(o *object, name []byte, value jsontext.Value) {
 }
 
 // first stores a member that is to be the first one of its name with a value
-// that fits its role. It is false for one that is not.
+// that fits its role; of levels, the worst. It is false for one that is not.
 func (p *Parser) first(l *layer, r role, to *[]byte, value jsontext.Value) bool {
 	before := *to
 	if before == nil {
 		*to = value
 		return true
 	}
-	if p.fits(r, before) || !p.fits(r, value) {
+	if !p.fits(r, value) || p.fits(r, before) && (r != roleLevel || !p.worse(value, before)) {
 		return false
 	}
 	*to = value
@@ -262,6 +262,13 @@ func (p *Parser) first(l *layer, r role, to *[]byte, value jsontext.Value) bool 
 		}
 	}
 	return true
+}
+
+// worse reports whether a level is above another: an error stays one.
+func (p *Parser) worse(value, before jsontext.Value) bool {
+	now, _ := p.levelOf(value)
+	then, _ := p.levelOf(before)
+	return now.Rank > then.Rank
 }
 
 // fits reports whether a value is what a role wants.

@@ -64,6 +64,16 @@ func levelNamed(value string) (string, bool) {
 	return level.Name, known && isString(value)
 }
 
+// isWorse reports whether one level is above another.
+func isWorse(value, before string) bool {
+	ranks := [2]int{}
+	for i, text := range []string{value, before} {
+		found, _ := level.DefaultScale().Find(strings.TrimSpace(unquoteRaw(text)))
+		ranks[i] = found.Rank
+	}
+	return ranks[0] > ranks[1]
+}
+
 // suits reports whether a value is what a name wants.
 func suits(name, value string) bool {
 	switch name {
@@ -97,7 +107,7 @@ func refer(all []member) (r reference) {
 			r.rest = append(r.rest, m)
 		case !again:
 			one[m.Name] = m.Value
-		case suits(m.Name, before) || !suits(m.Name, m.Value):
+		case !suits(m.Name, m.Value), suits(m.Name, before) && (m.Name != "level" || !isWorse(m.Value, before)):
 			r.rest = append(r.rest, m)
 		default:
 			r.rest = append(r.rest, member{m.Name, before})

@@ -215,7 +215,7 @@ func TestNotesDoNotWaitForABacklogToEnd(t *testing.T) {
 	if len(info) != 1 || len(errors) != 1 || len(rows) != backlog {
 		t.Fatalf("%d and %d notes, %d rows", len(info), len(errors), len(rows))
 	}
-	// Each writer may have taken a full batch while rows were still being added.
+	// Each writer may have taken a full batch while rows were being added.
 	if most := backlog/25 + 1; noted.Load() > 20 || f.requests() > most {
 		t.Errorf("the notes came with request %d of %d, want one of the first 20, and at most %d",
 			noted.Load(), f.requests(), most)
