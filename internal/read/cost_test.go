@@ -93,11 +93,12 @@ func TestTheNewestCostFewCalls(t *testing.T) {
 // packItem is an item that holds lines, under the key of one of them.
 func packItem(t *testing.T, key string, lines ...string) map[string]types.AttributeValue {
 	t.Helper()
+	date := parseKey("", key).Time.Format(time.DateOnly)
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, 5)
 	for _, stamp := range lines {
 		item := map[string]map[string]string{
-			"date": {"S": "2026-11-22"}, "stamp_mod": {"S": stamp},
+			"date": {"S": date}, "stamp_mod": {"S": stamp},
 			"level": {"S": "INFO"}, "message": {"S": "INFO: (1) " + stamp},
 		}
 		line, _ := json.Marshal(item) // of strings
@@ -105,7 +106,7 @@ func packItem(t *testing.T, key string, lines ...string) map[string]types.Attrib
 	}
 	_ = w.Close()
 	return map[string]types.AttributeValue{
-		"date":      &types.AttributeValueMemberS{Value: "2026-11-22"},
+		"date":      &types.AttributeValueMemberS{Value: date},
 		"stamp_mod": &types.AttributeValueMemberS{Value: key},
 		"message":   &types.AttributeValueMemberS{Value: "2 lines: INFO"},
 		"packed":    &types.AttributeValueMemberB{Value: b.Bytes()},

@@ -197,11 +197,16 @@ func (e *expression) locators(patterns []string) string {
 
 // queryInput asks one table for one partition's rows.
 func queryInput(o *Options, table, date string) *dynamodb.QueryInput {
-	e := newExpression()
 	from, to := o.From, o.To
 	if o.packs(table) {
 		from, to = from.Add(-row.PackSpan), to.Add(packDisorder)
 	}
+	return keysInput(o, table, date, from, to)
+}
+
+// keysInput asks for the items of one partition whose keys are of that time.
+func keysInput(o *Options, table, date string, from, to time.Time) *dynamodb.QueryInput {
+	e := newExpression()
 	key := fmt.Sprintf("%s = %s AND %s BETWEEN %s AND %s",
 		e.name(row.AttrDate), e.text(date),
 		e.name(row.AttrStampMod), e.text(stampBound(from)), e.text(stampBound(to)))
