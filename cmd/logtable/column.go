@@ -172,6 +172,9 @@ func (p *textPrinter) oneLine(row *shown) {
 	}
 	b := &lineBuilder{style: p.style, room: p.style.width}
 	b.add(sgrRed, mark(row))
+	if row.late {
+		b.add(sgrYellow, lateMark+" ")
+	}
 	for i, c := range p.style.columns {
 		text := c.short(row, p.style.zone)
 		if text != "" {

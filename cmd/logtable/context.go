@@ -15,6 +15,8 @@ type shown struct {
 	match  bool // --context was asked for, and the row is what --grep looks for
 	beside bool // --context was asked for, and the row stands around one that is
 	gap    bool // rows before it are left out: grep's "--"
+	late   bool // rows of a later time were shown before
+	atOnce bool // it must be seen before there is another row
 
 	elapsed *time.Duration // since the first row of the story
 }

@@ -100,6 +100,9 @@ func noEmptyFilter(cmd *cobra.Command) error {
 	for _, name := range []string{"level", "locator", "module", "request", "trace", "tenant", "execution",
 		"grep", "match", "field", "from", "to", "since"} {
 		flag := cmd.Flags().Lookup(name)
+		if flag == nil {
+			continue // another command's
+		}
 		if value := flag.Value.String(); flag.Changed && (value == "" || value == "[]") {
 			return usagef("--%s is empty: give it a value, or leave it out", name)
 		}

@@ -63,7 +63,7 @@ func (p *textPrinter) print(rows iter.Seq2[shown, error]) (n int, err error) {
 		for i := range ahead {
 			p.row(&ahead[i])
 		}
-		ahead = nil
+		ahead = ahead[:0]
 	}
 	for row, err := range rows {
 		if err != nil {
@@ -72,13 +72,13 @@ func (p *textPrinter) print(rows iter.Seq2[shown, error]) (n int, err error) {
 		}
 		n++
 		p.fit(&row)
-		if n > lookAhead {
-			p.row(&row)
-			continue
-		}
-		ahead = append(ahead, row)
-		if n == lookAhead {
+		if ahead = append(ahead, row); n >= lookAhead || row.atOnce {
 			flush()
+		}
+		if row.atOnce {
+			if err := p.w.Flush(); err != nil {
+				return n, fmt.Errorf("cannot print: %w", err)
+			}
 		}
 	}
 	flush()
@@ -117,6 +117,9 @@ func locatorCell(row *shown) string {
 	}
 	return "(" + visible(row.Locator) + ")"
 }
+
+// lateMark stands before what was written when later rows had been shown.
+const lateMark = "late"
 
 // belowIndent is where exceptions and all else below the text begin: under the
 // level, since stack traces are wide.
@@ -286,6 +289,9 @@ func (p *textPrinter) head(row *shown) (string, int) {
 		cell(sgrCyan, visible(row.Module), module)
 	}
 	cell("", locatorCell(row), locator)
+	if row.late {
+		cell(sgrYellow, lateMark, 0)
+	}
 	return b.String(), width
 }
 

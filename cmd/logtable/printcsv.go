@@ -24,6 +24,12 @@ func printCSV(w io.Writer, rows iter.Seq2[shown, error], chosen []column, zone *
 		if err = out.Write(csvRecord(&row, chosen, zone)); err != nil {
 			break
 		}
+		if !row.atOnce {
+			continue
+		}
+		if out.Flush(); out.Error() != nil {
+			break // which is said below
+		}
 	}
 	out.Flush()
 	if err == nil && out.Error() != nil {

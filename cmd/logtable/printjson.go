@@ -21,6 +21,8 @@ type jsonRow struct {
 	Category string `json:"category"`
 	// Context is that the row is no match, but stands around one.
 	Context bool `json:"context,omitempty"`
+	// Late is that rows of a later time came before it.
+	Late bool `json:"late,omitempty"`
 	// Elapsed is in milliseconds, of a story.
 	Elapsed *int64 `json:"elapsed_ms,omitempty"`
 	jsonLine
@@ -92,6 +94,9 @@ func printEach(
 			break
 		}
 		n++
+		if row.atOnce && out.Flush() != nil {
+			break // which is said below
+		}
 	}
 	if ferr := out.Flush(); err == nil && ferr != nil {
 		err = fmt.Errorf("cannot print: %w", ferr)
@@ -102,6 +107,7 @@ func printEach(
 func marshalRow(row *shown, zone *time.Location) ([]byte, error) {
 	j := jsonRow{
 		Time: jsonTime(row.Time, zone), Table: row.Table, Category: category(row), Context: row.beside,
+		Late: row.late,
 		jsonLine: jsonLine{
 			Level: row.Level, Module: row.Module, Locator: row.Locator, Text: row.Text, Exception: row.Exception,
 			RequestID: row.RequestID, jsonLinks: jsonLinks(row.Links),

@@ -151,6 +151,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
   logtable query yesterday --errors       yesterday's errors
   logtable query --since 15m -v           the last quarter of an hour, in full
   logtable query --grep "card declined" -o jsonl | jq -r .text
+  logtable tail -f --level WARN+          warnings and errors as they come
   logtable show 7f3a9c12                  what became of a request, across functions
   logtable stats --by hour                today's rows and errors, hour by hour`,
 		Version:           version(),
@@ -177,6 +178,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 	root.SetVersionTemplate("logtable {{.Version}}\n")
 	root.AddCommand(
 		newQuery(sh),
+		newTail(sh),
 		newShow(sh),
 		newStats(sh),
 		newExport(sh),
