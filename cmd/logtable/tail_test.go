@@ -138,19 +138,21 @@ func TestTailSurvives(t *testing.T) {
 	putNow(t, server, "orders", "INFO", "there before", time.Minute)
 	for name, tc := range map[string]struct {
 		fault table.FaultFunc
+		times int
 		says  string
 	}{
-		"throttling":  {table.Throttle(1, 1), "DynamoDB is throttling requests"},
-		"errors":      {table.ServerError(500, 1, 1), "InternalServerError"},
-		"the network": {table.ResetBefore(1, 1), "no connection"},
+		"throttling":  {table.Throttle(1, 1), 3, "DynamoDB is throttling requests"},
+		"errors":      {table.ServerError(500, 1, 1), 1, "InternalServerError"},
+		"the network": {table.ResetBefore(1, 1), 2, "no connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := follow(t, env, "--endpoint-url", server.URL())
 			f.want("there before")
-			server.OnRequest(table.Only(table.First(5, tc.fault), "Query"))
+			server.OnRequest(table.Only(table.First(tc.times, tc.fault), "Query"))
 			f.wantErr(tc.says)
 			putNow(t, server, "orders", "INFO", "after "+name, 0)
 			f.want("after " + name)
+			f.wantErr("reading again")
 			f.stop()
 			for _, text := range []string{tc.says, "logtable: reading again\n"} {
 				if strings.Count(f.errs.String(), text) != 1 {

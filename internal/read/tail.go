@@ -36,8 +36,8 @@ const (
 // A TailedRow is a row that a Tail has found.
 type TailedRow struct {
 	Row
-	// mostAtOnce is how many partitions are asked at once.
-	// a later time were found before.
+	// Late is that polls had passed its time when it was written: rows of a
+	// later time were found before.
 	Late bool
 }
 
