@@ -236,19 +236,3 @@ const packDisorder = time.Second
 
 // packs reports whether a table can hold packs: errors have an item each.
 func (o *Options) packs(table string) bool { return table != o.ErrorsTable || table == o.InfoTable }
-
-// grow makes the next page larger: a page may have held nothing that is certain
-// to come first, and what a caller wants at most says nothing of how many more
-// it takes.
-func grow(in *dynamodb.QueryInput) {
-	const factor, most = 8, 1000
-	if in.Limit == nil {
-		return
-	}
-	if *in.Limit > most/factor {
-		in.Limit = nil // as much as DynamoDB gives: 1 MB
-		return
-	}
-	limit := *in.Limit * factor
-	in.Limit = &limit
-}

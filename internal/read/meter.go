@@ -28,11 +28,15 @@ func (m *Meter) Query(
 	asked.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	out, err := m.api.Query(ctx, &asked, options...)
 	if err == nil && out.ConsumedCapacity != nil && out.ConsumedCapacity.CapacityUnits != nil {
-		m.mu.Lock()
-		m.units += *out.ConsumedCapacity.CapacityUnits
-		m.mu.Unlock()
+		m.add(*out.ConsumedCapacity.CapacityUnits)
 	}
 	return out, err
+}
+
+func (m *Meter) add(units float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.units += units
 }
 
 // Units are the read units of the queries that were answered so far.

@@ -25,12 +25,14 @@ type Client struct {
 	api querier
 	// Memory saves looking for shards again; nil for none.
 	Memory Memory
+	// Budget bounds what is read; nil for no bound.
+	Budget *Budget
 }
 
 // New makes a Client, usually from a *dynamodb.Client. All it calls is Query,
 // so dynamodb:Query on the tables is the only permission it needs.
 func New(api querier) *Client {
-	return &Client{api: api}
+	return &Client{api: bounded{api, make(chan struct{}, atOnce)}}
 }
 
 // Options says what to read.
@@ -93,9 +95,11 @@ func (e *TableError) Error() string { return "cannot read table " + e.Table + ":
 func (e *TableError) Unwrap() error { return e.Err }
 
 // Query yields the rows that o asks for, ordered by their sort key (time, then
-// sequence), both tables merged. Pages are fetched as the caller gets to them.
+// sequence), both tables merged. Pages are fetched as the caller gets to them,
+// and some ahead, by goroutines that end with the iteration.
 //
-// An error is yielded once, as the last thing: a *TableError, or one about o.
+// An error is yielded once, as the last thing: a *TableError, a *PriceError, or
+// one about o.
 // Rows past their expiry that DynamoDB has not removed yet are left out.
 func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
@@ -110,7 +114,12 @@ func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
 			return
 		}
 		defer info.remember()
-		m := newMerge(o.NewestFirst, c.sources(&o, info, ofErrors))
+		m := newMerge(&o, c.Budget, c.sources(&o, info, ofErrors))
+		ctx, cancel := context.WithCancel(ctx)
+		defer func() {
+			cancel()
+			_ = m.fetches.Wait() // of what nobody waits for any more
+		}()
 		for n := 0; o.Limit == 0 || n < o.Limit; n++ {
 			row, ok, err := m.next(ctx)
 			if err != nil {

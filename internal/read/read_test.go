@@ -249,12 +249,17 @@ type failing struct {
 	querier
 	n   int
 	err error
+	mu  sync.Mutex // guards n
 }
 
 func (f *failing) Query(
 	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
 ) (*dynamodb.QueryOutput, error) {
-	if f.n--; f.n < 0 {
+	f.mu.Lock()
+	f.n--
+	refuse := f.n < 0
+	f.mu.Unlock()
+	if refuse {
 		return nil, f.err
 	}
 	return f.querier.Query(ctx, in, o...)
@@ -266,7 +271,7 @@ func TestQueryYieldsTheErrorLastAndOnce(t *testing.T) {
 		f.put("info", day.Add(time.Duration(i)*time.Minute), "2026-11-22", fmt.Sprint(i))
 	}
 	broken := errors.New("broken")
-	client := New(&failing{f.pages, 4, broken})
+	client := New(&failing{querier: f.pages, n: 4, err: broken})
 	rows, failures := 0, 0
 	for _, err := range client.Query(ctx, Options{From: day, To: day.AddDate(0, 0, 1), InfoTable: "info", Shards: 1}) {
 		if err == nil {

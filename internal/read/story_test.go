@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -178,11 +179,16 @@ func TestABeginningOfSeveralRequestsIsAmbiguous(t *testing.T) {
 }
 
 // endless answers with rows of one request without end.
-type endless struct{ n int }
+type endless struct {
+	mu sync.Mutex // guards n
+	n  int
+}
 
 func (e *endless) Query(
 	context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options),
 ) (*dynamodb.QueryOutput, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	out := &dynamodb.QueryOutput{LastEvaluatedKey: item("date", "2026-11-22", "stamp_mod", "x")}
 	for range 100 {
 		e.n++
