@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -55,6 +56,10 @@ func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) 
 	}
 	if cfg.Region == "" {
 		return nil, errors.New("no AWS region is set: use --region, set AWS_REGION, or choose a --profile that has one")
+	}
+	if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		// As many as read asks at once; more than the SDK keeps.
+		cfg.HTTPClient = c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = read.AtOnce })
 	}
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if f.endpointURL != "" {
@@ -117,7 +122,10 @@ func (a *account) where() string {
 // explain turns an error of reading into one line that says what to do next.
 // What it does not know it leaves as it is.
 func (a *account) explain(err error) error {
-	table := &read.TableError{}
+	table, price := &read.TableError{}, &read.PriceError{}
+	if errors.As(err, &price) {
+		return explainPrice(price)
+	}
 	if !errors.As(err, &table) {
 		return err
 	}

@@ -70,10 +70,15 @@ export overwrites nothing.`,
 	return cmd
 }
 
-// asked is what the rows of an export depend on, as it was written.
+// asked is what the rows of an export depend on, as it was written. Whoever was
+// stopped by the price may go on with another one.
 func asked(flags *pflag.FlagSet, args []string) []string {
 	all := slices.Clone(args[1:])
-	flags.Visit(func(flag *pflag.Flag) { all = append(all, "--"+flag.Name+"="+flag.Value.String()) })
+	flags.Visit(func(flag *pflag.Flag) {
+		if flag.Name != maxReadUnits {
+			all = append(all, "--"+flag.Name+"="+flag.Value.String())
+		}
+	})
 	return all
 }
 
@@ -117,7 +122,9 @@ func export(ctx context.Context, sh *shell, f *exportFlags, asked []string) erro
 		return err
 	}
 	e := &exporter{sh: sh, flags: f, zone: zone, progress: newProgress(sh)}
-	e.client, e.meter = account.metered(ctx)
+	if e.client, e.meter, err = account.priced(ctx, sh, &f.priceFlags); err != nil {
+		return err
+	}
 	asked = append(asked, f.output, fmt.Sprint(f.gzip), options.InfoTable, options.ErrorsTable, account.where(),
 		zone.String())
 	if f.file == "-" {

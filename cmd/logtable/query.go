@@ -32,6 +32,7 @@ type queryFlags struct {
 type tableFlags struct {
 	infoTable, errorsTable string
 	shards, errorShards    int
+	priceFlags
 }
 
 func newQuery(sh *shell) *cobra.Command {
@@ -104,6 +105,7 @@ func (f *tableFlags) register(flags *pflag.FlagSet) {
 		"(default LOGTABLE_SHARDS, else detected)")
 	flags.IntVar(&f.errorShards, "error-shards", 0, "number of `PARTITIONS` per day of the errors table\n"+
 		"(default LOGTABLE_ERROR_SHARDS, else detected)")
+	f.priceFlags.register(flags)
 }
 
 // registerNames is register for a command that only writes.
@@ -129,7 +131,10 @@ func query(ctx context.Context, sh *shell, f *queryFlags) error {
 	if err != nil {
 		return err
 	}
-	client, meter := account.metered(ctx)
+	client, meter, err := account.priced(ctx, sh, &f.priceFlags)
+	if err != nil {
+		return err
+	}
 	n, err := out.print(f.rows(ctx, client, options), meter)
 	if err != nil {
 		return account.explain(err)

@@ -107,7 +107,10 @@ func show(ctx context.Context, sh *shell, f *showFlags, id string) error {
 	if err != nil {
 		return err
 	}
-	client, meter := account.metered(ctx)
+	client, meter, err := account.priced(ctx, sh, &f.priceFlags)
+	if err != nil {
+		return err
+	}
 	story, err := client.Story(ctx, o)
 	var ambiguous *read.AmbiguousError
 	switch {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// atOnce is how many requests of a Client are on the wire.
-	atOnce = 16
+	// AtOnce is how many requests of a Client are on the wire at most.
+	AtOnce = 16
 	// maxItems bounds the items that a Query has fetched and not taken apart,
 	// about: 1.3 KB each, if they are lines of 200 bytes.
 	maxItems = 40_000
@@ -127,7 +127,7 @@ func (m *merge) setSizes() {
 		most = max(most, dates[s.date])
 	}
 	live := datesAtOnce * most
-	m.most = min(2*live, atOnce)
+	m.most = min(2*live, AtOnce)
 	m.size = maxItems / max(live+m.most, 1)
 	for _, s := range m.sources {
 		if s.input.Limit == nil && s.scanned == 0 && s.idle() {

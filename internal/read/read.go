@@ -32,7 +32,7 @@ type Client struct {
 // New makes a Client, usually from a *dynamodb.Client. All it calls is Query,
 // so dynamodb:Query on the tables is the only permission it needs.
 func New(api querier) *Client {
-	return &Client{api: bounded{api, make(chan struct{}, atOnce)}}
+	return &Client{api: bounded{api, make(chan struct{}, AtOnce)}}
 }
 
 // Options says what to read.
