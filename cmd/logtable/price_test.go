@@ -54,6 +54,8 @@ func TestAScriptStopsAtTheBound(t *testing.T) {
 		{"show 55555555", false},
 		{"export FILE 2026-11-22 --max-read-units 100", true},
 		{"export FILE 2026-11-22 --max-read-units 600", false}, // where it stopped
+		{"stats 2026-11-22 --max-read-units 100", true},
+		{"stats 2026-11-22", false},
 	} {
 		args := strings.Fields(strings.Replace(tc.args, "FILE", file, 1))
 		got := logtableAt(t, showNow, env, append(args, "--endpoint-url", server.URL())...)

@@ -101,7 +101,10 @@ func stats(ctx context.Context, sh *shell, f *statsFlags) error {
 	if err != nil {
 		return err
 	}
-	client, meter := account.metered(ctx)
+	client, meter, err := account.priced(ctx, sh, &f.priceFlags)
+	if err != nil {
+		return err
+	}
 	if err := s.read(client.Query(ctx, options), newProgress(sh)); err != nil {
 		return account.explain(err)
 	}

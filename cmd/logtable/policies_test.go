@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/logtable/logtable/internal/sandbox/iam"
+	"github.com/logtable/logtable/internal/sandbox/table"
+)
+
+// enforce has a table allow what a policy of the template does, but for an
+// action on a table ("" for all that it does).
+func enforce(t *testing.T, server *table.Server, policy, without, arn string) {
+	t.Helper()
+	text, err := os.ReadFile("../../layer/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := iam.ReadTemplate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const base = "arn:aws:dynamodb:us-east-1:000000000000:table/"
+	p, err := template.Policy(policy,
+		map[string]any{"InfoTable.Arn": base + "info", "ErrorsTable.Arn": base + "errors"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Authorize(func(action, on string, keys []string) bool {
+		if action == without && on == base+arn {
+			return false
+		}
+		return iam.Allowed([]iam.Policy{p}, iam.Request{Action: action, Resource: on,
+			Keys: map[string][]string{"dynamodb:LeadingKeys": keys}})
+	})
+}
+
+// Each command does with the policy that the template has for it, and says what
+// is missing where something is.
+func TestCommandsUnderTheirPolicies(t *testing.T) {
+	for _, tc := range []struct{ command, policy, action string }{
+		{"query 2026-11-22", "ReadPolicy", "dynamodb:Query"},
+		{"query 2026-11-22 --module nobody", "ReadPolicy", "dynamodb:Query"},
+		{"show 7f3a9c12", "ReadPolicy", "dynamodb:Query"},
+		{"stats 2026-11-22", "ReadPolicy", "dynamodb:Query"},
+		{"export DIR/new.jsonl 2026-11-22", "ReadPolicy", "dynamodb:Query"},
+		{"import DIR/rows.jsonl", "ReplayPolicy", "dynamodb:PutItem"},
+		{"replay DIR/log", "ReplayPolicy", "dynamodb:PutItem"},
+	} {
+		t.Run(tc.command, func(t *testing.T) {
+			server, env := tables(t)
+			dir := t.TempDir()
+			run := func(command string) result {
+				args := strings.Fields(strings.ReplaceAll(command, "DIR", dir))
+				return logtableAt(t, showNow, env, append(args, "--endpoint-url", server.URL())...)
+			}
+			if got := run("export DIR/rows.jsonl 2026-11-22"); got.code != exitOK {
+				t.Fatalf("%+v", got)
+			}
+			log := signedLog(t, nil, false, entries(5)...)
+			if err := os.WriteFile(filepath.Join(dir, "log"), []byte(log), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refused := 0
+			for _, name := range []string{"info", "errors"} {
+				enforce(t, server, tc.policy, tc.action, name)
+				got := run(tc.command)
+				if got.code == exitOK {
+					continue // of replay's five records, all are of one table
+				}
+				refused++
+				if got.code != exitError || !strings.Contains(got.stderr, "allow "+tc.action+" on "+name) {
+					t.Errorf("without %s on %s: %+v", tc.action, name, got)
+				}
+			}
+			if least := map[bool]int{true: 1, false: 2}[strings.HasPrefix(tc.command, "replay")]; refused < least {
+				t.Errorf("without %s on either table, %d were refused", tc.action, refused)
+			}
+			enforce(t, server, tc.policy, "", "")
+			if got := run(tc.command); got.code != exitOK {
+				t.Errorf("under %s: %+v", tc.policy, got)
+			}
+		})
+	}
+}
