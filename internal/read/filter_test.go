@@ -151,6 +151,61 @@ func wanted(f Filter, tests []fieldTest, l logged) bool {
 		(len(tests) == 0 || slices.Contains(tests[0].pass, l["fields"]))
 }
 
+// anyLine is some line; i is its number.
+func anyLine(random *rand.Rand, i int) logged {
+	l := logged{
+		"level":   []string{"INFO", "WARN"}[random.IntN(2)],
+		"locator": choose(random, "1", "2", "app.py:17", "app.py:2", "ab"),
+		"module":  []string{"orders", "billing"}[random.IntN(2)], "text": fmt.Sprintf("text %d %d", i%7, i),
+		"request_id": choose(random, requestIDs...), "trace_id": choose(random, traceIDs...),
+		"trace_id_line": choose(random, traceIDs...),
+		"tenant_id":     choose(random, "acme", "ac"),
+		"execution":     choose(random, executions...),
+		"fields":        choose(random, slices.Sorted(maps.Keys(shownFields))...),
+	}
+	if random.IntN(5) == 0 {
+		l["level"] = "ERROR"
+	}
+	return l
+}
+
+// anyFilter is some filter, and what its test of fields means.
+func anyFilter(t *testing.T, random *rand.Rand) (filter Filter, tests []fieldTest) {
+	t.Helper()
+	filter = Filter{
+		Locators:  list(random, "1", "a?", "app.*", "*2", "app.py:1?"),
+		Modules:   list(random, "orders", "b*", "?rders"),
+		RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]),
+		TenantID:  choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
+	}
+	filter.Contains = choose(random, "", "", "text 3", "17", "order=17", `a="text`, `="`, "näme=", "ÜBER", "took")
+	filter.IgnoreCase = random.IntN(2) == 0
+	if random.IntN(6) == 0 {
+		filter.Match = regexp.MustCompile([]string{`^text [34]`, `=1\.5$`, `(?i)^info: .*7$`}[random.IntN(3)])
+	}
+	if random.IntN(4) == 0 {
+		filter.Not = []string{"text 2", "order=17", "ann"}[random.IntN(3):]
+	}
+	if random.IntN(3) == 0 {
+		tests = fieldTests[random.IntN(len(fieldTests)):][:1]
+		test, err := ParseFieldTest(tests[0].text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filter.Fields = []FieldTest{test}
+	}
+	if random.IntN(3) == 0 {
+		filter.Levels = []string{"WARN", "ERROR"}[:1+random.IntN(2)]
+	}
+	if random.IntN(2) == 0 {
+		filter.TraceIDs = traceIDs[random.IntN(2):2]
+	}
+	if random.IntN(4) == 0 {
+		filter.RequestIDs = requestIDs[random.IntN(2):2]
+	}
+	return filter, tests
+}
+
 // Whatever DynamoDB judges and whatever is left to keep, in rows and in packs:
 // a query finds what a look at every row finds.
 func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
@@ -165,19 +220,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 	at := day.Add(12 * time.Hour)
 	for i := range 300 {
 		at = at.Add(time.Duration(random.IntN(700)) * time.Millisecond)
-		l := logged{
-			"level":   []string{"INFO", "WARN"}[random.IntN(2)],
-			"locator": choose(random, "1", "2", "app.py:17", "app.py:2", "ab"),
-			"module":  []string{"orders", "billing"}[random.IntN(2)], "text": fmt.Sprintf("text %d %d", i%7, i),
-			"request_id": choose(random, requestIDs...), "trace_id": choose(random, traceIDs...),
-			"trace_id_line": choose(random, traceIDs...),
-			"tenant_id":     choose(random, "acme", "ac"),
-			"execution":     choose(random, executions...),
-			"fields":        choose(random, slices.Sorted(maps.Keys(shownFields))...),
-		}
-		if random.IntN(5) == 0 {
-			l["level"] = "ERROR"
-		}
+		l := anyLine(random, i)
 		it := l.item(at, i)
 		all = append(all, line{l, it["stamp_mod"].(*types.AttributeValueMemberS).Value})
 		switch {
@@ -199,38 +242,7 @@ func TestFiltersFindWhatALookAtEveryRowFinds(t *testing.T) {
 
 	found := 0
 	for range 120 {
-		filter := Filter{
-			Locators:  list(random, "1", "a?", "app.*", "*2", "app.py:1?"),
-			Modules:   list(random, "orders", "b*", "?rders"),
-			RequestID: choose(random, "", "", "7f3a9c12", requestIDs[2]),
-			TenantID:  choose(random, "", "", "acme"), Execution: choose(random, "", "", executions[0]),
-		}
-		filter.Contains = choose(random, "", "", "text 3", "17", "order=17", `a="text`, `="`, "näme=", "ÜBER", "took")
-		filter.IgnoreCase = random.IntN(2) == 0
-		if random.IntN(6) == 0 {
-			filter.Match = regexp.MustCompile([]string{`^text [34]`, `=1\.5$`, `(?i)^info: .*7$`}[random.IntN(3)])
-		}
-		if random.IntN(4) == 0 {
-			filter.Not = []string{"text 2", "order=17", "ann"}[random.IntN(3):]
-		}
-		var tests []fieldTest
-		if random.IntN(3) == 0 {
-			tests = fieldTests[random.IntN(len(fieldTests)):][:1]
-			test, err := ParseFieldTest(tests[0].text, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			filter.Fields = []FieldTest{test}
-		}
-		if random.IntN(3) == 0 {
-			filter.Levels = []string{"WARN", "ERROR"}[:1+random.IntN(2)]
-		}
-		if random.IntN(2) == 0 {
-			filter.TraceIDs = traceIDs[random.IntN(2):2]
-		}
-		if random.IntN(4) == 0 {
-			filter.RequestIDs = requestIDs[random.IntN(2):2]
-		}
+		filter, tests := anyFilter(t, random)
 		var want, got []string
 		for _, l := range all {
 			if wanted(filter, tests, l.logged) {
