@@ -386,7 +386,9 @@ func TestCommands(t *testing.T) {
 	})
 	// Flags that prose names by themselves.
 	every := ""
-	for _, command := range []string{"", "query", "tail", "show", "stats", "export", "import", "replay", "alert test", "demo"} {
+	for _, command := range []string{
+		"", "query", "tail", "show", "stats", "export", "import", "replay", "alert test", "demo",
+	} {
 		every += help(command)
 	}
 	eachCode(t, func(document, piece string) {

@@ -30,7 +30,7 @@ func TestDocumentedCommands(t *testing.T) {
 		"trace_id", "6352a70e1e2c2db1583c0d1f5e7a9b3c")
 	lines := map[string]bool{}
 	collect := func(text string) {
-		for _, m := range regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?(logtable (?:query|show|stats)\b.*)$`).
+		for _, m := range regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?(logtable (?:query|show|stats|tail)\b.*)$`).
 			FindAllStringSubmatch(text, -1) {
 			line, _, _ := strings.Cut(m[1], "   ") // a help's explanation
 			lines[line] = true

@@ -114,13 +114,29 @@ func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
 			return
 		}
 		defer info.remember()
-		m := newMerge(&o, c.Budget, c.sources(&o, info, ofErrors))
+		n := 0
+		for row, err := range c.merged(ctx, &o, c.sources(&o, info, ofErrors)) {
+			if !yield(row, err) || err != nil {
+				return
+			}
+			if n++; n == o.Limit {
+				return
+			}
+		}
+	}
+}
+
+// merged yields the rows of sources in their order, without a limit. An error
+// is the last thing.
+func (c *Client) merged(ctx context.Context, o *Options, sources []*source) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		m := newMerge(o, c.Budget, sources)
 		ctx, cancel := context.WithCancel(ctx)
 		defer func() {
 			cancel()
 			_ = m.fetches.Wait() // of what nobody waits for any more
 		}()
-		for n := 0; o.Limit == 0 || n < o.Limit; n++ {
+		for {
 			row, ok, err := m.next(ctx)
 			if err != nil {
 				yield(Row{}, err)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/wait"
 )
@@ -29,8 +27,6 @@ const (
 	// aheadOfUs is how far in the future rows are read: some writer's clock is
 	// wrong. Those beyond come when they are within.
 	aheadOfUs = time.Hour
-	// mostAtOnce is how many partitions are asked at the same time.
-	mostAtOnce = 16
 )
 
 // A TailedRow is a row that a Tail has found.
@@ -116,17 +112,14 @@ func (t *Tail) Last(ctx context.Context) ([]Row, error) {
 	}
 	var rows []Row
 	t.seen.floor = stampBound(o.From)
-	for m := newMerge(true, t.client.sources(&o, info, ofErrors)); ; {
-		r, ok, err := m.next(ctx)
+	for r, err := range t.client.merged(ctx, &o, t.client.sources(&o, info, ofErrors)) {
 		if err != nil {
 			return nil, err
 		}
 		// Those that were just written are taken note of, too: what is written
 		// now may be as old.
-		if ok && len(rows) >= o.Limit && r.Time.Before(begun.Add(-settle)) {
-			t.seen.floor, ok = r.StampMod, false
-		}
-		if !ok {
+		if len(rows) >= o.Limit && r.Time.Before(begun.Add(-settle)) {
+			t.seen.floor = r.StampMod
 			break
 		}
 		t.recognise(&r)
@@ -298,18 +291,9 @@ func (t *Tail) poll(ctx context.Context, yield func(TailedRow) bool) (stopped bo
 			o.From = floor
 		}
 	}
-	sources, err := t.pollSources(ctx, &o, from)
-	if err != nil {
-		return false, err
-	}
-	m := newMerge(false, sources)
-	for {
-		r, ok, err := m.next(ctx)
+	for r, err := range t.client.merged(ctx, &o, t.pollSources(&o, from)) {
 		if err != nil {
 			return false, err
-		}
-		if !ok {
-			break
 		}
 		t.recognise(&r)
 		if t.seen.add(&r, now) && !yield(TailedRow{Row: r, Late: r.Time.Before(from)}) {
@@ -330,13 +314,11 @@ func (t *Tail) poll(ctx context.Context, yield func(TailedRow) bool) (stopped bo
 	return false, nil
 }
 
-// pollSources are the partitions that a poll asks, and the first page of each.
-// DynamoDB is not asked to filter: that would save nothing but bytes on the
+// pollSources are the partitions that a poll asks, all at once. DynamoDB is not
+// asked to filter: that would save nothing but bytes on the
 // way, and the newest row that there is would not be known.
-func (t *Tail) pollSources(ctx context.Context, o *Options, since time.Time) (all []*source, err error) {
+func (t *Tail) pollSources(o *Options, since time.Time) (all []*source) {
 	bare := Options{InfoTable: o.InfoTable, ErrorsTable: o.ErrorsTable, Now: o.Now}
-	pages, pagesCtx := errgroup.WithContext(ctx)
-	pages.SetLimit(mostAtOnce)
 	for _, table := range t.tables() {
 		from := since
 		if t.watch.hasPacks() && o.packs(table) {
@@ -344,15 +326,13 @@ func (t *Tail) pollSources(ctx context.Context, o *Options, since time.Time) (al
 		}
 		for _, date := range t.dates(since, o.To, t.behind()) {
 			for shard := range t.shards[table] {
-				date := row.ShardDate(date, shard)
-				s := newSource(t.client.api, o, table, date, stampBound(o.From), len(all))
-				s.input = keysInput(&bare, table, date, from, o.To.Add(packDisorder))
+				s := newSource(t.client.api, o, table, partition{date: date}, shard, stampBound(o.From), len(all))
+				s.input = keysInput(&bare, table, row.ShardDate(date, shard), from, o.To.Add(packDisorder))
 				all = append(all, s)
-				pages.Go(func() error { return s.fill(pagesCtx) })
 			}
 		}
 	}
-	return all, pages.Wait()
+	return all
 }
 
 // tables are those that are read.
