@@ -27,7 +27,7 @@ func TestOnATerminal(t *testing.T) {
 	const oneline = "2026-11-22 Sunday (UTC)\n" +
 		" 11:00:00.005  INFO   orders  (1)  received  order=123456789012345678…\n" +
 		"!11:00:01.005  ERROR  orders  (2)  refused\n"
-	const closing = "2 rows, 1 error, 3 read units\n"
+	const closing = "2 rows, 1 error, 3.5 read units\n"
 	for name, tc := range map[string]struct {
 		args []string
 		env  string
