@@ -93,7 +93,10 @@ func tail(ctx context.Context, sh *shell, f *tailFlags) error {
 		return err
 	}
 	follower := &follower{sh: sh, flags: &f.accountFlags, account: account, zone: out.style.zone}
-	client, meter := account.metered(ctx)
+	client, meter, err := account.priced(ctx, sh, &f.priceFlags)
+	if err != nil {
+		return err
+	}
 	follower.tail = client.NewTail(options, sh.now().Sub(options.From), out.style.zone, sh.now)
 	first, err := follower.tail.Last(ctx)
 	if err != nil {

@@ -77,7 +77,7 @@ func (c *Client) NewTail(o Options, reach time.Duration, zone *time.Location, no
 		now = time.Now
 	}
 	w := &watcher{now: now}
-	t := &Tail{client: &Client{api: w}, watch: w, o: o, zone: zone, now: now, reach: reach,
+	t := &Tail{client: &Client{api: w, Budget: c.Budget}, watch: w, o: o, zone: zone, now: now, reach: reach,
 		shards: map[string]int{}, seen: newSeenRows()}
 	t.Use(c)
 	return t
@@ -94,6 +94,7 @@ func (t *Tail) clock() time.Time { return t.now().Add(t.watch.offset()) }
 // Last returns the last rows, oldest first. Follow goes on from there. Its
 // errors are those of Query.
 func (t *Tail) Last(ctx context.Context) ([]Row, error) {
+	defer func() { t.client.Budget = nil }() // Follow has no end
 	begun := t.clock()
 	o := t.o
 	o.NewestFirst, o.Now = true, begun
@@ -284,7 +285,7 @@ func (t *Tail) poll(ctx context.Context, yield func(TailedRow) bool) (stopped bo
 		to = from.Add(lookBack)
 	}
 	o := t.o
-	o.From, o.To, o.Now, o.Limit = from, to, now, 0
+	o.From, o.To, o.Now, o.Limit, o.NewestFirst = from, to, now, 0, false
 	if floor := t.seen.floorTime(); t.watch.hasPacks() && !slice {
 		// A pack is not torn apart because it begins earlier.
 		if o.From = from.Add(-row.PackSpan); o.From.Before(floor) {

@@ -193,7 +193,7 @@ func TestTailFindsRowsOfEveryZone(t *testing.T) {
 	f := newFixture(t)
 	g, _ := f.newTailing(day.Add(20*time.Hour), Options{Limit: 10})
 	g.put("info", g.at, "2026-11-23", "from Tokyo")
-	wantTexts(t, "the first", g.steps(time.Minute+pollEvery), "late from Tokyo")
+	wantTexts(t, "the first", g.steps(time.Minute+pollEvery), "from Tokyo")
 	g.put("info", g.at, "2026-11-23", "from Tokyo, too")
 	wantTexts(t, "the second", g.steps(pollEvery), "from Tokyo, too")
 

@@ -49,9 +49,9 @@ func (t *Tail) newBackward(now time.Time) *backward {
 }
 
 // lookBack reads some pages of the look back, and yields the rows of these that
-// polls have missed.
+// polls have missed. What the next poll asks for is left to it.
 func (t *Tail) lookBack(ctx context.Context, yield func(TailedRow) bool) (stopped bool, err error) {
-	l := t.look
+	l, polled := t.look, t.from()
 	var rows []Row
 	for range lookPages {
 		if len(l.inputs) == 0 {
@@ -66,7 +66,7 @@ func (t *Tail) lookBack(ctx context.Context, yield func(TailedRow) bool) (stoppe
 		for _, item := range out.Items {
 			for _, r := range rowsOf(item) {
 				r.Table, r.Error = *in.TableName, *in.TableName == t.o.ErrorsTable
-				if t.recognise(&r); l.o.keep(&r) && t.seen.add(&r, l.o.Now) {
+				if t.recognise(&r); r.Time.Before(polled) && l.o.keep(&r) && t.seen.add(&r, l.o.Now) {
 					rows = append(rows, r)
 				}
 			}
