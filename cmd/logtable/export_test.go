@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -194,9 +195,9 @@ func TestAnInterruptedExportContinues(t *testing.T) {
 		// is as after a crash, and half a line is there.
 		continued := 0
 		for stop := 1; ; stop++ {
-			n := 0
+			var n atomic.Int64
 			s.server.OnRequest(func(op string, _ int, _ []byte) table.Fault {
-				if n++; n > 30+5*stop {
+				if n.Add(1) > int64(30+5*stop) {
 					return table.Fault{Err: &table.Error{Code: "AccessDeniedException", Message: "enough"}}
 				}
 				return table.Fault{}
@@ -327,9 +328,9 @@ func TestAKilledExportContinues(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rows.jsonl.gz")
 	for run, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL, 0} {
 		reached := make(chan bool, 1000)
-		n := 0
+		var n atomic.Int64
 		s.server.OnRequest(func(string, int, []byte) table.Fault {
-			if n++; n < 7*(run+1) || signal == 0 {
+			if n.Add(1) < int64(7*(run+1)) || signal == 0 {
 				return table.Fault{}
 			}
 			reached <- true
