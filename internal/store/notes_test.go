@@ -125,7 +125,7 @@ func TestAnOlderPolicyCostsOneRequest(t *testing.T) {
 		}
 	}
 	stats := f.server.Stats()
-	// A writer may leave with the first rows of a flush before the others are in.
+	// A writer may leave with the first rows before the others are in.
 	if stats.Errors["AccessDeniedException"] != 1 {
 		t.Errorf("%d requests for %d flushes, %v", stats.Requests["BatchWriteItem"], flushes, stats.Errors)
 	}
