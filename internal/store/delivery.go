@@ -78,6 +78,18 @@ func (d *delivery) inHand() (n int) {
 	return n
 }
 
+// copied is how many of them are in the spill, too.
+func (d *delivery) copied() (n int) {
+	for c := range d.calls {
+		for _, r := range c.batch {
+			if r.spilled {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // anyBlocked reports whether one of the tables is left alone. Then what is in
 // the spill stays there.
 func (d *delivery) anyBlocked(now time.Time) bool {

@@ -88,6 +88,28 @@ func (f *fixture) drained() {
 	}
 }
 
+// What is on the wire and was copied into the spill meanwhile is one record.
+func TestACopyIsCountedOnce(t *testing.T) {
+	f := newFixture(t, func(c *store.Config) { c.Attempt = 0 })
+	f.withSpill(filepath.Join(t.TempDir(), "spill"))
+	f.server.Hang()
+	f.add(20, "line")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	f.Flush(ctx) // they are on the wire now
+	if !f.Persist() || f.Unsafe() != 0 {
+		t.Fatal("not everything is persistent")
+	}
+	if n := f.Waiting(); n != 20 {
+		t.Errorf("%d records of 20 wait", n)
+	}
+	if err := f.server.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	f.drained()
+	f.complete(20, "line")
+}
+
 func TestASecondProcessReplaysUnderTheSameKeys(t *testing.T) {
 	f := newFixture(t)
 	dir := filepath.Join(t.TempDir(), "spill")

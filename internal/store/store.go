@@ -234,11 +234,12 @@ func (s *Store) InMemory() int {
 	return int(s.queues.lines[errorsTable].Load() + s.queues.lines[infoTable].Load())
 }
 
-// Waiting is the number of records that are not confirmed yet.
+// Waiting is the number of records that are not confirmed yet. One that is on
+// the wire and was copied into the spill meanwhile is one.
 func (s *Store) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waiting()
+	return s.waiting() - s.delivery.copied()
 }
 
 // Resting reports that DynamoDB has been failing and is left alone at present,
