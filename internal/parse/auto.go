@@ -21,7 +21,7 @@ func (p *Parser) examine(o *object, text []byte, n int) verdict {
 	base := p.mapping
 	i := p.nextSign(0, o, n)
 	p.mapping = p.namesOf(i) // any mapping keeps the members
-	p.scan(o, text, n)
+	p.scanAgain(o, text, n)
 	for i >= 0 && !p.hasForm(&presets[i], o) {
 		i = p.nextSign(i+1, o, n)
 	}
@@ -35,7 +35,7 @@ func (p *Parser) examine(o *object, text []byte, n int) verdict {
 		o.recognised, o.signed = true, !presets[i].lambda
 		return v
 	}
-	p.scan(o, text, n)
+	p.scanAgain(o, text, n)
 	return p.decide(o, n)
 }
 
@@ -188,7 +188,7 @@ func (p *Parser) mayHold(o *object) bool {
 // message stands for: as what is around that.
 func (p *Parser) unrecognise(w *wrapped, o *object) {
 	if o.recognised {
-		p.scan(o, w.text, w.n)
+		p.scanAgain(o, w.text, w.n)
 		p.decide(o, w.n)
 	}
 }

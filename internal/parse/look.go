@@ -194,7 +194,7 @@ func (p *Parser) lookAs(i int, o *object, text []byte) (level.Level, bool) {
 	if v == foreignLine && o.known.Name != "" {
 		return o.known, true
 	}
-	p.scan(o, text, n)
+	p.scanAgain(o, text, n)
 	return level.Level{}, false
 }
 

@@ -119,7 +119,7 @@ type layer struct {
 	fields   []byte // `,"name":value` for each further member of the last object scanned
 	made     []byte // JSON put together from members of that object
 	beyond   []byte // with a Mapping: like fields, for members that are not looked at
-	repaired []byte // that object, if it had to be made valid
+	repaired []byte // that object, if it had to be made valid; else empty
 }
 
 // New returns a parser.

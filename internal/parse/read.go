@@ -80,11 +80,25 @@ func (p *Parser) scan(o *object, text []byte, n int) {
 	l := &p.layers[n]
 	*o = object{}
 	p.begin(l)
+	l.repaired = l.repaired[:0]
 	if !p.scanStrictly(o, l, text) {
 		*o = object{}
 		p.begin(l)
 		p.scanTolerantly(o, l, text)
 	}
+}
+
+// scanAgain is scan for the object that was the last one of its layer, under
+// another mapping. It is not repaired again.
+func (p *Parser) scanAgain(o *object, text []byte, n int) {
+	l := &p.layers[n]
+	if len(l.repaired) == 0 {
+		p.scan(o, text, n)
+		return
+	}
+	*o = object{extent: o.extent}
+	p.begin(l)
+	p.readRepaired(o, l)
 }
 
 // begin forgets the last object of a layer.
@@ -132,14 +146,19 @@ func (o *object) setState(text []byte) {
 
 // scanTolerantly is scan for any object.
 func (p *Parser) scanTolerantly(o *object, l *layer, text []byte) {
-	l.repaired, o.end, o.faults = p.repairer.Object(l.repaired[:0], text)
+	l.repaired, o.end, o.faults = p.repairer.Object(l.repaired, text)
+	p.readRepaired(o, l)
+	if o.faults&jsonscan.Cut == 0 {
+		o.setState(text)
+	}
+}
+
+// readRepaired reads the members of an object that had to be repaired.
+func (p *Parser) readRepaired(o *object, l *layer) {
 	n := 0
 	for name, m := range jsonscan.Object(l.repaired).Placed {
 		p.member(o, l, n, name, m.Value, m.At)
 		n++
-	}
-	if o.faults&jsonscan.Cut == 0 {
-		o.setState(text)
 	}
 }
 
