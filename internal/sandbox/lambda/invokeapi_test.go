@@ -10,7 +10,7 @@ import (
 )
 
 func TestInvokeAPI(t *testing.T) {
-	env := start(t, Config{FunctionName: "orders"})
+	env := start(t, Config{FunctionName: "orders"}, "wait-for-done")
 	api := httptest.NewServer(InvokeAPI(func(name string) *Environment {
 		if name == "orders" {
 			return env
@@ -56,6 +56,8 @@ func TestInvokeAPI(t *testing.T) {
 			}
 		})
 	}
+	// What the invocation's response was not held for is delivered by its end.
+	shutdown(t, env)
 	root, _, _ := strings.Cut(trace, ";")
 	for _, batch := range env.Telemetry() {
 		if bytes.Contains(batch.Body, []byte(root)) {
