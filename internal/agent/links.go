@@ -70,11 +70,14 @@ func (t *tracker) identify(id string, o origin) {
 // originOf is what is known of the invocation whose line of a time it is, given
 // its request: of several attempts at it, the one that ran then.
 func (t *tracker) originOf(id string, at time.Time) (o origin) {
-	switch open, e := t.find(id), t.ranUnder(id, at); {
-	case open != nil && open.runsAt(at), open != nil && e == nil:
+	// Nearly every line is of the attempt that is running: the others are
+	// looked through only for the rest.
+	if open := t.find(id); open != nil && open.runsAt(at) {
 		o = open.origin
-	case e != nil:
+	} else if e := t.ranUnder(id, at); e != nil {
 		o = e.origin
+	} else if open != nil {
+		o = open.origin
 	}
 	if o.trace == "" {
 		o.trace = t.traced.of(id)
