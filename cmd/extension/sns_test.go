@@ -89,6 +89,6 @@ func (w *world) requests(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// isLock reports whether an item of the informational table is no row but a
+// isLock reports whether an item of the informational table is not a row but a
 // lock of alerts.
 func isLock(item table.Item) bool { return strings.HasPrefix(item.Str("date"), "alert#") }

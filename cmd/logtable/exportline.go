@@ -65,7 +65,7 @@ func exportLine(r *shown, zone *time.Location) ([]byte, error) {
 	return append(line, '}', '\n'), nil
 }
 
-// errNotRow is that a line is no row of an export.
+// errNotRow says that a line is not a row of an export.
 var errNotRow = errors.New("not a row: import reads what export or query print with -o jsonl, and items in " +
 	"DynamoDB's JSON")
 

@@ -241,7 +241,7 @@ func (p *textPrinter) lines(indent int, color string, lines ...string) {
 	}
 }
 
-// room is how many columns are left of an indent; 0 is no limit.
+// room is how many columns are left of an indent; 0 means no limit.
 func (p *textPrinter) room(indent int) int {
 	if p.style.width <= 0 {
 		return 0

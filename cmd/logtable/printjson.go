@@ -19,7 +19,8 @@ type jsonRow struct {
 	Table string `json:"table"`
 	// Category is info or errors, whatever the tables are called.
 	Category string `json:"category"`
-	// Context is that the row is no match, but stands around one.
+	// Context reports whether the row does not match itself, but
+	// surrounds one that does.
 	Context bool `json:"context,omitempty"`
 	// Late is that rows of a later time came before it.
 	Late bool `json:"late,omitempty"`

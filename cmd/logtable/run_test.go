@@ -180,7 +180,7 @@ func TestColour(t *testing.T) {
 	for _, tt := range []struct {
 		color string
 		want  bool
-	}{{"always", true}, {"auto", false}, {"never", false}} { // the output is no terminal here
+	}{{"always", true}, {"auto", false}, {"never", false}} { // the output is not a terminal here
 		got := logtable(t, env, "query", "2026-11-22", "--endpoint-url", server.URL(), "--color", tt.color)
 		if got.code != exitOK || strings.Contains(got.stdout, "\x1b[") != tt.want {
 			t.Errorf("--color %s: %+v", tt.color, got)

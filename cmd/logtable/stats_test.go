@@ -217,7 +217,7 @@ func checkGroups(t *testing.T, args string, lines []statsLine, by []string, want
 			continue
 		}
 		if l.Kind != "group" || got[strings.Join(key, "|")] != nil {
-			t.Errorf("%s: %+v is no group, or for the second time", args, l)
+			t.Errorf("%s: %+v is not a group, or one that was seen before", args, l)
 		}
 		got[strings.Join(key, "|")] = &statsLine{Rows: l.Rows, Errors: l.Errors, First: l.First, Last: l.Last}
 	}

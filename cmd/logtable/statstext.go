@@ -244,7 +244,7 @@ func (t *textTable) add(sgr string, texts ...string) {
 
 const (
 	// leastBar and mostBar are how many columns a histogram takes; where there
-	// is no terminal, usualBar.
+	// is not a terminal, usualBar.
 	leastBar, usualBar, mostBar = 12, 24, 60
 	// leastName is to how many columns a name is cut.
 	leastName = 8

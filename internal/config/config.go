@@ -155,7 +155,7 @@ type Storage struct {
 	// SpillDir keeps what DynamoDB does not take: LOGTABLE_SPILL_DIR, an
 	// absolute path; default /tmp/logtable. SpillBytes bounds it:
 	// LOGTABLE_SPILL_BYTES; -1 (default) is the smaller of 64 MiB and a quarter
-	// of what is free, 0 is no spill.
+	// of what is free, 0 means no spill.
 	SpillDir   string
 	SpillBytes int
 	// LastResortBytes bounds what is written to the function's log at the very

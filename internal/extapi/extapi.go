@@ -162,7 +162,7 @@ func (c *Client) Next(ctx context.Context) (NextEvent, error) {
 	ev.Type, ev.ShutdownReason = strings.ToUpper(ev.Type), strings.ToLower(ev.ShutdownReason)
 	tracing := jsonscan.Object(answer.Find(`"tracing"`)) // something else says nothing
 	ev.Tracing = jsonscan.Text(tracing.Find(`"value"`))
-	// An odd deadline (an emulator's) is no deadline, but the event is an
+	// An odd deadline (an emulator's) counts as none, but the event is an
 	// event all the same.
 	if ms, err := strconv.ParseInt(string(answer.Find(`"deadlineMs"`)), 10, 64); err == nil && ms > 0 {
 		ev.Deadline = time.UnixMilli(ms)

@@ -84,8 +84,8 @@ func TestOneConnectionForAll(t *testing.T) {
 	}
 }
 
-// A connection that has been closed, with or without a word, is no failure of
-// next. Only one that is new says something.
+// A connection that has been closed, with or without a word, is not a failure
+// of next. Only one that is new says something.
 func TestAConnectionThatIsGone(t *testing.T) {
 	for name, last := range map[string]string{"announced": "Connection: close\r\n", "not announced": ""} {
 		t.Run(name, func(t *testing.T) {

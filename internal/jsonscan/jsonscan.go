@@ -140,7 +140,7 @@ func (o *brackets) after(b []byte, i int) (next int, ok bool) {
 
 // Member reads the member that is at i in an object. Its name ends before
 // nameEnd, its value begins at value and ends before end, which is 0 if there
-// is no valid member.
+// is not a valid member.
 func Member(b []byte, i int) (nameEnd, value, end int) {
 	n, _ := String(b[i:])
 	if n == 0 {
@@ -227,7 +227,7 @@ func number(b []byte) int {
 	return i
 }
 
-// digits returns the first position from i on that is no digit.
+// digits returns the first position from i on that is not a digit.
 func digits(b []byte, i int) int {
 	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
 		i++

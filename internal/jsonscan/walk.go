@@ -47,7 +47,7 @@ func (o Object) Find(quoted string) []byte {
 }
 
 // Strings puts the texts of members where into says, by their names. null is
-// like no member; any other value that is no string is an error.
+// like a missing member; any other value that is not a string is an error.
 func (o Object) Strings(into map[string]*string) error {
 	for name, value := range o.Members {
 		text := into[string(name[1:len(name)-1])]

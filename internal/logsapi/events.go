@@ -59,7 +59,7 @@ func Events(body []byte, visit func(Event)) error {
 		return fmt.Errorf("%w (%d bytes)", errNoArray, len(body))
 	}
 	for r.pos++; r.more(); {
-		if event := r.next(); !event.Broken || len(event.Raw) > 0 { // a stray comma is no event
+		if event := r.next(); !event.Broken || len(event.Raw) > 0 { // a stray comma is not an event
 			visit(event)
 		}
 	}
@@ -170,7 +170,7 @@ func (r *reader) unquote(quoted []byte) {
 }
 
 // text returns a string's contents: in place where nothing is escaped, else in
-// memory of its own. It returns nil for what is no string.
+// memory of its own. It returns nil for what is not a string.
 func (r *reader) text(value []byte) []byte {
 	if value[0] != '"' {
 		return nil

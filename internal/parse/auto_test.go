@@ -173,9 +173,9 @@ func noLines(t testing.TB) (texts []string) {
 	return texts
 }
 
-// What is no log line is no row, in whatever way it arrives: events, answers,
-// metrics, rows of databases, and the log lines of others in any of these or in
-// what somebody says.
+// What is not a log line is not a row, in whatever way it arrives: events,
+// answers, metrics, rows of databases, and the log lines of others in any of
+// these or in what somebody says.
 func TestNoLines(t *testing.T) {
 	const least = 300
 	texts := noLines(t)
@@ -275,8 +275,8 @@ func TestAutoWithOthers(t *testing.T) {
 	}
 }
 
-// A logger's line that names the request as the runtimes do is no envelope of
-// theirs: what it quotes does not hide it.
+// A logger's line that names the request as the runtimes do is not an envelope
+// of theirs: what it quotes does not hide it.
 func TestSignedLineQuotes(t *testing.T) {
 	const record = `{"level":"ERROR","location":"h:7","timestamp":"t","service":"s","requestId":"id1",` +
 		`"message":"{\"locator\":\"9\",\"level\":\"INFO\",\"text\":\"ok\"}"}`

@@ -7,7 +7,7 @@ import (
 	"github.com/logtable/logtable/internal/parse"
 )
 
-// What is not stored is told from what is no line of anybody's.
+// What is not stored is told from what is not a log line at all.
 func TestLook(t *testing.T) {
 	const runtime = `{"timestamp":"2026-11-22T10:52:00.573Z","requestId":"id1",`
 	logger := func(name, setting string) parse.Look {

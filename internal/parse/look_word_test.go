@@ -106,7 +106,7 @@ func FuzzLook(f *testing.F) {
 	})
 }
 
-// What the platform puts around text below the errors is no logger's line.
+// What the platform puts around text below the errors is not a logger's line.
 func TestLookAtTextOfThePlatform(t *testing.T) {
 	const text = `{"timestamp":"2026-11-22T10:52:00.573Z","level":"INFO","message":"just text"}`
 	if look, ok := parse.New(parse.Options{}).Look([]byte(text)); !ok || look.Logger != "lambda" || look.Level.Error {

@@ -171,7 +171,7 @@ func TestMappedLevelsOnReplacedScale(t *testing.T) {
 }
 
 // With a mapping, what is ours by our own names is read as without, but that a
-// missing locator is no fault.
+// missing locator is not a fault.
 func TestMappedOwnLines(t *testing.T) {
 	plain := parse.New(parse.Options{})
 	for _, setting := range []string{"powertools", "pino", "slog", "zap", "log4j2", "serilog", "ecs", "otel",

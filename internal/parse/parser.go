@@ -165,9 +165,10 @@ func (p *Parser) Lines(record []byte, visit func(Line)) {
 	p.forget()
 }
 
-// Raw reads text that is no valid JSON value, such as an event that was cut off
-// or is nested too deeply for the decoder. One of our lines that can be made
-// out in it is returned, as Invalid if it is broken too. It owns its memory.
+// Raw reads text that is not valid JSON value, such as an event that was cut
+// off or is nested too deeply for the decoder. One of our lines that can be
+// made out in it is returned, as Invalid if it is broken too. It owns its
+// memory.
 func (p *Parser) Raw(text []byte) (line Line, ok bool) {
 	const thisAndNext = 2 // where the next begins, the first one's tail ends
 	p.reset(len(text))

@@ -203,7 +203,7 @@ func (t *Trace) line(line []byte) bool {
 	return next != noTrace
 }
 
-// next returns the state behind a line, noTrace if that is no part of the
+// next returns the state behind a line, noTrace if that is not part of the
 // trace.
 func (t *Trace) next(line []byte) traceState {
 	trimmed := bytes.TrimLeft(line, " \t|")

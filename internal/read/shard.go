@@ -118,8 +118,8 @@ func (s *search) known(day string) (n int, all bool) {
 }
 
 // further looks for shards of a day beyond those that are known, and returns
-// their numbers. The days of the present are looked at together, so that it is
-// known for a while that there are no others.
+// their numbers. Today and its neighbours are looked at together, so that the
+// answer can be kept for a while.
 func (s *search) further(ctx context.Context, day string) ([]int, error) {
 	if found, done := s.found[day]; done {
 		return found, nil

@@ -65,7 +65,7 @@ var secretCases = []textCase{
 	{"AKIA", ""},
 	{"AKIAIOSFODNN7EXAMPL", ""},
 	{"AKIAiosfodnn7example", ""},
-	{"AROAIOSFODNN7EXAMPLE", ""}, // a role's id is no credential
+	{"AROAIOSFODNN7EXAMPLE", ""}, // a role's ID is not a credential
 
 	// Secret access keys.
 	{"aws_secret_access_key = " + secret, "aws_secret_access_key = " + mSecret},

@@ -77,7 +77,7 @@ func TestLinksSurvive(t *testing.T) {
 	}
 }
 
-// What a stranger writes is no link, or a short one.
+// What a stranger writes is not a link, or a short one.
 func TestStrangersLinks(t *testing.T) {
 	long := strings.Repeat("é", 500_000)
 	r := stored(t, Row{

@@ -55,9 +55,9 @@ func appendFrame(dst []byte, salt uint32, payload []byte) []byte {
 
 // scanFrames calls visit with the payload of every intact frame of data, in
 // order, and returns how many records are damaged: one for each intact header
-// without its payload, one for each run of bytes that is no frame. Neighbours
-// that are damaged together may be one run, so damaged is a lower bound.
-// Payloads are parts of data.
+// without its payload, one for each run of bytes that is not a frame.
+// Neighbours that are damaged together may be one run, so damaged is a lower
+// bound. Payloads are parts of data.
 func scanFrames(data []byte, salt uint32, visit func(payload []byte)) (damaged int) {
 	for off := 0; off < len(data); {
 		size := frameAt(data[off:], salt)

@@ -16,13 +16,13 @@ const renewNote = time.Minute
 // for those of older layers, if only once a day. Errors are spread from when
 // their note is written: a reader that finds none misses no error.
 //
-// A note is no record: it waits for nothing, and nothing waits for it. It goes
-// along with requests that rows need anyway and that have room for it, until it
-// is written. Where more rows wait than one request holds there is room, too
-// (reserve): else a table at its limit, which keeps all requests full, would
-// never be spread. Where it is refused, the same request is sent again without
-// it, at once: policies from before there were notes allow rows only, and
-// DynamoDB refuses a batch as a whole. Store.mu guards them.
+// A note is not a record: it waits for nothing, and nothing waits for it. It
+// goes along with requests that rows need anyway and that have room for it,
+// until it is written. Where more rows wait than one request holds there is
+// room, too (reserve): else a table at its limit, which keeps all requests
+// full, would never be spread. Where it is refused, the same request is sent
+// again without it, at once: policies from before there were notes allow rows
+// only, and DynamoDB refuses a batch as a whole. Store.mu guards them.
 type notes struct {
 	cfg     *Config
 	byTable [2]note

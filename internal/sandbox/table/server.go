@@ -112,7 +112,7 @@ func (s *Server) SetClock(now func() time.Time) {
 
 // LimitWrites makes the endpoint throttle like one DynamoDB partition: each
 // partition key has so many write units a second (1,000 in reality) and can
-// save up one second's worth. 0, the default, is no limit.
+// save up one second's worth. 0, the default, means no limit.
 func (s *Server) LimitWrites(unitsPerSecond int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
