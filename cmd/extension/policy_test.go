@@ -83,7 +83,8 @@ func grants(t *testing.T) (list []grant) {
 	}
 	names := tpl.Policies()
 	slices.Sort(names)
-	want := []string{"AlertPolicy", "ReadPolicy", "ReplayPolicy", "SampleAlertPolicy", "WritePolicy"}
+	want := []string{"AlertPolicy", "DeletePolicy", "ReadPolicy", "ReplayPolicy", "ResolvePolicy", "SampleAlertPolicy",
+		"WritePolicy"}
 	if !slices.Equal(names, want) {
 		t.Errorf("the template has the policies %q, this test knows %q", names, want)
 	}
@@ -168,7 +169,10 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 			if g.may("dynamodb:PutItem", arn, days...) != replays || g.may("dynamodb:PutItem", arn, "alert#x") {
 				t.Errorf("%s: PutItem of %q: %v", g.where, days, !replays)
 			}
-			for _, action := range []string{"DeleteItem", "GetItem", "Scan", "DeleteTable", "PartiQLInsert"} {
+			if g.may("dynamodb:GetItem", arn, days...) {
+				t.Errorf("%s: GetItem of a row is allowed", g.where)
+			}
+			for _, action := range []string{"Scan", "DeleteTable", "PartiQLInsert"} {
 				if g.may("dynamodb:"+action, arn, days...) || g.may("dynamodb:"+action, arn) {
 					t.Errorf("%s: %s is allowed", g.where, action)
 				}
@@ -201,6 +205,54 @@ func TestPoliciesFitTheKeys(t *testing.T) {
 	policies := fmt.Sprint(tpl.Resource("SampleFunction")["Properties"])
 	if strings.Contains(policies, "AlertPolicy") {
 		t.Error("the sample function has the policy that is for all functions")
+	}
+}
+
+// TestPoliciesFitCauses holds the policies to the items that say what became
+// of causes, and to the rows of them: who may write a state may delete nothing,
+// and who may delete rows no state.
+func TestPoliciesFitCauses(t *testing.T) {
+	const base = "arn:aws:dynamodb:eu-central-1:123456789012:table/"
+	info, errorsTable := base+"logtable-info", base+"logtable-errors"
+	states := []string{"cause#orders", "cause#"}
+	rows := []string{"2026-11-22", row.ShardDate("2026-11-22", 1), row.ShardDate("2099-12-31", 255)}
+	others := []string{"alert#shop#all", "shards", "cause", "1970-01-01"}
+	for _, g := range grants(t) {
+		may := map[string]bool{} // each action, on states
+		switch {
+		case strings.HasSuffix(g.where, "ResolvePolicy"):
+			may = map[string]bool{"GetItem": true, "PutItem": true, "UpdateItem": true, "Query": true}
+		case strings.HasSuffix(g.where, "AlertPolicy"), g.where == "docs/alerts.md":
+			may["GetItem"] = true
+		case strings.HasSuffix(g.where, "ReadPolicy"):
+			may["Query"] = true
+		}
+		for _, action := range []string{"GetItem", "PutItem", "UpdateItem", "Query", "DeleteItem", "BatchWriteItem"} {
+			for _, key := range states {
+				if g.may("dynamodb:"+action, errorsTable, key) != may[action] {
+					t.Errorf("%s: %s of %q: %v", g.where, action, key, !may[action])
+				}
+				if action != "Query" && g.may("dynamodb:"+action, info, key) {
+					t.Errorf("%s: %s of %q in the informational table is allowed", g.where, action, key)
+				}
+			}
+			for _, key := range others {
+				if action == "GetItem" && g.may("dynamodb:GetItem", errorsTable, key) {
+					t.Errorf("%s: GetItem of %q is allowed", g.where, key)
+				}
+			}
+		}
+		deletes := strings.HasSuffix(g.where, "DeletePolicy")
+		for _, key := range rows {
+			if g.may("dynamodb:DeleteItem", errorsTable, key) != deletes || g.may("dynamodb:DeleteItem", info, key) {
+				t.Errorf("%s: DeleteItem of %q: %v", g.where, key, !deletes)
+			}
+		}
+		for _, key := range others {
+			if g.may("dynamodb:DeleteItem", errorsTable, key) {
+				t.Errorf("%s: DeleteItem of %q is allowed", g.where, key)
+			}
+		}
 	}
 }
 
