@@ -175,23 +175,34 @@ func (s *Server) putItem(c *call, r *putItem) (any, error) {
 	if err := t.checkPut(r.Item); err != nil {
 		return nil, err
 	}
-	old := t.get(r.Item)
-	units := writeUnits(r.Item.Size(), old.sizeOrZero())
-	if !s.afford(t, r.Item, units) {
+	return s.replace(t, c, &r.writeParameters, condition, r.Item, r.Item)
+}
+
+// replace writes the item of a key, or removes it if the item is nil.
+func (s *Server) replace(t *tableData, c *call, w *writeParameters, condition *condition, key, item Item) (any, error) {
+	old := t.get(key)
+	units := writeUnits(item.Size(), old.sizeOrZero())
+	if !s.afford(t, key, units) {
 		return nil, t.throttled()
 	}
-	if err := r.check(condition, old.itemOrNil()); err != nil {
+	if err := w.check(condition, old.itemOrNil()); err != nil {
 		return nil, err
 	}
-	used, err := consumed(r.ReturnConsumedCapacity, t.name, float64(units))
+	used, err := consumed(w.ReturnConsumedCapacity, t.name, float64(units))
 	if err != nil {
 		return nil, err
 	}
-	t.put(r.Item)
-	c.record.Puts++
-	s.recorder.wrote(units, old.itemOrNil(), r.Item)
+	if item != nil {
+		t.put(item)
+		c.record.Puts++
+		s.recorder.wrote(units, old.itemOrNil(), item)
+	} else {
+		t.remove(key)
+		c.record.Deletes++
+		s.recorder.spent(units)
+	}
 	answer := writeAnswer{ConsumedCapacity: used}
-	if r.ReturnValues == "ALL_OLD" {
+	if w.ReturnValues == "ALL_OLD" {
 		answer.Attributes = old.itemOrNil()
 	}
 	return answer, nil
@@ -217,26 +228,7 @@ func (s *Server) deleteItem(c *call, r *deleteItem) (any, error) {
 	if err := t.checkKey(r.Key); err != nil {
 		return nil, err
 	}
-	old := t.get(r.Key)
-	units := writeUnits(old.sizeOrZero())
-	if !s.afford(t, r.Key, units) {
-		return nil, t.throttled()
-	}
-	if err := r.check(condition, old.itemOrNil()); err != nil {
-		return nil, err
-	}
-	used, err := consumed(r.ReturnConsumedCapacity, t.name, float64(units))
-	if err != nil {
-		return nil, err
-	}
-	t.remove(r.Key)
-	c.record.Deletes++
-	s.recorder.spent(units)
-	answer := writeAnswer{ConsumedCapacity: used}
-	if r.ReturnValues == "ALL_OLD" {
-		answer.Attributes = old.itemOrNil()
-	}
-	return answer, nil
+	return s.replace(t, c, &r.writeParameters, condition, r.Key, nil)
 }
 
 type updateItem struct {
