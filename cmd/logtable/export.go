@@ -292,5 +292,5 @@ func (e *exporter) done(w io.Writer, rows, errors int) {
 	fmt.Fprintf(w, "%s, %s, %s\n", counted(rows, "row"), counted(errors, "error"), readUnits(e.meter))
 }
 
-// errBusy is that another process writes to the same file.
+// errBusy says that another process writes to the same file.
 var errBusy = errors.New("another export writes to it just now: wait, or choose another name")

@@ -187,7 +187,7 @@ func (r *importedRow) plain(members map[string]json.RawMessage) (err error) {
 	return r.overlay(stored)
 }
 
-// errUnknown is that a line has a member that would be lost.
+// errUnknown says that a line has a member that would be lost.
 var errUnknown = errors.New("a member is unknown: written by a newer Logtable, or by another program")
 
 // overlay puts attributes in DynamoDB's JSON over the item; null takes one

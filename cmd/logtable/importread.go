@@ -22,9 +22,9 @@ var (
 )
 
 // eachImported calls take with each row of a file and its place, and with the
-// error of what is none. The file may be compressed with gzip. Its form is that
-// of an export, with a row a line; or one JSON array of those, as -o json has
-// it; or what the aws command prints of scan and query.
+// error about what is not one. The file may be compressed with gzip. Its form
+// is that of an export, with a row a line; or one JSON array of those, as
+// -o json has it; or what the aws command prints of scan and query.
 func eachImported(in io.Reader, take func(place int, r *importedRow, err error) error) error {
 	r := bufio.NewReaderSize(in, 64<<10)
 	if head, _ := r.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
@@ -147,5 +147,5 @@ func eachElement(r io.Reader, each func(place int, element []byte, err error) er
 	return each(n+1, nil, errCut)
 }
 
-// stop is that a caller wants no more.
+// stop says that a caller wants no more.
 type stop struct{ error }

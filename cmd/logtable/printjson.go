@@ -22,7 +22,7 @@ type jsonRow struct {
 	// Context reports whether the row does not match itself, but
 	// surrounds one that does.
 	Context bool `json:"context,omitempty"`
-	// Late is that rows of a later time came before it.
+	// Late reports whether rows of a later time came before it.
 	Late bool `json:"late,omitempty"`
 	// Elapsed is in milliseconds, of a story.
 	Elapsed *int64 `json:"elapsed_ms,omitempty"`

@@ -65,7 +65,7 @@ func (p *putter) warn(sh *shell) bool {
 	return true
 }
 
-// shardsFor is over how many partitions a day is spread at least that has an
+// shardsFor is the number of partitions, at least, of a day that has an
 // item; 1 if it says nothing.
 func shardsFor(item attributes) int {
 	date, ok := item[row.AttrDate].(*types.AttributeValueMemberS)

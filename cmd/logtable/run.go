@@ -42,7 +42,7 @@ var (
 	// errSeen ends a command whose work is done, and which has told of
 	// something that somebody should look at.
 	errSeen = errors.New("something needs attention")
-	// errPipe is that nobody reads what is printed any more.
+	// errPipe says that nobody reads what is printed any more.
 	errPipe = errors.New("the reader of the output has gone")
 )
 

@@ -91,9 +91,9 @@ type Tables struct {
 	// (default), an item each; packed, they share items; or auto, they do so
 	// while many of them wait.
 	Layout string
-	// Shards is over how many partitions a day the informational rows are
-	// spread: LOGTABLE_SHARDS, 1 (default) to MaxShards. ErrorShards is the
-	// same for errors: LOGTABLE_ERROR_SHARDS.
+	// Shards is the number of partitions over which a day's informational
+	// rows are spread: LOGTABLE_SHARDS, 1 (default) to MaxShards. ErrorShards
+	// is the same for errors: LOGTABLE_ERROR_SHARDS.
 	Shards, ErrorShards int
 }
 

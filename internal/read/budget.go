@@ -16,7 +16,7 @@ type Budget struct {
 	// unless it becomes twice that. Without it, a query ends when Units have
 	// been read and it is not done.
 	Ask func(units float64) bool
-	// BeforeRows is that Ask is called before the first row of a query only:
+	// BeforeRows says that Ask is called before the first row of a query only:
 	// whoever looks at rows cannot be asked any more. Otherwise it is called
 	// when another page is needed.
 	BeforeRows bool
@@ -24,7 +24,7 @@ type Budget struct {
 	refused *PriceError
 }
 
-// PriceError is that a query would read more than it may.
+// PriceError says that a query would read more than it may.
 type PriceError struct {
 	Read     float64 // read units so far
 	Estimate float64 // of all, about

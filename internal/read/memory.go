@@ -14,7 +14,7 @@ type Memory interface {
 // nothing.
 type Looked struct {
 	// At is when the present was looked at: all days that rows could come to
-	// then. Present is over how many partitions these were spread.
+	// then. Present is the number of their partitions.
 	At      time.Time
 	Present int
 	// Days are over how many partitions days were spread that were over when
@@ -27,7 +27,7 @@ type Looked struct {
 // time at the latest.
 const lookEvery = 24 * time.Hour
 
-// shards is over how many partitions a day is spread, as far as is known; known
+// shards is the number of partitions of a day, as far as is known; known
 // is false if it must be looked at.
 func (l *Looked) shards(day string, now time.Time) (n int, known bool) {
 	if n, known = l.Days[day]; !known {

@@ -36,8 +36,8 @@ func matches(pattern, text []rune) bool {
 	return p == len(pattern)
 }
 
-// patternPrefix is what all texts begin with that match a pattern; all is that
-// the pattern is nothing else.
+// patternPrefix is what all texts that match a pattern begin with; all reports
+// whether the pattern is nothing else.
 func patternPrefix(pattern string) (prefix string, all bool) {
 	i := strings.IndexAny(pattern, "*?")
 	if i < 0 {

@@ -107,7 +107,7 @@ func (s *search) readNotes(ctx context.Context) error {
 	}
 }
 
-// known is over how many partitions a day is spread at least; all is false if
+// known is the least number of partitions of a day; all is false if
 // there may be more, which are to be looked for.
 func (s *search) known(day string) (n int, all bool) {
 	if s.given > 0 || s.errors {

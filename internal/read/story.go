@@ -76,7 +76,7 @@ type Story struct {
 	From, To time.Time
 }
 
-// AmbiguousError is that several request IDs begin in the same way.
+// AmbiguousError says that several request IDs begin in the same way.
 type AmbiguousError struct {
 	Beginning string
 	IDs       []string // some of them
@@ -109,7 +109,7 @@ func (c *Client) Story(ctx context.Context, o StoryOptions) (Story, error) {
 	return t.Story, err
 }
 
-// errEnough is that a story has MaxStory rows.
+// errEnough says that a story has MaxStory rows.
 var errEnough = errors.New("the story is too long")
 
 // teller is a story on its way.

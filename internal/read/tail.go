@@ -32,8 +32,8 @@ const (
 // A TailedRow is a row that a Tail has found.
 type TailedRow struct {
 	Row
-	// Late is that polls had passed its time when it was written: rows of a
-	// later time were found before.
+	// Late reports whether polls had passed its time when it was written:
+	// rows of a later time were found before.
 	Late bool
 }
 
@@ -230,8 +230,8 @@ func (t *Tail) from() time.Time {
 	return from
 }
 
-// tick polls, and does its part of looking back; stopped is that yield wants no
-// more.
+// tick polls, and does its part of looking back; stopped reports that
+// yield wants no more.
 func (t *Tail) tick(ctx context.Context, yield func(TailedRow) bool) (stopped bool, err error) {
 	if gap := t.leaveOut(); gap != nil {
 		return false, gap

@@ -19,7 +19,7 @@ const (
 	maxName = 1 << 10
 )
 
-// errSyntax is that a text is not JSON.
+// errSyntax says that a text is not JSON.
 var errSyntax = errors.New("it is not JSON")
 
 // A walker reads JSON values one after the other in bounded memory: answers of

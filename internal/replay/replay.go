@@ -39,17 +39,17 @@ type sink interface {
 	// time in epoch milliseconds (0 if the log does not say). message is valid
 	// until event returns.
 	event(stream string, at int64, message []byte) error
-	// inside is that something that is not a message mentions a record.
+	// inside says that something that is not a message mentions a record.
 	inside()
-	// long is that a message was too long to be looked at, and mentions a
+	// long says that a message was too long to be looked at, and mentions a
 	// record.
 	long()
-	// mixed is that the log is not of the form that it began with: then who
+	// mixed says that the log is not of the form that it began with: then who
 	// wrote what cannot be told.
 	mixed()
-	// cut is that the log ends in the middle of something.
+	// cut says that the log ends in the middle of something.
 	cut()
-	// broken is that what was JSON is none from here on.
+	// broken says that what was JSON is not JSON from here on.
 	broken()
 }
 

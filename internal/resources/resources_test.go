@@ -104,10 +104,12 @@ func TestPolicies(t *testing.T) {
 		!may("kms:Decrypt", at.Keys[0]) {
 		t.Error(resources.For(at, resources.Write, resources.Alert).JSON())
 	}
-	if text := resources.For(place, resources.Write).JSON(); strings.Contains(text, "kms") || strings.Contains(text, "sns") {
+	text := resources.For(place, resources.Write).JSON()
+	if strings.Contains(text, "kms") || strings.Contains(text, "sns") {
 		t.Error(text)
 	}
-	if got := resources.Layers(); !slices.ContainsFunc(got, func(l resources.Layer) bool { return l.Architecture == "arm64" }) {
+	arm := func(l resources.Layer) bool { return l.Architecture == "arm64" }
+	if got := resources.Layers(); !slices.ContainsFunc(got, arm) {
 		t.Error(got)
 	}
 }

@@ -178,7 +178,7 @@ func readRecord(data []byte) (f form, err error) {
 	return f, nil
 }
 
-// ErrNewer is that a record, or the pack that it is, has something that this
+// ErrNewer says that a record, or the pack that it is, has something that this
 // version does not know.
 var ErrNewer = errors.New("written by a newer Logtable: install that version and try again")
 

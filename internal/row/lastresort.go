@@ -60,7 +60,7 @@ type LastResortLine struct {
 	MAC    string // "" if it is not signed
 }
 
-// errNotWhole is that a last-resort line ends early.
+// errNotWhole says that a last-resort line ends early.
 var errNotWhole = errors.New("cannot read the record: the line is cut off")
 
 // ParseLastResort takes the message of a log's event apart, which must be a

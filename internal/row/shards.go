@@ -30,7 +30,7 @@ func ShardDate(day string, shard int) string {
 const (
 	// ShardsDate is the partition key of these items.
 	ShardsDate = "shards"
-	// AttrShards (N) is over how many partitions a day is spread.
+	// AttrShards (N) is the number of partitions of a day.
 	AttrShards = "shards"
 )
 

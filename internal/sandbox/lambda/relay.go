@@ -26,7 +26,7 @@ type relay struct {
 	traffic traffic
 }
 
-// traffic is whether a relay may post, and whether it does.
+// traffic says whether a relay may post, and whether it does.
 type traffic struct {
 	board        // guards the others
 	frozen  bool // no post may begin
