@@ -36,7 +36,7 @@ fuzz:            #: every fuzz target for FUZZTIME (default 5s)
 soak:            #: 20,000 invocations with random faults, and 600 kills: 20 minutes
 	LOGTABLE_TEST_SOAK=20000 LOGTABLE_TEST_KILLS=600 $(GO) test -timeout 2h -v -run 'TestSoak|TestKilled' ./cmd/extension
 
-layer:           #: layer/dist/logtable-{arm64,amd64}.zip
+layer:           #: layer/dist/logtable-layer-{arm64,x86_64}.zip
 	$(GO) run ./layer/pack
 
 bench: build     #: what Logtable costs beside an extension that does nothing (and beside COMPARE, another binary): bin/bench.md; the hot path: bin/bench.txt

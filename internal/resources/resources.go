@@ -49,8 +49,8 @@ type Layer struct {
 // Layers are those that there are.
 func Layers() []Layer {
 	return []Layer{
-		{Architecture: "arm64", Name: "logtable-arm64", Zip: "logtable-arm64.zip"},
-		{Architecture: "x86_64", Name: "logtable-x86_64", Zip: "logtable-amd64.zip"},
+		{Architecture: "arm64", Name: "logtable-arm64", Zip: "logtable-layer-arm64.zip"},
+		{Architecture: "x86_64", Name: "logtable-x86_64", Zip: "logtable-layer-x86_64.zip"},
 	}
 }
 

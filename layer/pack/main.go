@@ -1,6 +1,6 @@
-// Command pack builds the Lambda layer: layer/dist/logtable-arm64.zip and
-// layer/dist/logtable-amd64.zip. `make layer` runs it from the repository's
-// root.
+// Command pack builds the Lambda layer: layer/dist/logtable-layer-arm64.zip and
+// layer/dist/logtable-layer-x86_64.zip. `make layer` runs it from the
+// repository's root.
 //
 // The same source and Go version make the same bytes, on every machine.
 package main
@@ -22,9 +22,9 @@ import (
 	"github.com/logtable/logtable/layer/build"
 )
 
-// architectures are GOARCH values, in the order of building. Lambda calls the
-// second one x86_64.
-var architectures = []string{"arm64", "amd64"}
+// architectures are the layer's, in the order of building. What users see has
+// Lambda's names.
+var architectures = []struct{ lambda, goarch string }{{"arm64", "arm64"}, {"x86_64", "amd64"}}
 
 func main() {
 	root := flag.String("root", ".", "the repository's root `directory`")
@@ -75,15 +75,15 @@ func pack(ctx context.Context, root, dir string, stdout io.Writer) error {
 		return fmt.Errorf("cannot make the output directory: %w", err)
 	}
 	for _, arch := range architectures {
-		binary, err := compile(ctx, root, arch)
+		binary, err := compile(ctx, root, arch.goarch)
 		if err != nil {
 			return err
 		}
 		layer, err := archive(binary)
 		if err != nil {
-			return fmt.Errorf("cannot make the zip file for %s: %w", arch, err)
+			return fmt.Errorf("cannot make the zip file for %s: %w", arch.lambda, err)
 		}
-		path := filepath.Join(dir, "logtable-"+arch+".zip")
+		path := filepath.Join(dir, "logtable-layer-"+arch.lambda+".zip")
 		if err := os.WriteFile(path, layer, 0o644); err != nil {
 			return fmt.Errorf("cannot write the layer: %w", err)
 		}

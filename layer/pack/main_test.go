@@ -37,8 +37,8 @@ func TestLayerIsTheSameBytesEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
-		name := "logtable-" + arch + ".zip"
+	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
+		name := "logtable-layer-" + arch + ".zip"
 		layer := readFile(t, filepath.Join(first, name))
 		if !bytes.Equal(layer, readFile(t, filepath.Join(second, name))) {
 			t.Errorf("%s differs between two builds of the same source", name)

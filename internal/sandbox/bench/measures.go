@@ -55,7 +55,7 @@ var measures = []measure{
 	{"billed after the response: 5 lines, adaptive, busy, p50 / p95", "0 / 1 ms", false, measureHeld("adaptive", 5)},
 	{"lines accepted for 10 s beside their producer", "50,000 a second", false, measureRate},
 	{"wake-ups in 5 s of an idle thawed environment", "none of ours", false, measureIdle},
-	{"layer, zipped, arm64 / amd64", "4 MB", false, measureSize},
+	{"layer, zipped, arm64 / x86_64", "4 MB", false, measureSize},
 }
 
 func registered(r lambda.InitResult) time.Duration { return r.Registered }
@@ -261,8 +261,8 @@ func measureSize(ctx context.Context, b *bench, cells []string) error {
 		return err
 	}
 	var sizes []string
-	for _, arch := range []string{"arm64", "amd64"} {
-		fi, err := os.Stat(filepath.Join(dir, "logtable-"+arch+".zip"))
+	for _, arch := range []string{"arm64", "x86_64"} {
+		fi, err := os.Stat(filepath.Join(dir, "logtable-layer-"+arch+".zip"))
 		if err != nil {
 			return err
 		}
