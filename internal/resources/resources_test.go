@@ -45,16 +45,20 @@ func TestTheTemplateIsTheSame(t *testing.T) {
 		"AlertTopicArns": []any{place.Topics[0]}, "SampleFunction": "shop"}
 	compared := 0
 	for _, name := range template.Policies() {
-		got, err := template.Policy(name, values)
-		if err != nil {
-			t.Fatal(err)
-		}
 		at, duty := place, resources.Duty(strings.TrimPrefix(name, "Sample"))
 		if name != string(duty) {
 			at.Function = "shop"
 		}
-		if want := policyOf(t, at, duty); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s is %+v in the template, here %+v", name, got, want)
+		for _, keys := range [][]string{nil, {"arn:aws:kms:eu-central-1:123456789012:key/k"}} {
+			at.Keys = keys
+			values["Encrypted"], values["KmsKeyArn"] = keys != nil, strings.Join(keys, "")
+			got, err := template.Policy(name, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := policyOf(t, at, duty); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s is %+v in the template, here %+v", name, got, want)
+			}
 		}
 		if name == string(duty) {
 			compared++

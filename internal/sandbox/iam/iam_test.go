@@ -80,6 +80,7 @@ Resources:
             Condition:
               ForAllValues:StringLike:
                 k: !Sub "x#${Function}#*"
+          - !If [Encrypted, { Effect: Allow, Action: "k:d", Resource: !Ref Key }, !Ref AWS::NoValue]
   Two: { Type: Other, List: [1, { a: b }], If: !If [C, !Ref X, ""] }
 `
 
@@ -102,6 +103,14 @@ func TestTemplates(t *testing.T) {
 		if iam.Allowed([]iam.Policy{p}, r) != want {
 			t.Errorf("%s: %v", key, !want)
 		}
+	}
+	decrypt := iam.Request{Action: "k:d", Resource: "arn:k"}
+	if iam.Allowed([]iam.Policy{p}, decrypt) {
+		t.Error("the condition Encrypted is not given, and yet holds")
+	}
+	values["Encrypted"], values["Key"] = true, "arn:k"
+	if p, err = tpl.Policy("One", values); err != nil || !iam.Allowed([]iam.Policy{p}, decrypt) {
+		t.Errorf("the condition Encrypted does not hold: %v", err)
 	}
 	delete(values, "Function")
 	if _, err := tpl.Policy("One", values); err == nil {

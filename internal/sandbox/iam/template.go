@@ -35,6 +35,7 @@ func ReadTemplate(text []byte) (Template, error) {
 
 // Policy is the policy document of a resource, with what the template refers to
 // replaced: "InfoTable.Arn" for !GetAtt, "InfoTable" for !Ref and within !Sub.
+// A condition holds if it is given as true.
 func (t Template) Policy(resource string, values map[string]any) (Policy, error) {
 	resources, _ := t.root["Resources"].(map[string]any)
 	r, _ := resources[resource].(map[string]any)
@@ -68,29 +69,26 @@ func (t Template) Policies() (names []string) {
 	return names
 }
 
+// noValue is what !Ref names where nothing is to be.
+const noValue = "AWS::NoValue"
+
 func resolved(v any, values map[string]any) (any, error) {
 	switch v := v.(type) {
 	case []any:
-		out := make([]any, len(v))
+		out := make([]any, 0, len(v))
 		for i := range v {
 			one, err := resolved(v[i], values)
 			if err != nil {
 				return nil, err
 			}
-			out[i] = one
+			if one != noValue {
+				out = append(out, one)
+			}
 		}
 		return out, nil
 	case map[string]any:
-		for _, tag := range []string{"Ref", "GetAtt"} {
-			if name, ok := v[tag].(string); ok {
-				if values[name] == nil {
-					return nil, fmt.Errorf("nothing is given for %s", name)
-				}
-				return values[name], nil
-			}
-		}
-		if text, ok := v["Sub"].(string); ok {
-			return substituted(text, values)
+		if one, known, err := function(v, values); known {
+			return one, err
 		}
 		out := map[string]any{}
 		for key := range v {
@@ -103,6 +101,35 @@ func resolved(v any, values map[string]any) (any, error) {
 		return out, nil
 	}
 	return v, nil
+}
+
+// function is what one of CloudFormation's functions is; known reports whether
+// v is one.
+func function(v, values map[string]any) (one any, known bool, err error) {
+	for _, tag := range []string{"Ref", "GetAtt"} {
+		if name, ok := v[tag].(string); ok {
+			switch {
+			case name == noValue:
+				return name, true, nil
+			case values[name] == nil:
+				return nil, true, fmt.Errorf("nothing is given for %s", name)
+			}
+			return values[name], true, nil
+		}
+	}
+	if choice, ok := v["If"].([]any); ok && len(choice) == 3 {
+		chosen := choice[2]
+		if values[fmt.Sprint(choice[0])] == true {
+			chosen = choice[1]
+		}
+		one, err = resolved(chosen, values)
+		return one, true, err
+	}
+	if text, ok := v["Sub"].(string); ok {
+		one, err = substituted(text, values)
+		return one, true, err
+	}
+	return nil, false, nil
 }
 
 func substituted(text string, values map[string]any) (any, error) {
