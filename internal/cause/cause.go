@@ -27,6 +27,8 @@ const (
 	Prefix = "cause#"
 	// Nowhere is the locator of a row that has none.
 	Nowhere = "?"
+	// MaxModule is how long the module of an ID may be, in bytes.
+	MaxModule = 128
 
 	// maxLocator is how long a locator may be to stand in a key as it is, in
 	// bytes: a sort key has at most 1,024.
@@ -50,7 +52,7 @@ type ID struct {
 }
 
 // Of returns the cause of an error: of a row, or of what will be one. locator
-// is as the row has it, "" or ? for none; then the first line of the exception
+// is as the row has it, "" or ? for none; then the Headline of the exception
 // tells causes apart, or if there is no exception the text's. module is the
 // row's, which a function without a module has from its name.
 func Of(module, locator, exception, text string) ID {
@@ -91,6 +93,12 @@ func short(locator string) string {
 // unprintable is what a terminal does not show as it is: all but letters,
 // marks, numbers, punctuation, symbols and the space.
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// Plain reports whether the locator is that of the rows, not made of one or of
+// an exception. A few that are plain are not found to be.
+func (id ID) Plain() bool {
+	return !strings.HasPrefix(id.Locator, Nowhere) && !strings.Contains(id.Locator, "~")
+}
 
 // Date is the partition key of the cause's item.
 func (id ID) Date() string { return Prefix + id.Module }

@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -75,6 +76,18 @@ func TestErrorsWithoutALocatorAreToldApartByWhatDoesNotVary(t *testing.T) {
 			t.Errorf("%q and %q are one cause", what, other)
 		}
 		seen[of(what)] = what
+	}
+	python := "Traceback (most recent call last):\n  File \"a.py\", line %d\n    f()\nKeyError: %d\n\n" +
+		"During handling of the above exception, another exception occurred:\n\n" +
+		"Traceback (most recent call last):\n  File \"b.py\", line %d\n    g()\nValueError: no order %d\n"
+	if got := cause.Headline(fmt.Sprintf(python, 1, 2, 3, 4)); got != "ValueError: no order 4" {
+		t.Errorf("a traceback's headline is %q", got)
+	}
+	if of(fmt.Sprintf(python, 1, 2, 3, 4)) != of("ValueError: no order 17") {
+		t.Error("a traceback is not told apart by its exception")
+	}
+	if got := cause.Headline(" Traceback (most recent call last):\n  cut off"); !strings.HasPrefix(got, "Traceback") {
+		t.Errorf("a cut traceback's headline is %q", got)
 	}
 	// The form is a contract: what is stored must be found again.
 	if got := of("ValueError: no order 17"); got != "?cda0ec72" {

@@ -11,11 +11,30 @@ import (
 // maxLine is how much of a line tells causes apart, in bytes.
 const maxLine = 1 << 10
 
-// fingerprint is what the first line of an exception or a text has in common
-// with those of the same cause: eight hexadecimal digits.
+// Headline is the line of an exception or a text that says what went wrong: the
+// first one, and of Python's tracebacks, which begin with where, the last that
+// is not indented.
+func Headline(what string) string {
+	what = strings.TrimSpace(what)
+	first, rest, _ := strings.Cut(what, "\n")
+	if !strings.HasPrefix(first, "Traceback (most recent call last)") {
+		return strings.TrimSpace(first)
+	}
+	inFrames := false
+	for line := range strings.Lines(rest) {
+		indented := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")
+		if inFrames && !indented && strings.TrimSpace(line) != "" {
+			first = line
+		}
+		inFrames = indented
+	}
+	return strings.TrimSpace(first)
+}
+
+// fingerprint is what the headline of an exception or a text has in common with
+// those of the same cause: eight hexadecimal digits.
 func fingerprint(what string) string {
-	line, _, _ := strings.Cut(what, "\n")
-	line = strings.ToValidUTF8(line, "\uFFFD") // as in the row
+	line := strings.ToValidUTF8(Headline(what), "\uFFFD") // as in the row
 	sum := sha256.Sum256([]byte(essence(row.Cut(line, maxLine))))
 	return hex.EncodeToString(sum[:4])
 }

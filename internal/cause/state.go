@@ -116,6 +116,10 @@ func (s Standing) String() string {
 	return [...]string{"", "ignored", "resolved", "still seen", "open", "came back"}[s]
 }
 
+// NeedsAttention reports whether somebody has something to do: the cause is
+// open, or came back.
+func (s Standing) NeedsAttention() bool { return s >= IsOpen }
+
 // Judge returns how the cause stands if an error was seen at a time in a
 // version ("" if not known). Of many errors, the greatest counts; of none, see
 // Quiet.

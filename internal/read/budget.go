@@ -82,6 +82,22 @@ func (m *merge) allow() error {
 	return b.refused
 }
 
+// allowMore is allow for a query beside those for rows.
+func (b *Budget) allowMore() error {
+	read, all, yes := b.exceeded(false, func(read float64) float64 { return read })
+	switch {
+	case !yes:
+		return nil
+	case b.refused != nil:
+		return b.refused
+	case b.Ask != nil && !b.BeforeRows && b.Ask(all):
+		b.Units = 2 * all
+		return nil
+	}
+	b.refused = &PriceError{Read: read, Estimate: all, Bound: b.Units}
+	return b.refused
+}
+
 // estimate is about what a query will have read. Each partition is judged by
 // the share of it that its pages have covered, and what has not been asked yet
 // by the others of its table.

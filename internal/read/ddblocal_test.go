@@ -27,6 +27,9 @@ func TestQueriesOnDynamoDBLocal(t *testing.T) {
 		"long stories":          TestAStoryOfManyInvocations,
 		"no partition too soon": TestQueryAsksNoPartitionBeforeItsTime,
 		"errors":                TestQueryYieldsTheErrorLastAndOnce,
+		"causes":                TestErrorsAreGroupedByTheirCauses,
+		"how causes stand":      TestHowCausesStand,
+		"one cause":             TestOneCauseHasItsLastRowAndItsHistory,
 	} {
 		t.Run(name, test)
 	}

@@ -33,6 +33,7 @@ type Filter struct {
 
 	TenantID  string
 	Execution string // <name>/<id>
+	Version   string // of the function's code, which rows of the errors table have
 }
 
 // MaxIDs is how many operands DynamoDB's IN takes.
@@ -65,7 +66,8 @@ func (f *Filter) links(r *Row) bool {
 		(len(f.TraceIDs) == 0 || slices.Contains(f.TraceIDs, r.TraceID) ||
 			slices.Contains(f.TraceIDs, r.TraceIDLine)) &&
 		(f.TenantID == "" || r.TenantID == f.TenantID) &&
-		(f.Execution == "" || r.Execution == f.Execution)
+		(f.Execution == "" || r.Execution == f.Execution) &&
+		(f.Version == "" || r.Version == f.Version)
 }
 
 // expression collects the parts of a Query request. Names are always aliased:
@@ -157,6 +159,9 @@ func (e *expression) links(o *Options) (parts []string) {
 	}
 	if o.Execution != "" {
 		parts = append(parts, e.name(row.AttrExecution)+" = "+e.text(o.Execution))
+	}
+	if o.Version != "" {
+		parts = append(parts, e.name(row.AttrVersion)+" = "+e.text(o.Version))
 	}
 	return parts
 }

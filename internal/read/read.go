@@ -50,6 +50,10 @@ type Options struct {
 	// Limit is the most rows to yield; 0 means all of them.
 	Limit int
 
+	// Open leaves out the errors of causes that are resolved or ignored, and
+	// all of the informational table.
+	Open bool
+
 	// NewestFirst turns the order round, and with it which rows Limit keeps.
 	NewestFirst bool
 
@@ -66,6 +70,9 @@ type Options struct {
 
 // normal returns the options with defaults filled in and Levels in upper case.
 func (o Options) normal() (Options, error) {
+	if o.Open {
+		o.InfoTable = ""
+	}
 	if o.InfoTable == "" && o.ErrorsTable == "" {
 		return o, errors.New("cannot read: no table named")
 	}
@@ -114,12 +121,19 @@ func (c *Client) Query(ctx context.Context, o Options) iter.Seq2[Row, error] {
 			return
 		}
 		defer info.remember()
-		n := 0
-		for row, err := range c.merged(ctx, &o, c.sources(&o, info, ofErrors)) {
+		n, limit := 0, o.Limit
+		if o.Open {
+			o.Limit = 0 // of the rows that are read, some are not wanted
+		}
+		rows := c.merged(ctx, &o, c.sources(&o, info, ofErrors))
+		if o.Open {
+			rows = c.open(ctx, &o, rows)
+		}
+		for row, err := range rows {
 			if !yield(row, err) || err != nil {
 				return
 			}
-			if n++; n == o.Limit {
+			if n++; n == limit {
 				return
 			}
 		}
