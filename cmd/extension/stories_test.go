@@ -100,6 +100,9 @@ func TestStories(t *testing.T) {
 			"held":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).held(ts, args) },
 			"lull":       func(ts *testscript.TestScript, neg bool, args []string) { lull() },
 			"sns":        func(ts *testscript.TestScript, neg bool, args []string) { of(ts).snsMood(ts, args) },
+			"item":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).item(ts, args) },
+			"causes":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).causes(ts, args) },
+			"asked":      func(ts *testscript.TestScript, neg bool, args []string) { of(ts).asked(ts, args) },
 			"lock":       func(ts *testscript.TestScript, neg bool, args []string) { of(ts).lock(ts, args) },
 			"alerts":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts).alerts(ts, args) },
 			"requests":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts).requests(ts, args) },
@@ -525,7 +528,7 @@ func (w *world) rows(ts *testscript.TestScript, args []string) {
 		args = args[1:]
 	}
 	for _, item := range w.table.Items("logtable-" + args[0]) {
-		if isLock(item) {
+		if isLock(item) || isState(item) {
 			continue
 		}
 		fmt.Fprintln(&out, item.Str("message"))

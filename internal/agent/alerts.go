@@ -73,6 +73,7 @@ func (a *Agent) expect(r *row, requests []alert.Request) {
 	r.Kept = a.alerts.Expect(&alert.Alert{
 		Time: r.Time, Level: r.Level, Module: own(r.Module), Locator: own(r.Locator),
 		Text: own(r.text()), Exception: own(r.exception()), RequestID: own(r.RequestID), TraceID: own(r.traceID()),
+		Version:    own(r.version()),
 		Configured: severe, Requests: requests, ErrorsTable: r.Error,
 	})
 }

@@ -39,6 +39,13 @@ func (r *row) traceID() string {
 	return r.Links.TraceID
 }
 
+func (r *row) version() string {
+	if r.Links == nil {
+		return ""
+	}
+	return r.Links.Version
+}
+
 // row makes the row of one of the agent's own lines.
 func (a *Agent) row(line parse.Line, id string, at time.Time) row {
 	return a.rowOf(line, a.whose(id, at))

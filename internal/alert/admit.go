@@ -10,6 +10,10 @@ func (s *Sender) admit(p *pending) (Answer, bool) {
 		s.hold(p, time.Time{}, time.Time{})
 		return Answer{}, false
 	}
+	s.learn(p)
+	if s.silence(p) {
+		return Answer{}, false
+	}
 	answer := s.gate.acquire(p.key, &p.busySince)
 	switch answer.Verdict {
 	case Sent:

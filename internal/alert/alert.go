@@ -21,6 +21,7 @@ type Alert struct {
 	Level, Module, Locator     string
 	Text, Exception, RequestID string
 	TraceID                    string    // as package traceid has it; "" if not known
+	Version                    string    // of the function's code, as the row has it; "" if not known
 	Configured                 bool      // for the configured topics
 	Requests                   []Request // what the line asks for by itself
 	ErrorsTable                bool      // which table has the row

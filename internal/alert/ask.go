@@ -50,7 +50,7 @@ func decided(answer Answer, err error) error {
 
 // ask puts a question to the lock, unless it has been failing.
 func (g *gate) ask(tries int, question func(context.Context) error) reply {
-	if g.down != nil && g.down() {
+	if g.isDown() {
 		return alone
 	}
 	for try := range tries {
@@ -74,6 +74,9 @@ func (g *gate) ask(tries int, question func(context.Context) error) reply {
 	}
 	return busy
 }
+
+// isDown reports whether the tables are known not to answer.
+func (g *gate) isDown() bool { return g.down != nil && g.down() }
 
 // mayAsk reports whether there is a lock that is not being left alone. At the
 // end, one that failed gets no second chance.

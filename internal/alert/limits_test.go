@@ -26,6 +26,10 @@ func TestLimits(t *testing.T) {
 		{"sharedPublishTime", "600 ms", "while others wait for their turn", testSharedPublishTime},
 		{"lastPublishTime, lastLockTime", "600 ms, 300 ms", "SHUTDOWN leaves two seconds for all", testLastTimes},
 		{"lockTime", "1 s", "a lock that hangs costs a hold no more", testLockTime},
+		{"causeTime", "300 ms", "a table that hangs costs one hold a minute no more", testCauseTime},
+		{"lastCauseTime", "100 ms", "as little as can be at the end", testLastCauseTime},
+		{"causeRest, withheldRest", "1 min, 15 min", "what fails is left alone", testCauseRests},
+		{"maxIgnored", "256", "whoever prints chooses how many causes there are", testMaxIgnored},
 		{"busyTries", "3", "a busy lock is asked again in the same hold", testBusyTries},
 		{"patience", "30 s", "a lock that is busy for long decides nothing", testPatience},
 		{"restBase, restMost", "1 s, a minute", "what fails is left alone, and tried again", testRests},
@@ -37,6 +41,9 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(limit.name, limit.test)
 	}
+	// heedTime: TestAReopenedCauseIsHeardOf. maxAlike:
+	// TestErrorsWithoutALocatorAreOneMessage.
+	//
 	// maxSubject: TestOddLines. exceptionLines: TestTheMessageIsCutToWhatFits.
 	// maxLevel to maxKey: TestSNSTakesWhateverWasPrinted. maxRequests,
 	// maxTopics: TestRequests. maxTopicName: TestTopics. maxWaiting,

@@ -41,20 +41,23 @@ const (
 	defaultErrorsTable = "logtable-errors"
 )
 
-// heldBack says how many alerts were held back: of the same kind, and of
-// others.
-type heldBack struct{ same, others Held }
+// beside is what a message says beside its record: how many alerts were held
+// back, of the same kind and of others, and what people had said of the cause.
+type beside struct {
+	same, others Held
+	past         past
+}
 
 // message renders an alert for one of its topics, cut to what fits.
-func (s *Source) message(a *Alert, d delivery, held heldBack, fits func(Message) bool) Message {
+func (s *Source) message(a *Alert, d delivery, more beside, fits func(Message) bool) Message {
 	for limit := maxText; ; limit /= 2 {
-		if m := s.render(a, d, held, limit); limit < 1000 || fits(m) {
+		if m := s.render(a, d, more, limit); limit < 1000 || fits(m) {
 			return m
 		}
 	}
 }
 
-func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Message {
+func (s *Source) render(printed *Alert, d delivery, more beside, limit int) Message {
 	a := printed.cleaned()
 	said, exception := a.Text, lastLines(a.Exception)
 	if d.message != "" {
@@ -68,7 +71,11 @@ func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Me
 	m := s.envelope(a, d, head)
 	command := s.command(a, printed)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", cut(head, maxHead))
+	fmt.Fprintln(&b, cut(head, maxHead))
+	if past := more.past.line(); past != "" {
+		fmt.Fprintln(&b, past)
+	}
+	b.WriteByte('\n')
 	row := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%-9s %s\n", name, line(value))
@@ -90,12 +97,12 @@ func (s *Source) render(printed *Alert, d delivery, held heldBack, limit int) Me
 		paragraph(cut(a.Text, limit/4))
 	}
 	paragraph(exception)
-	paragraph(s.sentence(held.same, "Similar alerts"))
-	paragraph(s.sentence(held.others, "Other alerts"))
+	paragraph(s.sentence(more.same, "Similar alerts"))
+	paragraph(s.sentence(more.others, "Other alerts"))
 	paragraph(command)
 	paragraph(s.link(a))
 	m.Text = b.String()
-	m.Data = s.data(a, said, exception, command, held)
+	m.Data = s.data(a, said, exception, command, more)
 	return m.seal()
 }
 
@@ -136,20 +143,21 @@ func (s *Source) notice(printed *Alert, d delivery, most int, window time.Durati
 }
 
 // data is the alert for programs, all values strings.
-func (s *Source) data(a *Alert, said, exception, command string, h heldBack) string {
+func (s *Source) data(a *Alert, said, exception, command string, more beside) string {
 	number := func(n int) string {
 		if n <= 0 {
 			return ""
 		}
 		return strconv.Itoa(n)
 	}
-	return object("kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator,
+	return object(append([]string{"kind", "alert", "level", a.Level, "module", a.Module, "locator", a.Locator,
 		"text", said, "exception", exception,
 		"function", s.Function, "version", s.Version, "region", s.Region,
 		"time", stamp(a.Time), "request_id", a.RequestID, "trace_id", a.TraceID,
-		"held_back", number(h.same.Count), "held_back_first", stamp(h.same.First), "held_back_last", stamp(h.same.Last),
-		"held_back_others", number(h.others.Count),
-		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", command, "console", s.link(a))
+		"held_back", number(more.same.Count), "held_back_first", stamp(more.same.First),
+		"held_back_last", stamp(more.same.Last), "held_back_others", number(more.others.Count),
+		"table", s.table(a), "date", a.Date, "stamp_mod", a.StampMod, "command", command, "console", s.link(a)},
+		more.past.members()...)...)
 }
 
 func stamp(t time.Time) string {
@@ -345,7 +353,7 @@ func Sample(topic Topic, at time.Time, zone *time.Location) Message {
 			"reach you",
 		Date: at.In(zone).Format(time.DateOnly), StampMod: "none", ErrorsTable: true,
 	}
-	m := s.render(a, delivery{topic: topic}, heldBack{}, maxText)
+	m := s.render(a, delivery{topic: topic}, beside{}, maxText)
 	m.DeduplicationID = deduplicationID("test", at.String())
 	return m
 }

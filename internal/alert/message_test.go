@@ -56,13 +56,13 @@ https://eu-central-1.console.aws.amazon.com/dynamodbv2/home?region=eu-central-1#
 `
 
 // fitting returns the message of an alert whose size does not matter.
-func fitting(a *Alert, d delivery, held heldBack) Message {
+func fitting(a *Alert, d delivery, held beside) Message {
 	return source().message(a, d, held, func(Message) bool { return true })
 }
 
 func TestTheMessage(t *testing.T) {
 	held := Held{12, time.Date(2026, 11, 22, 14, 20, 0, 0, time.UTC), time.Date(2026, 11, 22, 14, 24, 59, 0, time.UTC)}
-	m := fitting(example(), delivery{}, heldBack{same: held})
+	m := fitting(example(), delivery{}, beside{same: held})
 	if diff := cmp.Diff(exampleText, m.Text); diff != "" {
 		t.Error(diff)
 	}
@@ -90,7 +90,7 @@ func TestTheMessage(t *testing.T) {
 	for _, id := range []string{"", "[redacted]", "$(x)"} {
 		a := example()
 		a.TraceID = id
-		m := fitting(a, delivery{}, heldBack{})
+		m := fitting(a, delivery{}, beside{})
 		if !strings.Contains(m.Text, "\nlogtable show "+a.RequestID+" --timezone") ||
 			strings.Contains(m.Text, "trace ") || strings.Contains(m.Data, "trace_id") {
 			t.Errorf("%q: %s", id, m.Text)
@@ -102,11 +102,11 @@ func TestTheMessage(t *testing.T) {
 		a := example()
 		a.TraceID, a.RequestID = "", id
 		want := "\nlogtable query 2026-11-22 --request " + quoted(id) + " -v --timezone"
-		if m := fitting(a, delivery{}, heldBack{}); !strings.Contains(m.Text, want) {
+		if m := fitting(a, delivery{}, beside{}); !strings.Contains(m.Text, want) {
 			t.Errorf("%q: %s", id, m.Text)
 		}
 	}
-	asked := fitting(example(), delivery{message: "call Ada", own: true}, heldBack{})
+	asked := fitting(example(), delivery{message: "call Ada", own: true}, beside{})
 	if asked.Subject != "ERROR orders 12: call Ada" || strings.Contains(asked.Text, "held back") ||
 		!strings.Contains(asked.Text, "\ncall Ada\n\ndb time-out\n") {
 		t.Errorf("%s", asked.Text)
@@ -120,7 +120,7 @@ func TestTheMessage(t *testing.T) {
 func TestTheMessageOfARowInAShard(t *testing.T) {
 	a := example()
 	a.Date += "#3"
-	plain, m := fitting(example(), delivery{}, heldBack{}), fitting(a, delivery{}, heldBack{})
+	plain, m := fitting(example(), delivery{}, beside{}), fitting(a, delivery{}, beside{})
 	if got := strings.Replace(m.Text, "pk=2026-11-22%233&", "pk=2026-11-22&", 1); got != plain.Text ||
 		got == m.Text || !strings.Contains(m.Data, `"date":"2026-11-22#3"`) {
 		t.Errorf("%s\n%s", m.Text, m.Data)
@@ -134,7 +134,7 @@ func TestOddLines(t *testing.T) {
 	a := example()
 	a.Module, a.Locator = "größe", "7'; rm -rf / #$(x)"
 	a.Text, a.Exception, a.RequestID, a.TraceID = strings.Repeat("é", 200), "", "", ""
-	m := fitting(a, delivery{}, heldBack{})
+	m := fitting(a, delivery{}, beside{})
 	isUnprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if len(m.Subject) > 99 || strings.ContainsFunc(m.Subject, isUnprintable) ||
 		!strings.HasPrefix(m.Subject, "ERROR gr??e 7'; rm -rf / #") {
@@ -144,16 +144,16 @@ func TestOddLines(t *testing.T) {
 		t.Errorf("%s", m.Text)
 	}
 	a.Locator += "\x1b[2J" // as it was printed it cannot be shown, and otherwise would find nothing
-	if m := fitting(a, delivery{}, heldBack{}); strings.Contains(m.Text, "--locator") ||
+	if m := fitting(a, delivery{}, beside{}); strings.Contains(m.Text, "--locator") ||
 		!strings.Contains(m.Text, "--module 'größe' -v") || strings.ContainsRune(m.Text, '\x1b') {
 		t.Errorf("%s", m.Text)
 	}
 	for _, empty := range []Alert{{}, {Exception: "a\nb\n"}, {Text: "\n \n", RequestID: "init"}} {
-		if m := fitting(&empty, delivery{}, heldBack{}); m.Subject == "" || m.Subject[0] == ' ' {
+		if m := fitting(&empty, delivery{}, beside{}); m.Subject == "" || m.Subject[0] == ' ' {
 			t.Errorf("%+v", m)
 		}
 	}
-	m = fitting(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, heldBack{})
+	m = fitting(&Alert{Level: "ERROR", Exception: "a\nb\n"}, delivery{}, beside{})
 	if m.Subject != "ERROR: b" {
 		t.Errorf("%q", m.Subject)
 	}
@@ -167,7 +167,7 @@ func TestTheMessageIsCutToWhatFits(t *testing.T) {
 		a.Text, a.Exception = text, strings.Repeat("frame\n", 100_000)
 		limit := 250_000
 		size := func(m Message) int { return 2*len(m.Text) + 2*len(m.Data) }
-		m := source().message(a, delivery{}, heldBack{}, func(m Message) bool { return size(m) < limit })
+		m := source().message(a, delivery{}, beside{}, func(m Message) bool { return size(m) < limit })
 		if n := size(m); n >= limit || n < limit/8 || !json.Valid([]byte(m.Data)) ||
 			!strings.Contains(m.Text, "more bytes in the row") {
 			t.Errorf("%d bytes", n)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/logtable/logtable/internal/cause"
 	"github.com/logtable/logtable/internal/traceid"
 )
 
@@ -22,6 +23,7 @@ type pending struct {
 	retryAt  time.Time // not before
 	attempts int       // publishes that failed
 	more     Held      // like this one, while it waits
+	past     past      // of its cause; only the run changes it, and reads it without mu
 
 	// These belong to the run.
 	noticeUntil time.Time // of a notice: until when others are held back
@@ -97,7 +99,8 @@ func (p *pending) prepare() {
 	if tail := lastLines(p.Exception); len(tail) < len(p.Exception) {
 		p.Exception = strings.Clone(tail)
 	}
-	p.size = pendingBytes + len(p.Level) + len(p.Module) + len(p.Locator) + len(p.RequestID) +
+	p.Version = bounded(p.Version, cause.MaxVersion)
+	p.size = pendingBytes + len(p.Level) + len(p.Module) + len(p.Locator) + len(p.RequestID) + len(p.Version) +
 		len(p.TraceID) + len(p.Text) + len(p.Exception)
 	for _, r := range p.Requests {
 		p.size += len(r.Message)

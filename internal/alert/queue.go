@@ -5,29 +5,18 @@ import (
 	"time"
 )
 
-// maxWaiting and maxWaitingBytes bound the alerts that wait to be sent, all of
-// different groups.
+// maxWaiting and maxWaitingBytes bound the alerts that wait to be sent.
 const (
 	maxWaiting      = 64
 	maxWaitingBytes = 1 << 20
 )
 
-// A queue holds the alerts that wait to be sent, one a group. The Sender's mu
-// guards it.
+// A queue holds the alerts that wait to be sent, one a group, or a few of
+// different causes. The Sender's mu guards it.
 type queue struct {
 	waiting  []*pending
 	bytes    int
 	overflow Held // what found no room
-}
-
-// find returns the alert of a group that waits; nil for none.
-func (q *queue) find(key string) *pending {
-	for _, p := range q.waiting {
-		if p.key == key {
-			return p
-		}
-	}
-	return nil
 }
 
 // add appends an alert and reports whether there was room for it.

@@ -24,11 +24,11 @@ type counts struct {
 	others Held // of other groups, by this one
 }
 
-func (c counts) heldBack() heldBack {
-	h := heldBack{same: c.locked, others: c.others}
-	h.same.join(c.same)
-	h.same.join(c.more)
-	return h
+func (c counts) beside(p past) beside {
+	b := beside{same: c.locked, others: c.others, past: p}
+	b.same.join(c.same)
+	b.same.join(c.more)
+	return b
 }
 
 // send sends one alert, if it is to be sent: once to each of its topics that is
@@ -42,6 +42,7 @@ func (s *Sender) send(p *pending) {
 			return
 		}
 		p.granted, c.locked = answer.Window, answer.Held
+		s.absorb(p)
 	}
 	c.same, c.others = s.gate.held(p.key)
 	s.mu.Lock()
@@ -52,7 +53,7 @@ func (s *Sender) send(p *pending) {
 		if d == nil || s.isOutdated(p, began) {
 			break
 		}
-		s.deliver(p, d, probe, c.heldBack())
+		s.deliver(p, d, probe, c.beside(p.past))
 	}
 	if !p.begun() {
 		p.granted = "" // asked again before the next attempt
@@ -92,8 +93,8 @@ func (s *Sender) next(p *pending) (d *delivery, probe bool) {
 
 // deliver makes one delivery. What fails, but is not refused, is made again
 // later.
-func (s *Sender) deliver(p *pending, d *delivery, probe bool, held heldBack) {
-	err := s.publish(p, d, probe, held)
+func (s *Sender) deliver(p *pending, d *delivery, probe bool, b beside) {
+	err := s.publish(p, d, probe, b)
 	var refusal *Refusal
 	refused := errors.As(err, &refusal)
 	if err != nil && !refused {
@@ -122,8 +123,8 @@ func (s *Sender) finish(p *pending) {
 }
 
 // publish sends one message and notes how the topic is.
-func (s *Sender) publish(p *pending, d *delivery, probe bool, held heldBack) error {
-	m := s.compose(p, d, held)
+func (s *Sender) publish(p *pending, d *delivery, probe bool, b beside) error {
+	m := s.compose(p, d, b)
 	ctx, cancel := s.turn(p, d, probe)
 	defer cancel()
 	err := s.cfg.Channel.Publish(ctx, m)
@@ -147,13 +148,14 @@ func (s *Sender) publish(p *pending, d *delivery, probe bool, held heldBack) err
 }
 
 // compose makes the message of a delivery.
-func (s *Sender) compose(p *pending, d *delivery, held heldBack) Message {
+func (s *Sender) compose(p *pending, d *delivery, b beside) Message {
 	if p.isNotice() {
 		m := s.cfg.Source.notice(p.Alert, *d, s.cfg.Max, s.cfg.Window, p.noticeUntil)
 		m.DeduplicationID = s.deduplicationID("full", p.granted, "")
 		return m
 	}
-	m := s.cfg.Source.message(p.Alert, *d, held, s.cfg.Channel.Fits)
+	b.past.now = s.cfg.Now() // b is a copy
+	m := s.cfg.Source.message(p.Alert, *d, b, s.cfg.Channel.Fits)
 	m.DeduplicationID = s.deduplicationID(p.key, p.granted, d.message)
 	return m
 }

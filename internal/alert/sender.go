@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/logtable/logtable/internal/cause"
 	"github.com/logtable/logtable/internal/wait"
 )
 
@@ -23,7 +24,8 @@ type Config struct {
 	Window  time.Duration // one alert of a group in this time
 	Max     int           // publishes of the function in this time
 	Channel Channel
-	Lock    Lock // nil: this environment decides alone
+	Lock    Lock   // nil: this environment decides alone
+	Causes  Causes // nil: nobody says anything of causes
 	// Sealed reports that nothing may be sent yet, because the process is about
 	// to become part of a snapshot; nil for never. Start is called when that is
 	// over. It is called with locks held, and must take none.
@@ -55,10 +57,14 @@ type Sender struct {
 	mu       sync.Mutex
 	queue    queue
 	troubled troubled
+	ignored  ignored
 	run      run
 	flushing int // callers of Flush that wait
 	closing  bool
 	changed  wait.Broadcast // of the queue or the run
+
+	// causesAfter is when Causes may be asked again. It belongs to the run.
+	causesAfter time.Time
 }
 
 // New returns a Sender. It does nothing before Expect.
@@ -73,7 +79,7 @@ func New(cfg Config) *Sender {
 		}
 	}
 	cfg.Topics = topics
-	s := &Sender{cfg: cfg, troubled: troubled{}}
+	s := &Sender{cfg: cfg, troubled: troubled{}, ignored: ignored{}}
 	s.end, s.stop = context.WithCancel(context.Background())
 	s.gate = newGate(cfg, s.end)
 	return s
@@ -88,10 +94,17 @@ func (s *Sender) Expect(a *Alert) (kept func(date, stampMod string)) {
 	if len(p.deliveries) == 0 {
 		return nil
 	}
+	if s.cfg.Causes != nil && a.ErrorsTable {
+		p.past.ID = cause.Of(a.Module, a.Locator, a.Exception, a.Text)
+	}
 	p.prepare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if other := s.queue.find(p.key); other != nil {
+	if s.ignored.has(s.cfg.Now(), p.past.ID) {
+		s.gate.hold(p.key, Held{1, a.Time, a.Time}, time.Time{}, time.Time{})
+		return nil
+	}
+	if other := s.queue.alike(p); other != nil {
 		other.more.add(a.Time)
 		return nil
 	}

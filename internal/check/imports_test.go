@@ -68,7 +68,7 @@ var rules = []rule{
 		"./internal/alert/...", "./internal/logsapi", "./internal/extapi"},
 		reason: "they keep and deliver rows, whatever these say and wherever they come from"},
 	{who: []string{"./..."}, but: []string{"./internal/extension", "./cmd/logtable"},
-		not:    []string{"./internal/alert/lock", "./internal/alert/sns"},
+		not:    []string{"./internal/alert/lock", "./internal/alert/sns", "./internal/alert/causes"},
 		reason: "alert knows its lock and its channels as interfaces: only who wires them names an adapter"},
 	{who: []string{"./internal/alert"}, linked: true, not: []string{dynamoDB},
 		reason: "the share of alerts is kept by alert/lock, and who may alert is decided without it"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/logtable/logtable/internal/agent"
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/alert/causes"
 	"github.com/logtable/logtable/internal/alert/lock"
 	"github.com/logtable/logtable/internal/alert/sns"
 )
@@ -24,6 +25,7 @@ func (e *extension) alerts() *agent.Alerts {
 		Send: alert.Config{
 			Topics: cfg.Topics, Window: cfg.Window, Max: cfg.Max,
 			Channel: sns.New(e.aws, e.warn), Lock: locks,
+			Causes: &causes.Table{Client: e.dynamodb, Name: e.cfg.ErrorsTable},
 			Source: alert.Source{
 				Function: function, Version: cmp.Or(os.Getenv("AWS_LAMBDA_FUNCTION_VERSION"), e.env.FunctionVersion),
 				Region: e.aws.Region, Zone: e.cfg.Zone, InfoTable: e.cfg.InfoTable, ErrorsTable: e.cfg.ErrorsTable,
