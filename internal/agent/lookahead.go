@@ -46,16 +46,7 @@ type lookahead struct {
 	copied []byte // the memory of the first
 	line   parse.Line
 	index  int
-	joined joined
-}
-
-// joined is what has been put together of the texts of the records that wait,
-// and what they have shown.
-type joined struct {
-	around  parse.Unwrapped // what is around the first, with its text
-	text    []byte
-	trace   parse.Trace
-	opening parse.Opening
+	joined parse.Joined
 }
 
 // A heldRecord is a record that waits.
@@ -137,8 +128,8 @@ func (l *lookahead) record(record []byte, at time.Time) {
 	if tail, _ := parser.Tail(); tail >= parse.Open {
 		opening := parser.Opening()
 		l.hold(tail, record, strings.Clone(a.requestOf("", record, at)), at)
-		l.take()
-		l.joined.opening = opening
+		l.joined.Take(parser, l.copied)
+		l.joined.Opening = opening
 	} else if unremembered != nil {
 		a.requestOf("", unremembered, at) // not ours, but perhaps the last word
 		a.foreign(record)
@@ -157,33 +148,22 @@ func (l *lookahead) hold(what parse.Tail, record []byte, id string, at time.Time
 	l.bodies = 1
 	l.copied = append(l.copied[:0], bytes.TrimLeft(record, " \t\r\n")...)
 	l.held = append(l.held[:0], heldRecord{l.copied, id, at})
-	l.joined = joined{text: l.joined.text[:0]}
-}
-
-// take takes the text of the first record.
-func (l *lookahead) take() {
-	u, ok := l.a.intake.parser.Unwrap(l.held[0].record)
-	if !ok {
-		u = parse.Unwrapped{Text: l.held[0].record} // an object as it is
-	}
-	l.joined.text = append(l.joined.text[:0], u.Text...)
-	u.Text = nil // the rest is the record's
-	l.joined.around = u
+	l.joined.Reset()
 }
 
 // fits takes a record that follows, if it belongs to what waits, and reports
 // whether it does.
 func (l *lookahead) fits(record []byte, at time.Time) bool {
 	a := l.a
-	tooLong := len(l.joined.text)+len(record) > aheadBytes && l.what != parse.CutOff
+	tooLong := len(l.joined.Text)+len(record) > aheadBytes && l.what != parse.CutOff
 	if len(l.held) == aheadRecords || tooLong {
 		return false
 	}
-	if len(l.joined.text) == 0 {
-		l.take()
+	if len(l.joined.Text) == 0 {
+		l.joined.Take(a.intake.parser, l.held[0].record)
 	}
 	u, ok := a.intake.parser.Unwrap(record)
-	if !ok || !l.sameRequest(u.RequestID) || !l.joined.add(l.what, u.Text) {
+	if !ok || !l.sameRequest(u.RequestID) || !l.joined.Add(l.what, u.Text) {
 		return false
 	}
 	id := strings.Clone(a.requestOf("", record, at))
@@ -198,56 +178,17 @@ func (l *lookahead) fits(record []byte, at time.Time) bool {
 // the invocation of the first one. Where there are several at a time it must
 // say so.
 func (l *lookahead) sameRequest(id string) bool {
-	first := l.joined.around.RequestID
+	first := l.joined.Around.RequestID
 	if id == first {
 		return id != "" || !l.a.cfg.Concurrent
 	}
 	return !l.a.cfg.Concurrent && (id == "" || first == "")
 }
 
-// add adds a record's text, if it belongs to what waits, and reports whether it
-// does.
-func (j *joined) add(what parse.Tail, text []byte) bool {
-	switch what {
-	case parse.Traceable:
-		trace := j.trace
-		if !trace.Add(text) {
-			return false
-		}
-		j.trace = trace
-		j.endLine()
-	case parse.Open:
-		opening := j.opening
-		if !opening.Add(text) {
-			return false
-		}
-		j.opening = opening
-		j.endLine()
-	case parse.CutOff:
-		if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 || trimmed[0] == '{' {
-			return false
-		}
-	}
-	j.text = append(j.text, text...)
-	return true
-}
-
-// wrap is a record of what has been put together.
-func (j *joined) wrap() []byte {
-	u := j.around
-	u.Text = j.text
-	return u.Wrap(nil)
-}
-
-// endLine has the text so far end with one line feed.
-func (j *joined) endLine() {
-	j.text = append(bytes.TrimSuffix(bytes.TrimSuffix(j.text, []byte("\n")), []byte("\r")), '\n')
-}
-
 // isWhole reports whether all of what is waited for is there. A trace is never
 // known to be.
 func (l *lookahead) isWhole() bool {
-	return l.what == parse.Open && l.joined.opening.Done() || l.what == parse.CutOff && len(l.held) == aheadPieces
+	return l.what == parse.Open && l.joined.Opening.Done() || l.what == parse.CutOff && len(l.held) == aheadPieces
 }
 
 // release queues what waits: put together, or each record by itself if that
@@ -263,7 +204,7 @@ func (l *lookahead) release() {
 	defer l.forget()
 	defer l.a.recovered("look-ahead")
 	switch {
-	case what == parse.Traceable && l.joined.trace.Sure():
+	case what == parse.Traceable && l.joined.Trace.Sure():
 		if !l.together(&held[0], l.index, 0) {
 			l.a.line(l.line, held[0].id, held[0].at)
 		}
@@ -288,7 +229,7 @@ func (l *lookahead) release() {
 func (l *lookahead) foreign(held []heldRecord, whole bool) {
 	if whole {
 		if weight := l.a.intake.hints.sample(); weight > 0 {
-			l.a.look(l.joined.wrap(), weight)
+			l.a.look(l.joined.Wrap(), weight)
 		}
 		return
 	}
@@ -299,9 +240,9 @@ func (l *lookahead) foreign(held []heldRecord, whole bool) {
 
 // forget lets go of the memory of what has waited.
 func (l *lookahead) forget() {
-	l.line, l.joined.around = parse.Line{}, parse.Unwrapped{}
+	l.line, l.joined.Around = parse.Line{}, parse.Unwrapped{}
 	clear(l.held)
-	for _, buffer := range [...]*[]byte{&l.joined.text, &l.copied} {
+	for _, buffer := range [...]*[]byte{&l.joined.Text, &l.copied} {
 		if cap(*buffer) > keptAhead {
 			*buffer = nil
 		}
@@ -313,7 +254,7 @@ func (l *lookahead) forget() {
 // broken do not count, where pieces were put together.
 func (l *lookahead) together(first *heldRecord, index, pieces int) bool {
 	n, queued := 0, false
-	l.a.intake.parser.Lines(l.joined.wrap(), func(line parse.Line) {
+	l.a.intake.parser.Lines(l.joined.Wrap(), func(line parse.Line) {
 		n++
 		broken := pieces > 0 && line.NoAlert && line.Kind == parse.Invalid
 		if n <= index || line.Kind == parse.Plain || broken {
