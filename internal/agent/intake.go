@@ -26,10 +26,7 @@ type intake struct {
 }
 
 func (in *intake) init(a *Agent) {
-	r := a.cfg.Rows
-	in.parser = parse.New(parse.Options{
-		Scale: r.Scale, Plain: r.Plain, Mapping: r.Mapping, Head: heads(r.Redact), Masks: masks(r.Redact),
-	})
+	in.parser = a.cfg.Rows.Parser()
 	in.ahead.a = a
 	in.hints.init(a.cfg.Hints, in.parser)
 }
@@ -165,8 +162,7 @@ func (a *Agent) line(line parse.Line, id string, at time.Time) {
 // wanted reports whether a line is stored, and counts it if it is not.
 func (a *Agent) wanted(line *parse.Line, id string) bool {
 	rows := &a.cfg.Rows
-	least := rows.MinLevel
-	if line.Kind != parse.Invalid && line.Level.Rank < least.Rank && least.Name != "" {
+	if a.belowLevel(line) {
 		a.count(&a.skipped.belowLevel, 1)
 		return false
 	}

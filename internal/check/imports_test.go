@@ -36,7 +36,7 @@ var rules = []rule{
 		"github.com/rogpeppe/go-internal/...", "github.com/google/go-cmp/..."},
 		reason: "the layer has no test code in it; the local Lambda and DynamoDB are for tests and the demo"},
 	{who: []string{"./cmd/extension"}, linked: true, not: []string{"./internal/read", "./internal/replay",
-		"github.com/spf13/cobra/..."},
+		"./internal/explain", "github.com/spf13/cobra/..."},
 		reason: "the layer never reads tables or replays logs: the command-line tool does"},
 	{who: []string{"./cmd/extension"}, linked: true, not: []string{"./internal/resources"},
 		reason: "the layer creates nothing in an account: people do, with the tool or a template"},

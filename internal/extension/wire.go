@@ -85,16 +85,21 @@ func (e *extension) storeConfig() store.Config {
 func (e *extension) agentConfig() agent.Config {
 	return agent.Config{
 		Events: e.client, Store: e.store, Diag: e.log,
-		Rows: agent.Rows{
-			Scale: e.cfg.Scale, MinLevel: e.cfg.MinLevel, Plain: e.cfg.Plain, Mapping: e.cfg.Fields,
-			Module:   cmp.Or(e.cfg.Module, e.function()),
-			Version:  version(e.cfg.Version, e.env.FunctionVersion),
-			MaxLines: e.cfg.MaxLines, Platform: platformRows(e.cfg.Platform), Redact: e.cfg.Masking,
-		},
+		Rows:  Rows(&e.cfg.Lines, e.function(), e.env.FunctionVersion),
 		Flush: flush(e.cfg.Flush), FlushTimeout: e.cfg.FlushTimeout, Mark: agent.Mark{Owner: owner(&e.cfg)},
 		LastResort: agent.LastResort{Log: e.stderr, MaxBytes: e.cfg.LastResortBytes},
 		Concurrent: e.env.managed, Snapshot: e.env.snapStart,
 		Hints: agent.Hints{Off: !e.cfg.Hints, Fields: e.cfg.FieldsAsSet},
+	}
+}
+
+// Rows says what becomes a row by the settings, of a function of that name and
+// version.
+func Rows(c *config.Lines, function, functionVersion string) agent.Rows {
+	return agent.Rows{
+		Scale: c.Scale, MinLevel: c.MinLevel, Plain: c.Plain, Mapping: c.Fields,
+		Module: cmp.Or(c.Module, function), Version: version(c.Version, functionVersion),
+		MaxLines: c.MaxLines, Platform: platformRows(c.Platform), Redact: c.Masking,
 	}
 }
 
