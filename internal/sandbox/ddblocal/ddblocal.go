@@ -7,17 +7,12 @@
 package ddblocal
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/logtable/logtable/internal/sandbox/daemon"
 	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/testkit"
 )
@@ -39,11 +35,6 @@ const (
 	// resolveTimeout bounds the first use on a machine: about 50 MB in 80
 	// files.
 	resolveTimeout = 5 * time.Minute
-	// startTimeout is many times what a slow machine was seen to need (5 s).
-	startTimeout = 60 * time.Second
-	// attempts is how often another free port is tried: between choosing one
-	// and the JVM's taking it, any program may.
-	attempts = 3
 )
 
 // Start returns the base endpoint of a DynamoDB Local that all tests of this
@@ -105,7 +96,7 @@ func (p *process) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.users--
-	if p.users > 0 || diesWithParent {
+	if p.users > 0 || daemon.DiesWithParent {
 		return
 	}
 	_ = p.cmd.Process.Kill()
@@ -121,14 +112,7 @@ func launch() (*exec.Cmd, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	for range attempts {
-		var cmd *exec.Cmd
-		var endpoint string
-		if cmd, endpoint, err = run(java, libraries); err == nil {
-			return cmd, endpoint, nil
-		}
-	}
-	return nil, "", err
+	return run(java, libraries)
 }
 
 // resolve returns the directory with the artifact and all it needs, and has
@@ -207,80 +191,18 @@ const project = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 // run starts the JVM on a free port and returns when it answers.
 func run(java, libraries string) (*exec.Cmd, string, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, "", err
-	}
-	var output lockedBuffer
-	cmd := exec.Command(java,
-		// Compiled once and collected serially it is up in half the time.
-		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx192m", "-Xshare:auto",
-		"-Dsqlite4java.library.path="+libraries,
-		"-cp", filepath.Join(libraries, "*"), mainClass,
-		"-inMemory", "-disableTelemetry", "-port", strconv.Itoa(port))
-	// Nothing that is set for the AWS SDK or for other Java programs here may
-	// change what it does.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "JAVA_HOME=" + os.Getenv("JAVA_HOME"),
-		"TMPDIR=" + os.TempDir()}
-	cmd.Dir = os.TempDir()
-	cmd.Stdout, cmd.Stderr = &output, &output
-	exited, err := startBound(cmd)
-	if err != nil {
-		return nil, "", fmt.Errorf("cannot start DynamoDB Local: %w", err)
-	}
-	endpoint := "http://127.0.0.1:" + strconv.Itoa(port)
-	if err := await(endpoint, exited); err != nil {
-		_ = cmd.Process.Kill()
-		return nil, "", fmt.Errorf("cannot start DynamoDB Local: %w\n%s", err, output.String())
-	}
-	return cmd, endpoint, nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("cannot find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// await polls the endpoint until it speaks HTTP, whatever it says.
-func await(endpoint string, exited <-chan struct{}) error {
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	deadline := time.After(startTimeout)
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		select {
-		case <-exited:
-			return errors.New("the process ended")
-		case <-deadline:
-			return fmt.Errorf("no answer from %s within %s", endpoint, startTimeout)
-		case <-poll.C:
-			response, err := client.Get(endpoint)
-			if err == nil {
-				response.Body.Close()
-				return nil
-			}
-		}
-	}
-}
-
-// lockedBuffer takes a process's output while it may be read.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	return daemon.Start("DynamoDB Local", func(port string) *exec.Cmd {
+		cmd := exec.Command(java,
+			// Compiled once and collected serially it is up in half the time.
+			"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx192m", "-Xshare:auto",
+			"-Dsqlite4java.library.path="+libraries,
+			"-cp", filepath.Join(libraries, "*"), mainClass,
+			"-inMemory", "-disableTelemetry", "-port", port)
+		// Nothing that is set for the AWS SDK or for other Java programs here
+		// may change what it does.
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+			"JAVA_HOME=" + os.Getenv("JAVA_HOME"), "TMPDIR=" + os.TempDir()}
+		cmd.Dir = os.TempDir()
+		return cmd
+	})
 }

@@ -1,4 +1,4 @@
-package ddblocal
+package daemon
 
 import (
 	"os/exec"
@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// diesWithParent says that the process ends when the test binary does.
-const diesWithParent = true
+// DiesWithParent says that the process ends when the test binary does.
+const DiesWithParent = true
 
 // startBound starts the command so that the kernel kills it when this process
 // is gone, however that happens. exited is closed when the command ends.

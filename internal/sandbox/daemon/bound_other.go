@@ -1,11 +1,11 @@
 //go:build !linux
 
-package ddblocal
+package daemon
 
 import "os/exec"
 
-// diesWithParent says that the process would outlive the test binary.
-const diesWithParent = false
+// DiesWithParent says that the process would outlive the test binary.
+const DiesWithParent = false
 
 // startBound starts the command. exited is closed when it ends.
 func startBound(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
