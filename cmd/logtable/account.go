@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 
@@ -135,47 +134,19 @@ func (a *account) explain(err error) error {
 // explainTable explains what AWS answers to who reads or writes a table, which
 // takes the permission.
 func (a *account) explainTable(verb, permission, table string, err error) error {
-	cannot := fmt.Sprintf("cannot %s table %s %s: ", verb, table, a.where())
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return errors.New(cannot + explainAPI(api, permission, table))
-	}
-	text := oneLine(err.Error())
-	switch {
-	case isCredentials(err):
-		return errors.New(cannot + noCredentials)
-	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
-		return errors.New(cannot + "no connection: check --region, --endpoint-url and the network (" +
-			rootCause(err) + ")")
-	}
-	return errors.New(cannot + text)
+	return a.explainCall(call{cannot: verb + " table " + table, permission: permission, on: table,
+		missing: missingTable}, err)
 }
+
+// missingTable says what to do about a table that is not there.
+const missingTable = "the table does not exist: check --region and --profile, or name it with --info-table and " +
+	"--errors-table (LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
 
 // isCredentials reports whether a request was not even sent because there are
 // no credentials.
 func isCredentials(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "failed to refresh cached credentials") || strings.Contains(text, "get identity")
-}
-
-func explainAPI(api smithy.APIError, permission, table string) string {
-	code, message := api.ErrorCode(), oneLine(api.ErrorMessage())
-	switch awsenv.Classify(code, message) {
-	case awsenv.Missing:
-		return "the table does not exist: check --region and --profile, or name it with --info-table and " +
-			"--errors-table (LOGTABLE_INFO_TABLE, LOGTABLE_ERRORS_TABLE)"
-	case awsenv.Denied:
-		return "access denied: allow " + permission + " on " + table + ", or choose another --profile (" +
-			message + ")"
-	case awsenv.Expired:
-		return expiredCredentials
-	case awsenv.BadSignature:
-		return refusedCredentials + " (" + message + ")"
-	case awsenv.Throttled:
-		return "DynamoDB is throttling requests: try again later, or with less data at a time (" + code + ")"
-	default:
-		return code + ": " + message
-	}
 }
 
 // What to do about credentials that do not do.

@@ -59,6 +59,15 @@ func (m OneOrMore) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(m))
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *OneOrMore) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte("[")) {
+		return json.Unmarshal(text, (*[]string)(m))
+	}
+	*m = make(OneOrMore, 1)
+	return json.Unmarshal(text, &(*m)[0])
+}
+
 // Leading keys of what is in the tables: rows' begin with the year, so that 20*
 // is all days and nothing else; the items by which alerts agree; what people
 // have said of a cause of errors.

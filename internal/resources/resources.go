@@ -26,17 +26,21 @@ type Table struct {
 	// Deletion protection and point-in-time recovery are for what nobody can
 	// write again.
 	DeletionProtection, PointInTimeRecovery bool
+	// MaxWriteUnits bounds a new table's write units a second, so that a
+	// runaway loop cannot run up a bill. One partition takes 1,000.
+	MaxWriteUnits int64
 }
 
 // InfoTable holds informational rows, which expire.
 func InfoTable() Table {
-	return Table{Name: config.DefaultInfoTable, Variable: config.InfoTable, TTL: row.AttrExpiry}
+	return Table{Name: config.DefaultInfoTable, Variable: config.InfoTable, TTL: row.AttrExpiry,
+		MaxWriteUnits: 1000}
 }
 
 // ErrorsTable holds errors, which stay until somebody deletes them.
 func ErrorsTable() Table {
 	return Table{Name: config.DefaultErrorsTable, Variable: config.ErrorsTable, DeletionProtection: true,
-		PointInTimeRecovery: true}
+		PointInTimeRecovery: true, MaxWriteUnits: 200}
 }
 
 // A Layer is the layer of an architecture.
@@ -52,6 +56,16 @@ func Layers() []Layer {
 		{Architecture: "arm64", Name: "logtable-arm64", Zip: "logtable-layer-arm64.zip"},
 		{Architecture: "x86_64", Name: "logtable-x86_64", Zip: "logtable-layer-x86_64.zip"},
 	}
+}
+
+// LayerFor is the layer for an architecture, and whether there is one.
+func LayerFor(architecture string) (Layer, bool) {
+	for _, l := range Layers() {
+		if l.Architecture == architecture {
+			return l, true
+		}
+	}
+	return Layer{}, false
 }
 
 // LayerDescription and LayerLicense are what every version of a layer says of

@@ -83,6 +83,11 @@ func TestTheTemplateIsTheSame(t *testing.T) {
 		if protected := properties["DeletionProtectionEnabled"] == "true"; protected != table.DeletionProtection {
 			t.Errorf("%s: deletion protection is %v, here %v", resource, protected, table.DeletionProtection)
 		}
+		parameter := "Max" + strings.TrimSuffix(resource, "Table") + "WriteUnits"
+		_, rest, _ := strings.Cut(string(text), "  "+parameter+":\n    Type: Number\n    Default: ")
+		if limit := fmt.Sprint(table.MaxWriteUnits, "\n"); !strings.HasPrefix(rest, limit) {
+			t.Errorf("%s is not %s by default", parameter, limit)
+		}
 	}
 	for _, layer := range resources.Layers() {
 		if !strings.Contains(string(text), "LayerName: "+layer.Name+"\n") ||

@@ -52,6 +52,9 @@ func Start(t testing.TB) (url string) {
 	return shared.endpoint
 }
 
+// URL is where moto is, past any Front.
+func URL() string { return shared.endpoint }
+
 func launch() {
 	program, err := find()
 	if err != nil {
