@@ -82,15 +82,15 @@ func TestTheFirstLine(t *testing.T) {
 	select {
 	case log := <-registered:
 		var line struct {
-			Time, Level, Logtable string
-			Commitment            string `json:"key_sha256"`
+			Time, Level, Logtable, Version string
+			Commitment                     string `json:"key_sha256"`
 		}
 		first, rest, _ := bytes.Cut(log, []byte("\n"))
-		if err := json.Unmarshal(first, &line); err != nil || line.Logtable == "" || line.Level != "INFO" ||
-			len(line.Commitment) != 43 || len(rest) > 0 {
+		if err := json.Unmarshal(first, &line); err != nil || line.Logtable == "" || line.Version != "devel" ||
+			line.Level != "INFO" || len(line.Commitment) != 43 || len(rest) > 0 {
 			t.Errorf("at the registration the log holds %q: %v", log, err)
 		}
-		if len(first) > 160 {
+		if len(first) > 180 {
 			t.Errorf("the first line has %d bytes, which every cold start pays for", len(first))
 		}
 	case <-ctx.Done():

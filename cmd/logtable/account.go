@@ -10,16 +10,19 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/spf13/pflag"
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sdkbody"
+	"github.com/logtable/logtable/internal/version"
 )
 
 // account is where the tables are.
@@ -75,6 +78,9 @@ func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) 
 // loadConfig loads what every AWS tool goes by; region and profile may be "".
 func loadConfig(ctx context.Context, sh *shell, region, profile, endpointURL string) (aws.Config, error) {
 	load := []func(*config.LoadOptions) error{
+		config.WithAPIOptions([]func(*middleware.Stack) error{
+			awsmiddleware.AddUserAgentKeyValue("logtable", version.Number()),
+		}),
 		config.WithLogger(logging.Nop{}), // its warnings say nothing that the error does not
 	}
 	if region != "" {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,7 +152,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
   logtable tail -f --level WARN+          warnings and errors as they come
   logtable show 7f3a9c12                  what became of a request, across functions
   logtable stats --by hour                today's rows and errors, hour by hour`,
-		Version:           version(),
+		Version:           ownVersion(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
@@ -194,26 +192,4 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		newVersion(sh),
 	)
 	return root
-}
-
-func newVersion(sh *shell) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(sh.stdout, "logtable %s %s %s/%s\n",
-				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
-}
-
-// version is what the Go tool recorded: a tag or a pseudo-version, with +dirty
-// if the source was changed since.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

@@ -302,15 +302,6 @@ func TestHelpIsForANewcomer(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
-	isolate(t)
-	for _, args := range [][]string{{"version"}, {"--version"}} {
-		if got := logtable(t, nil, args...); got.code != exitOK || !strings.HasPrefix(got.stdout, "logtable ") {
-			t.Errorf("logtable %v: %+v", args, got)
-		}
-	}
-}
-
 func TestCompletionKnowsTheWords(t *testing.T) {
 	isolate(t)
 	for _, tt := range [][]string{{"text", "jsonl", "query", "-o", ""}, {"auto", "never", "query", "--color", ""},

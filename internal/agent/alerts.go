@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/alert"
+	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/version"
 )
 
 // lastAlertTime is the part of SHUTDOWN that is kept for alerts whose rows are
@@ -38,7 +40,7 @@ func (a *Agent) newAlerts() {
 	c.Panicked = func(v any) {
 		a.cfg.Diag.Fail("alerts panic",
 			"internal error: this process sends no more alerts; rows are still stored",
-			"please report this line", "panic", fmt.Sprintf("%T", v))
+			diag.Report, "version", version.Number(), "panic", fmt.Sprintf("%T", v))
 	}
 	a.alerts = alert.New(c)
 }

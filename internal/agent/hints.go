@@ -11,6 +11,7 @@ import (
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/level"
 	"github.com/logtable/logtable/internal/parse"
+	"github.com/logtable/logtable/internal/version"
 )
 
 // Hints configures the line of the log that says what the function printed that
@@ -119,7 +120,7 @@ func (a *Agent) noHints() {
 	if v := recover(); v != nil {
 		a.intake.hints.off.Store(true)
 		a.cfg.Diag.Fail("hints panic", "internal error: Logtable gives no more hints; rows are still stored",
-			"please report this line", "panic", fmt.Sprintf("%T", v))
+			diag.Report, "version", version.Number(), "panic", fmt.Sprintf("%T", v))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/diag"
+	"github.com/logtable/logtable/internal/version"
 )
 
 // maxJobs is how many jobs may wait for the one that is being done: what begins
@@ -113,5 +114,6 @@ func (a *Agent) reportStuck() {
 		return // what was left has been reported
 	}
 	a.cfg.Diag.Say(diag.Error, "Logtable is stuck at the end of this environment; rows may be lost",
-		"check whether /tmp is on a slow disk, and report this line", "messages in memory", a.cfg.Store.InMemory())
+		"check whether /tmp is on a slow disk, and report this line at "+version.ReportAt, "version", version.Number(),
+		"messages in memory", a.cfg.Store.InMemory())
 }

@@ -49,7 +49,7 @@ var rules = []rule{
 	{who: []string{"./cmd/extension"}, linked: true, not: []string{"net/http/pprof"}, reason: "an open door"},
 
 	{who: []string{"./internal/jsonscan", "./internal/level", "./internal/signing", "./internal/wait",
-		"./internal/sdkbody"},
+		"./internal/sdkbody", "./internal/version"},
 		not:    []string{"./..."},
 		reason: "they are the leaves: everything may import them, so they import nothing of ours"},
 	{who: []string{"./internal/parse"}, linked: true, not: []string{awsSDK, "./internal/awsenv", "net/http"},

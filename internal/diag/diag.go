@@ -14,7 +14,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/logtable/logtable/internal/version"
 )
+
+// Report is the advice on what should never happen. With it goes the version.
+const Report = "please report this line at " + version.ReportAt
 
 // maxKeys bounds the memory of failures. Causes beyond it share one entry, and
 // its lines a minute, until others have been quiet for a while.
@@ -237,7 +242,7 @@ func (l *Logger) Panic(where string, v any) {
 		what = fmt.Sprint(err)
 	}
 	l.Fail("panic "+where, "internal error: Logtable is disabled from now on; the function is not affected",
-		"please report this line", "where", where, "panic", what, "stack", stackOfPanic())
+		Report, "version", version.Number(), "where", where, "panic", what, "stack", stackOfPanic())
 }
 
 // stackOfPanic is the innermost part of the stack, as function names and

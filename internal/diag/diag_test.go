@@ -103,6 +103,9 @@ func TestGuardHidesWhatThePanicCarried(t *testing.T) {
 	if len(got) != 2 || !strings.Contains(got[1]["panic"].(string), "index out of range") {
 		t.Errorf("lines: %v", got)
 	}
+	if got[0]["version"] != "devel" || !strings.Contains(got[0]["do"].(string), "https://github.com/logtable/") {
+		t.Errorf("nobody knows of which version this is, and where to report it: %v", got[0])
+	}
 	if !strings.Contains(got[0]["stack"].(string), "diag_test.go") {
 		t.Errorf("the stack does not lead to the place: %v", got[0]["stack"])
 	}

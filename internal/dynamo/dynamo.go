@@ -27,6 +27,7 @@ import (
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/jsonscan"
+	"github.com/logtable/logtable/internal/version"
 )
 
 const (
@@ -58,6 +59,7 @@ var ErrNotRegion = errors.New("AWS_REGION is not a region")
 type Client struct {
 	env    *awsenv.Environment
 	url    string
+	agent  string
 	signer *v4.Signer
 	// ahead is by how many nanoseconds signatures are ahead of this machine's
 	// clock, which DynamoDB has said to be wrong.
@@ -68,7 +70,9 @@ type Client struct {
 
 // New returns a Client for a function's environment. It makes no connection.
 func New(env *awsenv.Environment) *Client {
-	return &Client{env: env, url: endpoint(env), signer: v4.NewSigner(), Now: time.Now}
+	return &Client{
+		env: env, url: endpoint(env), agent: version.UserAgent(), signer: v4.NewSigner(), Now: time.Now,
+	}
 }
 
 // endpoint is the URL of all requests: the endpoint that is set, else
@@ -134,7 +138,7 @@ func (c *Client) request(ctx context.Context, operation string, body []byte) (*h
 	}
 	req.Header["Content-Type"] = []string{contentType}
 	req.Header["X-Amz-Target"] = []string{target + operation}
-	req.Header["User-Agent"] = []string{"logtable"}
+	req.Header["User-Agent"] = []string{c.agent}
 	req.Header["Accept-Encoding"] = []string{"identity"} // the checksum is the body's as it is sent
 	credentials, err := c.env.Credentials.Retrieve(ctx)
 	if err != nil {
@@ -239,6 +243,7 @@ func (c *Client) Warm(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	req.Header["User-Agent"] = []string{c.agent}
 	resp, err := c.env.HTTP.Do(req)
 	if err != nil {
 		return

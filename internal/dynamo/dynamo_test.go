@@ -152,6 +152,9 @@ func TestOurRequestIsTheSDKs(t *testing.T) {
 			t.Errorf("header %s (- the SDK's, + ours):\n%s", name, diff)
 		}
 	}
+	if got := a.request.Header.Get("User-Agent"); got != "logtable/devel" {
+		t.Errorf("the request is from %q", got)
+	}
 	scope := func(r *http.Request) string {
 		scope, _, _ := strings.Cut(r.Header.Get("Authorization"), ", ")
 		return scope
@@ -356,7 +359,7 @@ func TestWarmNeedsNoCredentials(t *testing.T) {
 	env.HTTP = &awsenv.HTTPClient{Transport: a}
 	New(env).Warm(t.Context())
 	if a.request == nil || a.request.Method != http.MethodGet || a.request.URL.Path != "/" ||
-		a.request.Header.Get("Authorization") != "" {
+		a.request.Header.Get("Authorization") != "" || a.request.Header.Get("User-Agent") != "logtable/devel" {
 		t.Errorf("got %+v, want a plain GET of /", a.request)
 	}
 	a.err = errors.New("no network")

@@ -22,6 +22,7 @@ import (
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/extapi"
+	"github.com/logtable/logtable/internal/version"
 	"github.com/logtable/logtable/internal/wait"
 )
 
@@ -35,12 +36,18 @@ const (
 
 // Main is the whole process, from the environment variables to the exit code,
 // which it returns: 0 after Lambda's SHUTDOWN, 1 where Lambda's API is lost, 2
-// where the process was not started by Lambda. The extension registers under
-// the base name of the file that was started, as Lambda wants it.
+// where the process was not started by Lambda. With the one argument --version
+// it prints the version, whoever started it, and returns 0. The extension
+// registers under the base name of the file that was started, as Lambda wants
+// it.
 //
 // From its call on the process is the extension's own: its signals, its memory
 // limit and its garbage collector are set, and it may be executed anew.
 func Main() int {
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Println("logtable", version.Number(), runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
+		return 0
+	}
 	addr := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	if addr == "" {
 		fmt.Fprintln(os.Stderr, "logtable is an AWS Lambda extension and cannot run by itself: attach it to a "+

@@ -5,6 +5,7 @@ import (
 
 	"github.com/logtable/logtable/internal/diag"
 	"github.com/logtable/logtable/internal/signing"
+	"github.com/logtable/logtable/internal/version"
 )
 
 // firstLineTime is how long the first line is waited for where standard error
@@ -19,7 +20,8 @@ const firstLineTime = 50 * time.Millisecond
 // expression of LOGTABLE_REDACT must not undo it.
 func firstLine(stderr *diag.Async) *signing.Key {
 	key := signing.New()
-	diag.New(stderr).Say(diag.Info, "started", "", signing.Commitment, key.Commitment())
+	diag.New(stderr).Say(diag.Info, "started", "", "version", version.Number(),
+		signing.Commitment, key.Commitment())
 	stderr.Flush(firstLineTime)
 	return key
 }

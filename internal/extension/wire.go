@@ -98,7 +98,7 @@ func (e *extension) agentConfig() agent.Config {
 func Rows(c *config.Lines, function, functionVersion string) agent.Rows {
 	return agent.Rows{
 		Scale: c.Scale, MinLevel: c.MinLevel, Plain: c.Plain, Mapping: c.Fields,
-		Module: cmp.Or(c.Module, function), Version: version(c.Version, functionVersion),
+		Module: cmp.Or(c.Module, function), Version: codeVersion(c.Version, functionVersion),
 		MaxLines: c.MaxLines, Platform: platformRows(c.Platform), Redact: c.Masking,
 	}
 }
@@ -112,8 +112,8 @@ func (e *extension) panicked(where string) func(any) {
 	}
 }
 
-// version is that of the function's code, "" if nobody says.
-func version(set, function string) string {
+// codeVersion is that of the function's code, "" if nobody says.
+func codeVersion(set, function string) string {
 	function = cmp.Or(os.Getenv("AWS_LAMBDA_FUNCTION_VERSION"), function)
 	if set == "" && function != "$LATEST" {
 		return function

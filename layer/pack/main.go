@@ -32,6 +32,7 @@ func main() {
 		"where the zip files go: a `directory`, relative to the root")
 	binary := flag.String("binary", "",
 		"no layer, only the extension for this machine: a `file`, relative to the root")
+	number := flag.String("version", "", "the `number` of the release, such as v0.1.0, that the binary says")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -39,7 +40,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	err := run(ctx, *root, *out, *binary)
+	err := run(ctx, *root, *out, *binary, build.Version{Number: *number})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pack:", err)
 		os.Exit(1)
@@ -48,7 +49,7 @@ func main() {
 
 // run makes the layers in the directory out or, if binary is not empty, only
 // that file. Relative paths are taken from root.
-func run(ctx context.Context, root, out, binary string) error {
+func run(ctx context.Context, root, out, binary string, version build.Version) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return fmt.Errorf("cannot find the repository: %w", err)
@@ -60,22 +61,22 @@ func run(ctx context.Context, root, out, binary string) error {
 		return filepath.Join(root, path)
 	}
 	if binary != "" {
-		if err := build.Extension(ctx, root, within(binary)); err != nil {
+		if err := build.Extension(ctx, root, within(binary), version); err != nil {
 			return fmt.Errorf("cannot build the extension: %w", err)
 		}
 		return nil
 	}
-	return pack(ctx, root, within(out), os.Stdout)
+	return pack(ctx, root, within(out), version, os.Stdout)
 }
 
 // pack builds the layers of the repository at root into dir and prints their
 // sizes.
-func pack(ctx context.Context, root, dir string, stdout io.Writer) error {
+func pack(ctx context.Context, root, dir string, version build.Version, stdout io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the output directory: %w", err)
 	}
 	for _, arch := range architectures {
-		binary, err := compile(ctx, root, arch.goarch)
+		binary, err := compile(ctx, root, arch.goarch, version)
 		if err != nil {
 			return err
 		}
@@ -95,33 +96,17 @@ func pack(ctx context.Context, root, dir string, stdout io.Writer) error {
 func megabytes(b []byte) float64 { return float64(len(b)) / 1e6 }
 
 // compile builds the extension for linux on arch and returns the binary.
-func compile(ctx context.Context, root, arch string) ([]byte, error) {
+func compile(ctx context.Context, root, arch string, version build.Version) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "logtable-layer-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the extension: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "logtable")
-	if err := build.Extension(ctx, root, path, settings(arch)...); err != nil {
+	if err := build.Extension(ctx, root, path, version, build.For("linux", arch)...); err != nil {
 		return nil, fmt.Errorf("cannot build the extension for %s: %w", arch, err)
 	}
 	return os.ReadFile(path)
-}
-
-// settings is the Go tool's environment: all that changes the bytes is said
-// here, so that what a developer has set for other work does not.
-func settings(arch string) []string {
-	return []string{
-		"GOOS=linux",
-		"GOARCH=" + arch,
-		"CGO_ENABLED=0",
-		"GOAMD64=v1",   // Lambda says nothing of its x86_64 processors
-		"GOARM64=v8.0", // Graviton2 is v8.2; Go gains nothing from saying so
-		"GOFLAGS=-mod=readonly",
-		"GOEXPERIMENT=",
-		"GOFIPS140=off",
-		"GOWORK=off",
-	}
 }
 
 // epoch is the time of everything in the zip file: the earliest it can say.

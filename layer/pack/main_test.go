@@ -7,13 +7,18 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/logtable/logtable/internal/testkit"
 	"github.com/logtable/logtable/layer/build"
 )
+
+// released is a version that no other test has.
+var released = build.Version{Number: "v1.2.3-pack"}
 
 // The layer is built in two directories, once with settings in the environment
 // that would change a binary. Both are copies, so that an edit meanwhile does
@@ -26,14 +31,14 @@ func TestLayerIsTheSameBytesEverywhere(t *testing.T) {
 
 	first, second := t.TempDir(), t.TempDir()
 	var printed strings.Builder
-	if err := pack(t.Context(), here, first, &printed); err != nil {
+	if err := pack(t.Context(), here, first, released, &printed); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GOAMD64", "v3")
 	t.Setenv("CGO_ENABLED", "1")
 	t.Setenv("GOOS", "windows")
 	t.Setenv("GOFLAGS", "-race")
-	if err := pack(t.Context(), elsewhere, second, io.Discard); err != nil {
+	if err := pack(t.Context(), elsewhere, second, released, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 
@@ -92,8 +97,28 @@ func checkLayer(t *testing.T, layer []byte, machine elf.Machine) {
 	if bytes.Contains(binary, []byte("encoding/json.Unmarshal")) {
 		t.Error("the binary has encoding/json in it, 4 % of the layer: use jsonscan or jsontext, and not log/slog")
 	}
+	checkVersion(t, binary, machine)
 	if e.Section(".symtab") != nil || e.Section(".debug_info") != nil {
 		t.Error("the binary is not stripped")
+	}
+}
+
+// checkVersion asks the binary itself where this machine can.
+func checkVersion(t *testing.T, binary []byte, machine elf.Machine) {
+	t.Helper()
+	if !bytes.Contains(binary, []byte(released.Number)) {
+		t.Error("the binary does not know its version")
+	}
+	if runtime.GOOS != "linux" || (runtime.GOARCH == "amd64") != (machine == elf.EM_X86_64) {
+		return
+	}
+	path := filepath.Join(t.TempDir(), "logtable")
+	if err := os.WriteFile(path, binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.Command(path, "--version").Output()
+	if err != nil || !strings.HasPrefix(string(said), "logtable "+released.Number+" go") {
+		t.Errorf("--version prints %q: %v", said, err)
 	}
 }
 
@@ -115,7 +140,7 @@ func TestTimesInTheZipFileAreFixed(t *testing.T) {
 
 func TestABrokenBuildSaysWhy(t *testing.T) {
 	testkit.Slow(t)
-	err := pack(t.Context(), t.TempDir(), t.TempDir(), io.Discard)
+	err := pack(t.Context(), t.TempDir(), t.TempDir(), released, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "cannot build the extension for arm64") ||
 		!strings.Contains(err.Error(), "go.mod") {
 		t.Errorf("a build without source ends with: %v", err)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/logtable/logtable/internal/alert"
 	"github.com/logtable/logtable/internal/awsenv"
+	"github.com/logtable/logtable/internal/version"
 )
 
 const (
@@ -94,6 +95,7 @@ func (c *Channel) Publish(ctx context.Context, m alert.Message) error {
 		}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	req.Header.Set("User-Agent", version.UserAgent())
 	if err := c.sign(ctx, req, form, m.Topic.Region); err != nil {
 		return err
 	}

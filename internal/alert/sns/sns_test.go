@@ -47,6 +47,11 @@ func start(t *testing.T) (*sandbox.Server, *sns.Channel) {
 	}
 }
 
+// doing is an HTTP client.
+type doing func(*http.Request) (*http.Response, error)
+
+func (f doing) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
 func message(t *testing.T) alert.Message {
 	return alert.Message{
 		Topic: topic(t, arn), Subject: "ERROR orders 12: db time-out",
@@ -58,8 +63,16 @@ func message(t *testing.T) alert.Message {
 func TestWhatSubscribersGet(t *testing.T) {
 	s, c := start(t)
 	m := message(t)
+	agent := ""
+	c.HTTP = doing(func(r *http.Request) (*http.Response, error) {
+		agent = r.Header.Get("User-Agent")
+		return http.DefaultTransport.RoundTrip(r)
+	})
 	if err := c.Publish(t.Context(), m); err != nil {
 		t.Fatal(err)
+	}
+	if agent != "logtable/devel" {
+		t.Errorf("the request is from %q", agent)
 	}
 	got := s.Messages()[0]
 	for protocol, want := range map[string]string{

@@ -30,7 +30,7 @@ func contenders(ctx context.Context, dir, compare string) (all []contender, note
 		return nil, nil, err
 	}
 	ours := filepath.Join(dir, "ours", "logtable")
-	if err := build.Extension(ctx, ".", ours); err != nil {
+	if err := build.Extension(ctx, ".", ours, build.Version{}); err != nil {
 		return nil, nil, err
 	}
 	all = []contender{{name: "floor", binary: floor}, {name: "logtable", binary: ours, stores: true}}
@@ -74,7 +74,7 @@ func released(ctx context.Context, dir, tag string) (string, error) {
 		_ = command(context.WithoutCancel(ctx), ".", nil, "git", "worktree", "remove", "--force", source)
 	}()
 	binary := filepath.Join(dir, "released", "logtable")
-	return binary, build.Extension(ctx, source, binary)
+	return binary, build.Extension(ctx, source, binary, build.Version{})
 }
 
 func command(ctx context.Context, dir string, env []string, name string, args ...string) error {
