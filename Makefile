@@ -8,7 +8,7 @@ include .ci/tools
 # A function's settings would be taken for ours.
 unexport AWS_CA_BUNDLE AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_DYNAMODB AWS_REGION AWS_DEFAULT_REGION
 
-.PHONY: help build demo test check unit fuzz soak layer bench clean
+.PHONY: help build demo test check unit fuzz soak layer release vulns bench clean
 
 help:            #: list the targets
 	@sed -n 's/^\([a-z]*\):.*#: /  make \1\t/p' Makefile | expand -t 18
@@ -39,6 +39,13 @@ soak:            #: 20,000 invocations with random faults, and 600 kills: 20 min
 layer:           #: layer/dist/logtable-layer-{arm64,x86_64}.zip
 	$(GO) run ./layer/pack
 
+release:         #: dist/: all that is published of VERSION=v0.1.0, from a clone without changes
+	@rm -rf dist
+	@$(GO) run ./layer/release -version "$(VERSION)" -cyclonedx $(CYCLONEDX)
+
+vulns:           #: known vulnerabilities in what is linked; needs https://vuln.go.dev
+	$(GO) run $(GOVULNCHECK) ./cmd/extension ./cmd/logtable
+
 bench: build     #: what Logtable costs beside an extension that does nothing (and beside COMPARE, another binary): bin/bench.md; the hot path: bin/bench.txt
 	$(GO) run ./internal/sandbox/bench -o bin/bench.md $(if $(COMPARE),-compare $(COMPARE))
 	@test ! -e bin/bench.txt || mv bin/bench.txt bin/bench-before.txt
@@ -46,4 +53,4 @@ bench: build     #: what Logtable costs beside an extension that does nothing (a
 	@test ! -e bin/bench-before.txt || $(GO) run $(BENCHSTAT) bin/bench-before.txt bin/bench.txt
 
 clean:           #: remove what was built
-	rm -rf bin build layer/dist
+	rm -rf bin build dist layer/dist

@@ -26,8 +26,8 @@ var released = build.Version{Number: "v1.2.3-pack"}
 func TestLayerIsTheSameBytesEverywhere(t *testing.T) {
 	testkit.Slow(t)
 	here, elsewhere := t.TempDir(), t.TempDir()
-	copySource(t, filepath.Join("..", ".."), here)
-	copySource(t, here, elsewhere)
+	testkit.CopySource(t, filepath.Join("..", ".."), here)
+	testkit.CopySource(t, here, elsewhere)
 
 	first, second := t.TempDir(), t.TempDir()
 	var printed strings.Builder
@@ -144,37 +144,6 @@ func TestABrokenBuildSaysWhy(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "cannot build the extension for arm64") ||
 		!strings.Contains(err.Error(), "go.mod") {
 		t.Errorf("a build without source ends with: %v", err)
-	}
-}
-
-// copySource copies what the extension is built of.
-func copySource(t *testing.T, from, to string) {
-	t.Helper()
-	for _, name := range []string{"go.mod", "go.sum", "cmd", "internal"} {
-		err := filepath.WalkDir(filepath.Join(from, name), func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if d.IsDir() && d.Name() == "testdata" {
-				return fs.SkipDir
-			}
-			relative, err := filepath.Rel(from, path)
-			if err != nil {
-				return err
-			}
-			target := filepath.Join(to, relative)
-			if d.IsDir() {
-				return os.MkdirAll(target, 0o755)
-			}
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(target, content, 0o644)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
