@@ -387,7 +387,7 @@ func TestCommands(t *testing.T) {
 	// Flags that prose names by themselves.
 	every := ""
 	for _, command := range []string{
-		"", "query", "tail", "show", "stats", "export", "import", "replay", "alert test", "demo",
+		"", "query", "tail", "show", "stats", "export", "import", "replay", "alert test", "check", "demo",
 	} {
 		every += help(command)
 	}

@@ -31,7 +31,8 @@ Exit codes:
     1  failed: access, network, a table; show found nothing
     2  invalid usage
     3  done, but something needs attention: rows that replay or import did not accept,
-       rows that query --exit-code found, a test alert that nobody receives
+       rows that query --exit-code found, a test alert that nobody receives,
+       lines that check takes for log lines and that would become no rows
   130  interrupted
   141  the reader of the output has gone
 `
@@ -187,6 +188,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		newPublish(sh),
 		newAttach(sh),
 		newDetach(sh),
+		newCheck(sh),
 		newDemo(sh),
 		newExtension(),
 		newVersion(sh),

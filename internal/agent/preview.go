@@ -28,7 +28,8 @@ func (a *Agent) Preview(line *parse.Line, at time.Time) (p Preview, ok bool) {
 	if a.belowLevel(line) {
 		return p, false
 	}
-	r := a.row(line.Clone(), line.RequestID, at)
+	own := line.Clone()
+	r := a.row(own, own.RequestID, at)
 	return Preview{Entry: r.Entry, Text: r.text(), Exception: r.exception()}, true
 }
 

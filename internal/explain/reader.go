@@ -50,7 +50,8 @@ type Reader struct {
 	look    look
 	emit    func(Result)
 
-	lines  int // so far
+	lines  int  // so far
+	cut    bool // the last one was, for its length
 	what   parse.Tail
 	held   []heldLine // that wait
 	joined parse.Joined
@@ -73,7 +74,10 @@ func NewReader(o Options, emit func(Result)) *Reader {
 
 // Line takes one line, with or without its end, of at most MaxLine bytes.
 func (r *Reader) Line(printed []byte) {
-	r.lines++
+	if !r.cut {
+		r.lines++ // else this is the rest of a line
+	}
+	r.cut = len(printed) == MaxLine && printed[MaxLine-1] != '\n'
 	line := heldLine{r.lines, strings.TrimRight(string(printed), "\r\n"), r.record(printed)}
 	if r.what != parse.Closed {
 		if r.fits(line) {
@@ -81,7 +85,7 @@ func (r *Reader) Line(printed []byte) {
 		}
 		r.Flush()
 	}
-	result := r.read(line.record, false)
+	result, _ := r.read(line.record, false)
 	tail, lines := r.parser.Tail()
 	if tail >= parse.Open || tail == parse.Traceable && lines > 0 && len(line.record) <= maxHeldBytes {
 		r.what, r.held = tail, append(r.held[:0], line)
@@ -122,8 +126,7 @@ func quote(text string) []byte {
 
 // read is what a record yields by itself. Of one that was put together of
 // pieces, those lines do not count that are still broken.
-func (r *Reader) read(record []byte, pieces bool) (result Result) {
-	found := false
+func (r *Reader) read(record []byte, pieces bool) (result Result, found bool) {
 	r.parser.Lines(record, func(line parse.Line) {
 		if pieces && (line.Kind == parse.Plain || line.Kind == parse.Invalid && line.NoAlert) {
 			return
@@ -140,7 +143,7 @@ func (r *Reader) read(record []byte, pieces bool) (result Result) {
 	default:
 		result.Why = r.look.why(r.parser, record)
 	}
-	return result
+	return result, found
 }
 
 // hand hands on what became of lines.
@@ -188,7 +191,7 @@ func (r *Reader) Flush() {
 		return
 	}
 	if whole || what == parse.Traceable && r.joined.Trace.Sure() {
-		if together := r.read(r.joined.Wrap(), whole); len(together.Rows) > 0 {
+		if together, found := r.read(r.joined.Wrap(), whole); found {
 			r.hand(together, held...)
 			return
 		}
@@ -196,11 +199,13 @@ func (r *Reader) Flush() {
 	yields := false
 	results := make([]Result, len(held))
 	for i := range held {
-		results[i] = r.read(held[i].record, false)
-		yields = yields || len(results[i].Rows) > 0
+		var found bool
+		results[i], found = r.read(held[i].record, false)
+		yields = yields || found
 	}
 	if whole && !yields {
-		r.hand(r.read(r.joined.Wrap(), true), held...)
+		result, _ := r.read(r.joined.Wrap(), true)
+		r.hand(result, held...)
 		return
 	}
 	for i := range held {

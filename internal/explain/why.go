@@ -271,5 +271,36 @@ func (l *look) whyPrinted(text []byte) Why {
 			return w
 		}
 	}
+	return l.whyLevelled(text)
+}
+
+// levelled is how loggers print a level in front of text: AWS's runtimes for
+// Python and Node.js, and others. The group is the level.
+var levelled = []*regexp.Regexp{
+	regexp.MustCompile(`^\[([A-Z]{3,9})\][\t ]`),
+	regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S{8,24}\t\S+\t([A-Z]{3,9})\t`),
+	regexp.MustCompile(`^\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*\s(?:.{0,60}\s)?\[?([A-Z]{4,9})\]?[\s:]`),
+	regexp.MustCompile(`^([A-Z]{4,9}):[^\s:]+:`),
+}
+
+// uncaught is what the runtimes print of an exception that nobody caught. The
+// layer makes a row of the failure that Lambda reports.
+var uncaught = regexp.MustCompile(`^\[ERROR\] \w.*\s?Traceback \(most recent|\tERROR\t(?:Invoke Error|Uncaught ` +
+	`|Unhandled )`)
+
+// whyLevelled is for text with a level in front. What is no warning is not
+// worth a word.
+func (l *look) whyLevelled(text []byte) Why {
+	for _, expr := range levelled {
+		found := expr.FindSubmatch(text)
+		if found == nil {
+			continue
+		}
+		at, ok := l.scale.FindBytes(found[1])
+		if !ok || at.Rank < l.scale.Warn().Rank || uncaught.Match(text) {
+			return Why{}
+		}
+		return Why{"text at " + at.Name, "print JSON, or set LOGTABLE_PLAIN=INFO to store all text", true, at}
+	}
 	return Why{}
 }
