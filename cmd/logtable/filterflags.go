@@ -98,7 +98,7 @@ func (f *rowFlags) register(flags *pflag.FlagSet) {
 // of a script, and would print everything.
 func noEmptyFilter(cmd *cobra.Command) error {
 	for _, name := range []string{"level", "locator", "module", "request", "trace", "tenant", "execution",
-		"grep", "match", "field", "from", "to", "since"} {
+		"grep", "match", "field", "from", "to", "since", "version"} {
 		flag := cmd.Flags().Lookup(name)
 		if flag == nil {
 			continue // another command's

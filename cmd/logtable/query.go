@@ -24,6 +24,7 @@ type queryFlags struct {
 	rowFlags
 	outputFlags
 	onlyInfo, onlyErrors bool
+	open                 bool // only errors of causes that are open
 	tableFlags
 	accountFlags
 }
@@ -84,6 +85,8 @@ func (f *queryFlags) register(cmd *cobra.Command) {
 	f.registerRows(flags)
 	f.orderFlags.register(flags)
 	f.outputFlags.register(cmd)
+	flags.BoolVar(&f.open, "open", false, "only errors whose cause is neither resolved nor ignored\n"+
+		"(see logtable errors)")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 3 if any rows match")
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)
@@ -185,6 +188,9 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 	if f.onlyInfo && f.onlyErrors {
 		return read.Options{}, usagef("--info and --errors exclude each other: leave out both to read both tables")
 	}
+	if f.onlyInfo && f.open {
+		return read.Options{}, usagef("--open is for errors: leave out --info")
+	}
 	o := read.Options{
 		From:        s.from,
 		To:          s.to,
@@ -193,13 +199,14 @@ func (f *queryFlags) options(sh *shell, zone *time.Location) (read.Options, erro
 		Shards:      shards,
 		ErrorShards: errorShards,
 		NewestFirst: f.newest,
+		Open:        f.open,
 		Now:         sh.now(),
 	}
 	if f.last > 0 {
 		o.Limit, o.NewestFirst = f.last, true
 	}
 	o.InfoTable, o.ErrorsTable = f.names(sh)
-	if f.onlyErrors {
+	if f.onlyErrors || f.open {
 		o.InfoTable = ""
 	}
 	if f.onlyInfo {

@@ -31,8 +31,9 @@ Exit codes:
     1  failed: access, network, a table; show found nothing
     2  invalid usage
     3  done, but something needs attention: rows that replay or import did not accept,
-       rows that query --exit-code found, a test alert that nobody receives,
-       lines that check takes for log lines and that would become no rows
+       rows that query --exit-code found, causes that errors --exit-code found,
+       a test alert that nobody receives, lines that check takes for log lines
+       and that would become no rows
   130  interrupted
   141  the reader of the output has gone
 `
@@ -152,7 +153,8 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
   logtable query --grep "card declined" -o jsonl | jq -r .text
   logtable tail -f --level WARN+          warnings and errors as they come
   logtable show 7f3a9c12                  what became of a request, across functions
-  logtable stats --by hour                today's rows and errors, hour by hour`,
+  logtable stats --by hour                today's rows and errors, hour by hour
+  logtable errors                         the causes of errors, as a to-do list`,
 		Version:           ownVersion(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -180,6 +182,10 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		newTail(sh),
 		newShow(sh),
 		newStats(sh),
+		newErrors(sh),
+		newResolve(sh),
+		newIgnore(sh),
+		newReopen(sh),
 		newExport(sh),
 		newImport(sh),
 		newReplay(sh),

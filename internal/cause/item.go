@@ -34,7 +34,10 @@ func Decode(item []byte) (s State, ok bool) {
 // them.
 func (s State) Bounded() State {
 	s.ID = Named(s.Module, s.Locator)
-	s.By, s.Note = row.Cut(Line(s.By), MaxBy), row.Cut(Line(s.Note), MaxNote)
+	s.State, s.By, s.Note = row.Cut(Line(s.State), maxState), row.Cut(Line(s.By), MaxBy), row.Cut(Line(s.Note), MaxNote)
+	for i, v := range s.Versions {
+		s.Versions[i] = row.Cut(v, MaxVersion)
+	}
 	return s
 }
 

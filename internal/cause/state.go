@@ -14,6 +14,8 @@ const (
 	MaxHistory  = 20
 	// MaxVersion is what a row has of a version at most, in bytes.
 	MaxVersion = 64
+	// maxState is what is shown of a state that a newer version may know.
+	maxState = 32
 )
 
 // What somebody may have said of a cause: the attribute state.
@@ -81,6 +83,9 @@ func (s *State) Message() string { return "CAUSE: (" + s.Locator + ") " + s.Word
 // Words are the change in words: "resolved by ada: fixed in 41".
 func (c *Change) Words() string {
 	words := c.State
+	if words == Open {
+		words = "reopened"
+	}
 	if c.By != "" {
 		words += " by " + c.By
 	}

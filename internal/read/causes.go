@@ -107,7 +107,7 @@ type recent struct {
 func (c *Client) Causes(ctx context.Context, o CauseOptions) (*Causes, error) {
 	o.InfoTable, o.Limit, o.NewestFirst = "", 0, true
 	if o.Only != (cause.ID{}) {
-		o.Filter = o.Filter.of(o.Only)
+		o.Filter = o.Filter.Of(o.Only)
 	}
 	options, err := o.Options.normal()
 	if err != nil {
@@ -135,9 +135,9 @@ func (c *Client) Causes(ctx context.Context, o CauseOptions) (*Causes, error) {
 	return &g.causes, nil
 }
 
-// of is the filter with what can be asked of the rows of a cause. It lets
+// Of is the filter with what can be asked of the rows of a cause. It lets
 // through some of others.
-func (f Filter) of(id cause.ID) Filter {
+func (f Filter) Of(id cause.ID) Filter {
 	// What the module was made of may have had any character for an underscore.
 	module := strings.ReplaceAll(id.Module, "_", "?")
 	if len(module) >= cause.MaxModule {
@@ -178,7 +178,7 @@ func newGrouping(o *CauseOptions) *grouping {
 	if o.From.Before(o.Now) && o.Now.Before(to) {
 		to = o.Now
 	}
-	hours := max(int64(math.Ceil(to.Sub(o.From).Hours()/maxBuckets)), 1)
+	hours := max(int64(math.Ceil(to.Sub(o.From).Round(time.Minute).Hours()/maxBuckets)), 1)
 	g.causes.From, g.causes.To, g.causes.Bucket = o.From, to, time.Duration(hours)*time.Hour
 	return g
 }

@@ -84,7 +84,7 @@ func stateOf(id cause.ID, item Item) (cause.State, error) {
 func (t *Table) Say(
 	ctx context.Context, id cause.ID, rev int64, c cause.Change, versions []string,
 ) (state cause.State, meanwhile []cause.Change, err error) {
-	if c.By, err = t.text("name", c.By, cause.MaxBy); err != nil {
+	if c.By, err = t.text("user name", c.By, cause.MaxBy); err != nil {
 		return state, nil, err
 	}
 	if c.Note, err = t.text("note", c.Note, cause.MaxNote); err != nil {
