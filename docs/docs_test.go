@@ -387,7 +387,8 @@ func TestCommands(t *testing.T) {
 	// Flags that prose names by themselves.
 	every := ""
 	for _, command := range []string{
-		"", "query", "tail", "show", "stats", "export", "import", "replay", "alert test", "check", "demo",
+		"", "query", "tail", "show", "stats", "errors", "resolve", "ignore", "reopen", "export", "import", "replay",
+		"alert test", "check", "demo",
 	} {
 		every += help(command)
 	}

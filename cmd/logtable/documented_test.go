@@ -44,7 +44,7 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		collect(string(text))
 	}
-	for _, command := range []string{"", "query", "show", "stats"} {
+	for _, command := range []string{"", "query", "show", "stats", "errors"} {
 		collect(logtable(t, nil, append(strings.Fields(command), "--help")...).stdout)
 	}
 	if len(lines) < 15 {

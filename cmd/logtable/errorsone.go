@@ -141,8 +141,11 @@ var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
 
 // shellWord is a text as a shell takes it for one word.
 func shellWord(text string) string {
-	if plainWord.MatchString(text) {
+	switch {
+	case plainWord.MatchString(text):
 		return text
+	case strings.Contains(text, "'") && !strings.ContainsAny(text, "\"$`\\!"):
+		return `"` + text + `"`
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

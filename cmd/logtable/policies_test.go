@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
-// enforce has a table allow what a policy of the template does, but for an
-// action on a table ("" for all that it does).
+// enforce has a table allow what policies of the template do, with + between
+// them, but for an action on a table ("" for all that they do).
 func enforce(t *testing.T, server *table.Server, policy, without, arn string) {
 	t.Helper()
 	text, err := os.ReadFile("../../layer/template.yaml")
@@ -23,16 +24,20 @@ func enforce(t *testing.T, server *table.Server, policy, without, arn string) {
 		t.Fatal(err)
 	}
 	const base = "arn:aws:dynamodb:us-east-1:000000000000:table/"
-	p, err := template.Policy(policy,
-		map[string]any{"InfoTable.Arn": base + "info", "ErrorsTable.Arn": base + "errors"})
-	if err != nil {
-		t.Fatal(err)
+	var all []iam.Policy
+	for name := range strings.SplitSeq(policy, "+") {
+		p, err := template.Policy(name,
+			map[string]any{"InfoTable.Arn": base + "info", "ErrorsTable.Arn": base + "errors"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
 	}
 	server.Authorize(func(action, on string, keys []string) bool {
 		if action == without && on == base+arn {
 			return false
 		}
-		return iam.Allowed([]iam.Policy{p}, iam.Request{Action: action, Resource: on,
+		return iam.Allowed(all, iam.Request{Action: action, Resource: on,
 			Keys: map[string][]string{"dynamodb:LeadingKeys": keys}})
 	})
 }
@@ -46,6 +51,12 @@ func TestCommandsUnderTheirPolicies(t *testing.T) {
 		{"show 7f3a9c12", "ReadPolicy", "dynamodb:Query"},
 		{"stats 2026-11-22", "ReadPolicy", "dynamodb:Query"},
 		{"export DIR/new.jsonl 2026-11-22", "ReadPolicy", "dynamodb:Query"},
+		{"errors --since 7d", "ReadPolicy", "dynamodb:Query"},
+		{"errors orders 2", "ReadPolicy", "dynamodb:Query"},
+		{"query --open --since 7d", "ReadPolicy", "dynamodb:Query"},
+		{"resolve orders 2", "ReadPolicy+ResolvePolicy", "dynamodb:PutItem"},
+		{"ignore orders 2 --until 1h", "ReadPolicy+ResolvePolicy", "dynamodb:GetItem"},
+		{"reopen orders 2", "ReadPolicy+ResolvePolicy", "dynamodb:GetItem"},
 		{"import DIR/rows.jsonl", "ReplayPolicy", "dynamodb:PutItem"},
 		{"replay DIR/log", "ReplayPolicy", "dynamodb:PutItem"},
 	} {
@@ -75,7 +86,12 @@ func TestCommandsUnderTheirPolicies(t *testing.T) {
 					t.Errorf("without %s on %s: %+v", tc.action, name, got)
 				}
 			}
-			if least := map[bool]int{true: 1, false: 2}[strings.HasPrefix(tc.command, "replay")]; refused < least {
+			ofOneTable := []string{"replay", "errors", "resolve", "ignore", "reopen"}
+			least := 2
+			if slices.Contains(ofOneTable, strings.Fields(tc.command)[0]) || strings.Contains(tc.command, "--open") {
+				least = 1
+			}
+			if refused < least {
 				t.Errorf("without %s on either table, %d were refused", tc.action, refused)
 			}
 			enforce(t, server, tc.policy, "", "")

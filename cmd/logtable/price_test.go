@@ -56,6 +56,8 @@ func TestAScriptStopsAtTheBound(t *testing.T) {
 		{"export FILE 2026-11-22 --max-read-units 600", false}, // where it stopped
 		{"stats 2026-11-22 --max-read-units 100", true},
 		{"stats 2026-11-22", false},
+		{"errors --info-table errors --errors-table info --max-read-units 100", true},
+		{"errors --info-table errors --errors-table info", false},
 	} {
 		args := strings.Fields(strings.Replace(tc.args, "FILE", file, 1))
 		got := logtableAt(t, showNow, env, append(args, "--endpoint-url", server.URL())...)

@@ -19,16 +19,16 @@ import (
 )
 
 // maxModules bounds how many modules are asked for what was said of their
-// causes, half a read unit each: a module is what a function prints, too. The
-// causes of others are open.
+// causes, a read unit each: a module is what a function prints, too. The causes
+// of others are open.
 const maxModules = 1000
 
 // A said is what was said of the causes of the modules that were asked, by one
 // Query for each.
 //
 // BatchGetItem for each cause would need another permission than readers have,
-// and cost half a unit for each cause of which nobody has ever said anything,
-// which are most. A module's items are read together; they are small.
+// and cost a unit for each cause of which nobody has ever said anything, which
+// are most. A module's items are read together, and they are small.
 type said struct {
 	client *Client
 	table  string
