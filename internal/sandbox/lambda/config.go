@@ -135,6 +135,10 @@ type Output struct {
 	// FunctionOutput, if set, receives what the function writes to stdout and
 	// stderr, line by line.
 	FunctionOutput io.Writer
+	// Forget has the environment keep no output, no calls and no batches, for
+	// one that lives for hours: Requests, Telemetry, ExtensionOutput and
+	// FunctionOutput are empty then. Violations are kept.
+	Forget bool
 }
 
 func (c Config) functionARN() string {

@@ -75,7 +75,9 @@ func (r *relay) attempt(s *subscriber, b *Batch, attempt int) (ok, alive bool) {
 	r.env.log.update(func() {
 		if attempt == 1 {
 			b.Time = time.Now()
-			r.env.log.batches = append(r.env.log.batches, b)
+			if !r.env.log.forget {
+				r.env.log.batches = append(r.env.log.batches, b)
+			}
 		}
 		b.Attempts++
 	})

@@ -37,8 +37,7 @@ func checkCustomerEnv(env map[string]string) error {
 	for name, value := range env {
 		size += len(name) + len(value)
 		if reservedNames[name] {
-			return fmt.Errorf("cannot set %s: Lambda reserves it; use ExtensionEnv or FunctionEnv if the test needs it",
-				name)
+			return fmt.Errorf("cannot set %s: Lambda reserves it", name)
 		}
 		if name == "" || !isLetter(name[0]) {
 			return fmt.Errorf("cannot set %q: a variable's name starts with a letter", name)
@@ -49,6 +48,10 @@ func checkCustomerEnv(env map[string]string) error {
 	}
 	return nil
 }
+
+// Reserved reports whether Lambda lets nobody configure a variable of this
+// name.
+func Reserved(name string) bool { return reservedNames[name] }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 

@@ -101,6 +101,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	}
 	e := &Environment{cfg: cfg, turn: make(chan struct{}, max(cfg.Concurrency, 1)), leaving: make(chan struct{}, 1)}
 	e.extensionOut.onto, e.functionOut.onto = cfg.Stderr, cfg.FunctionOutput
+	e.extensionOut.forget, e.functionOut.forget, e.log.forget = cfg.Forget, cfg.Forget, cfg.Forget
 	limit, cancel := context.WithTimeout(ctx, cfg.InitTimeout)
 	defer cancel()
 	in, err := e.initialize(limit, "init")
@@ -294,6 +295,14 @@ func (e *Environment) Kill() {
 	e.mu.Unlock()
 	if in != nil {
 		in.kill()
+	}
+}
+
+// Abort ends the running invocation, if there is one, as the function's crash
+// would: it fails with Sandbox.Aborted, and the extension has its SHUTDOWN.
+func (e *Environment) Abort() {
+	if in := e.currentInstance(); in != nil {
+		in.fail(&fault{errorType: "Sandbox.Aborted", message: "the invocation was aborted"})
 	}
 }
 

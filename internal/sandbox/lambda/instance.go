@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 // instance is what lives from an init to its reset: the processes, their
@@ -74,7 +76,7 @@ func newInstance(env *Environment, number int, phase string) (*instance, error) 
 	in.ctx, in.cancel = context.WithCancel(context.Background())
 	in.relay = newRelay(in.ctx, env, number)
 	base := func(net.Listener) context.Context { return in.ctx }
-	in.server = &http.Server{Handler: in, BaseContext: base}
+	in.server = &http.Server{Handler: wire.OwnMachine(in), BaseContext: base}
 	go in.server.Serve(l)
 	return in, nil
 }
@@ -163,6 +165,7 @@ func (in *instance) thaw() {
 func (in *instance) close() {
 	in.cancel()
 	in.server.Close()
+	killLeftovers(in.address, false)
 	for _, p := range in.processes() {
 		p.closeStreams()
 	}

@@ -31,9 +31,16 @@ func TestInvokeAPI(t *testing.T) {
 		"a call": {"POST", path, `{}`, http.Header{"X-Amzn-Trace-Id": {trace}}, 200, ""},
 		"no such function": {"POST", strings.Replace(path, "orders", "stock", 1), `{}`, nil, 404,
 			"ResourceNotFoundException"},
-		"not Invoke": {"GET", path, ``, nil, 404, "UnknownOperationException"},
-		"asynchronous": {"POST", path, `{}`, http.Header{"X-Amz-Invocation-Type": {"Event"}}, 400,
+		"not Invoke":   {"GET", path, ``, nil, 404, "UnknownOperationException"},
+		"asynchronous": {"POST", path, `{}`, http.Header{"X-Amz-Invocation-Type": {"Event"}}, 202, ""},
+		"of another type": {"POST", path, `{}`, http.Header{"X-Amz-Invocation-Type": {"Later"}}, 400,
 			"InvalidParameterValueException"},
+		"a dry run":  {"POST", path, `{}`, http.Header{"X-Amz-Invocation-Type": {"DryRun"}}, 204, ""},
+		"no payload": {"POST", path, ``, nil, 200, ""},
+		"no JSON":    {"POST", path, `{'a': 1}`, nil, 400, "InvalidRequestContentException"},
+		"a web page": {"POST", path, `{}`, http.Header{"Origin": {"null"}}, 403, "AccessDeniedException"},
+		"a large event": {"POST", path, strings.Repeat(" ", 1<<20) + `{}`,
+			http.Header{"X-Amz-Invocation-Type": {"Event"}}, 413, "RequestTooLargeException"},
 		"too large": {"POST", path, strings.Repeat(" ", 6<<20+1), nil, 413, "RequestTooLargeException"},
 	} {
 		t.Run(name, func(t *testing.T) {

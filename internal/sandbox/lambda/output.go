@@ -133,12 +133,16 @@ type collector struct {
 	mu   sync.Mutex
 	buf  bytes.Buffer
 	onto interface{ Write([]byte) (int, error) }
+
+	forget bool // forward only
 }
 
 func (c *collector) line(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.buf.Write(b)
+	if !c.forget {
+		c.buf.Write(b)
+	}
 	if c.onto != nil {
 		c.onto.Write(b)
 	}

@@ -54,10 +54,15 @@ type refereeLog struct {
 	violations []string
 	batches    []*Batch
 	calls      map[string]int // per kind, for hooks
+	forget     bool           // see Output.Forget; set once
 }
 
 func (l *refereeLog) request(r *Request) {
-	l.update(func() { l.requests = append(l.requests, r) })
+	l.update(func() {
+		if !l.forget {
+			l.requests = append(l.requests, r)
+		}
+	})
 }
 
 func (l *refereeLog) answered(r *Request, status int) {

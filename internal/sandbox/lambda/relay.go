@@ -18,6 +18,7 @@ type relay struct {
 	mu          sync.Mutex
 	history     []Event // everything since init start, until subscriptions are closed
 	keepHistory bool
+	kept        int     // bytes in history; beyond a subscriber's buffer, lines are left out
 	late        []Event // held back by Hooks.Late
 	open        string  // the open invocation's request ID
 	busy        int     // open invocations of a managed instance, whose lines are nobody's
@@ -94,8 +95,9 @@ func (r *relay) publish(ev Event) {
 	if hook := r.env.cfg.Hooks.Emit; hook != nil && !hook(&ev) {
 		return
 	}
-	if r.keepHistory {
+	if r.keepHistory && (ev.Type != typeFunctionLine || r.kept < r.env.cfg.Telemetry.Buffer) {
 		r.history = append(r.history, ev)
+		r.kept += len(ev.Record)
 	}
 	for _, s := range r.subscribers {
 		s.offer(ev)

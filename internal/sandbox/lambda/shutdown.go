@@ -26,6 +26,7 @@ func (in *instance) stopRuntime(grace bool) {
 		p.awaitExit(in.runtimeShare())
 	}
 	p.kill()
+	killLeftovers(in.address, true)
 	p.closeStreams()
 }
 

@@ -1,5 +1,6 @@
 """Takes invocations from the Runtime API to a Python handler, as Lambda does."""
 
+import decimal
 import http.client
 import importlib
 import json
@@ -75,8 +76,17 @@ class Handler(logging.Handler):
         return entry
 
 
+class Identity:
+    """That of Cognito, which is never there."""
+
+    cognito_identity_id = cognito_identity_pool_id = None
+
+
 class Context:
     """What the handler is given beside the event."""
+
+    client_context = None
+    identity = Identity()
 
     def __init__(self, headers):
         env = os.environ.get
@@ -87,31 +97,73 @@ class Context:
         self.memory_limit_in_mb = env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.tenant_id = headers.get("Lambda-Runtime-Aws-Tenant-Id")
         self._deadline = int(headers.get("Lambda-Runtime-Deadline-Ms") or 0)
 
     def get_remaining_time_in_millis(self):
         return max(self._deadline - int(time.time() * 1000), 0)
 
+    def log(self, text):
+        sys.stdout.write(str(text))
+
+
+class Fault(Exception):
+    """An error that Lambda, not the handler, has a name for."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = "Runtime." + kind
+
 
 def report(path, error):
     """Logs an error that the function did not catch, and tells the Runtime API."""
-    name = type(error).__name__
-    # The first frame is this file's own.
-    stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+    if isinstance(error, Fault):
+        name, header, stack = error.kind, error.kind, []
+    else:
+        name = type(error).__name__
+        header = f"Function.{name}"
+        # The first frame is this file's own.
+        stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
     fault = {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": stack}
     if JSON_FORMAT:
         write(json.dumps({"timestamp": stamp(time.time(), False), "level": "ERROR", **fault}))
     else:
         write(f"[ERROR] {name}: {error}\nTraceback (most recent call last):\n{''.join(stack).rstrip()}")
-    call("POST", path, json.dumps(fault), {"Lambda-Runtime-Function-Error-Type": f"Function.{name}"})
+    call("POST", path, json.dumps(fault), {"Lambda-Runtime-Function-Error-Type": header})
 
 
 def load():
     sys.dont_write_bytecode = True  # Lambda's task root is read-only
     root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
     sys.path.insert(0, root)
-    module, _, function = os.environ["_HANDLER"].rpartition(".")
-    return getattr(importlib.import_module(module.replace("/", ".")), function)
+    handler = os.environ["_HANDLER"]
+    name, dot, function = handler.rpartition(".")
+    if not dot:
+        raise Fault("MalformedHandlerName", f"Bad handler '{handler}': write it as module.function")
+    try:
+        module = importlib.import_module(name.replace("/", "."))
+    except ImportError as error:
+        raise Fault("ImportModuleError", f"Unable to import module '{name}': {error}") from error
+    except SyntaxError as error:
+        raise Fault("UserCodeSyntaxError", f"Syntax error in module '{name}': {error}") from error
+    try:
+        return getattr(module, function)
+    except AttributeError as error:
+        raise Fault("HandlerNotFound", f"Handler '{function}' missing on module '{name}'") from error
+
+
+def number(value):
+    """What JSON has no form for, but Lambda's client has."""
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def marshal(response):
+    try:
+        return json.dumps(response, default=number)
+    except (TypeError, ValueError) as error:
+        raise Fault("MarshalError", f"Unable to marshal response: {error}") from error
 
 
 def main():
@@ -127,7 +179,7 @@ def main():
         request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id", "")
         try:
-            response = json.dumps(handler(json.loads(event), Context(headers)))
+            response = marshal(handler(json.loads(event), Context(headers)))
         except Exception as error:
             report(f"/invocation/{request_id}/error", error)
         else:

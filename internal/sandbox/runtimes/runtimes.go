@@ -4,9 +4,10 @@
 //
 // A loop prints what AWS's runtime clients print in a container image, in both
 // log formats: there, line feeds within one log entry become carriage returns,
-// so that an entry stays one line. What it leaves out is what a function that
-// logs does not need: callbacks, streamed responses, X-Ray, the Cognito
-// context.
+// so that an entry stays one line. Errors have the types that AWS's clients
+// give them. What it leaves out is what a function that logs does not need:
+// streamed responses, X-Ray, the Cognito context, and waiting for Node.js's
+// event loop after a callback.
 package runtimes
 
 import (

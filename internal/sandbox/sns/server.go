@@ -152,7 +152,9 @@ func Listen(address string) (*Server, error) {
 	}
 	s := &Server{listener: l, clock: time.Now, topics: map[string]*topic{}}
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{
+		Handler: wire.OwnMachine(http.HandlerFunc(s.serve)), ReadHeaderTimeout: 10 * time.Second,
+	}
 	s.serving.Go(func() { _ = s.http.Serve(l) }) // ends with Close
 	return s, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
 	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
@@ -79,7 +80,7 @@ func Listen(address string) (*Server, error) {
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.http = &http.Server{
-		Handler:           http.HandlerFunc(s.serve),
+		Handler:           wire.OwnMachine(http.HandlerFunc(s.serve)),
 		ConnState:         s.track,
 		ReadHeaderTimeout: 10 * time.Second,
 	}

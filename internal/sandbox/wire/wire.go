@@ -1,5 +1,5 @@
 // Package wire breaks HTTP connections in the ways that networks do, for the
-// local AWS services' faults.
+// local AWS services' faults, and keeps web pages from these services.
 package wire
 
 import (
