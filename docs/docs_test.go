@@ -387,8 +387,22 @@ func TestCommands(t *testing.T) {
 	// Flags that prose names by themselves.
 	every := ""
 	for _, command := range []string{
-		"", "query", "tail", "show", "stats", "errors", "resolve", "ignore", "reopen", "export", "import", "replay",
-		"alert test", "check", "demo",
+		"",
+		"query",
+		"tail",
+		"show",
+		"stats",
+		"errors",
+		"resolve",
+		"ignore",
+		"reopen",
+		"export",
+		"import",
+		"replay",
+		"alert test",
+		"check",
+		"local",
+		"demo",
 	} {
 		every += help(command)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/logtable/logtable/internal/awsenv"
 	"github.com/logtable/logtable/internal/read"
+	"github.com/logtable/logtable/internal/sandbox/table"
 	"github.com/logtable/logtable/internal/sdkbody"
 	"github.com/logtable/logtable/internal/version"
 )
@@ -34,18 +35,33 @@ type account struct {
 }
 
 // accountFlags say where the tables are.
-type accountFlags struct{ region, profile, endpointURL string }
+type accountFlags struct {
+	region, profile, endpointURL string
+	local                        bool
+}
+
+// localEndpoint is where `logtable local` has its tables.
+const localEndpoint = "http://127.0.0.1:9001"
 
 func (f *accountFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.region, "region", "", "AWS `REGION` (default: as for other AWS tools)")
 	flags.StringVar(&f.profile, "profile", "", "`NAME` of the AWS profile")
 	flags.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of another DynamoDB endpoint, such as a local one")
+	flags.BoolVar(&f.local, "local", false, "read what runs in \"logtable local\" on this machine:\n"+
+		"--endpoint-url "+localEndpoint+", without credentials")
 }
 
 // connect makes a client from the flags and, for the rest, from what every
 // AWS tool goes by: the environment, the shared config files, the machine's
 // role. It does not call AWS yet.
 func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) {
+	if f.local {
+		if f.endpointURL != "" || f.profile != "" || f.region != "" {
+			return nil, usagef("--local names an endpoint that needs no account: leave out --endpoint-url, --profile " +
+				"and --region")
+		}
+		return localAccount(), nil
+	}
 	if f.endpointURL != "" && !awsenv.IsEndpoint(f.endpointURL) {
 		return nil, usagef("--endpoint-url %q is not a valid URL: write it as http://127.0.0.1:8000", f.endpointURL)
 	}
@@ -73,6 +89,12 @@ func connect(ctx context.Context, sh *shell, f *accountFlags) (*account, error) 
 		a.profile = sh.getenv("AWS_PROFILE")
 	}
 	return a, nil
+}
+
+// localAccount is the tables of `logtable local`. Nothing is taken from the
+// environment or from files.
+func localAccount() *account {
+	return &account{client: table.ClientFor(localEndpoint), region: "us-east-1", endpoint: localEndpoint}
 }
 
 // loadConfig loads what every AWS tool goes by; region and profile may be "".

@@ -95,6 +95,9 @@ func (a *account) explainCall(of call, err error) error {
 	switch {
 	case isCredentials(err):
 		return errors.New(cannot + noCredentials)
+	case strings.Contains(text, "connection refused") && a.endpoint == localEndpoint:
+		return errors.New(cannot + "nothing listens there: start the function with logtable local, or, if that has " +
+			"another --tables-port, write --endpoint-url instead of --local")
 	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
 		return errors.New(cannot + "no connection: check --region, --endpoint-url and the network (" +
 			rootCause(err) + ")")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +12,23 @@ import (
 
 // extensionCommand names the hidden command that is the extension.
 const extensionCommand = "extension"
+
+// linkExtension links to this program, in a new directory in work, under the
+// file name that the extension has in the layer, because it registers by it.
+func linkExtension(work string) (path string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot find this program's file: %w", err)
+	}
+	link := filepath.Join(work, "extensions", "logtable")
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Symlink(self, link); err != nil && !os.IsExist(err) {
+		return "", err
+	}
+	return link, nil
+}
 
 // exitStatus ends a command that has said already what there is to say.
 type exitStatus int

@@ -34,7 +34,7 @@ const (
 var rules = []rule{
 	{who: []string{"./cmd/extension"}, linked: true, not: []string{sandboxes, "./internal/testkit", "testing",
 		"github.com/rogpeppe/go-internal/...", "github.com/google/go-cmp/..."},
-		reason: "the layer has no test code in it; the local Lambda and DynamoDB are for tests and the demo"},
+		reason: "the layer has no test code in it; the local Lambda and DynamoDB are for tests and the tool"},
 	{who: []string{"./cmd/extension"}, linked: true, not: []string{"./internal/read", "./internal/replay",
 		"./internal/explain", "github.com/spf13/cobra/..."},
 		reason: "the layer never reads tables or replays logs: the command-line tool does"},
@@ -78,7 +78,7 @@ var rules = []rule{
 		may:    []string{sandboxes, "./internal/testkit", "./internal/wait", "./internal/sdkbody"},
 		reason: "it judges the layer and therefore shares no code with it: a mistake would be made twice and not seen"},
 	{who: []string{"./..."}, but: []string{sandboxes, "./cmd/logtable"}, not: []string{sandboxes},
-		reason: "only the demo and tests play AWS"},
+		reason: "only the demo, local and tests play AWS"},
 	{who: []string{"./..."}, but: []string{sandboxes}, not: []string{"./internal/testkit"},
 		reason: "it is for tests"},
 }

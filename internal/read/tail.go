@@ -200,6 +200,17 @@ func (t *Tail) Follow(ctx context.Context, heard func(error) error) iter.Seq2[Ta
 	}
 }
 
+// Poll returns the rows that are new, as one round of Follow does, for who
+// knows when there can be any. Last comes before. The errors are Query's, and
+// *GapError; what came before the error is returned with it.
+func (t *Tail) Poll(ctx context.Context) (rows []TailedRow, err error) {
+	_, err = t.tick(ctx, func(row TailedRow) bool {
+		rows = append(rows, row)
+		return true
+	})
+	return rows, err
+}
+
 // pause waits for the next poll, after one that has taken a time. What was
 // missed while the machine slept is read without a pause: it takes no more
 // calls than it would have taken then.
