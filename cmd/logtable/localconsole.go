@@ -172,7 +172,7 @@ func (c *localConsole) ended(result lambda.Result, err error) {
 func describeError(result lambda.Result) string {
 	var document struct{ ErrorType, ErrorMessage string }
 	_ = json.Unmarshal(result.Payload, &document) // what is not there is ""
-	text := strings.TrimPrefix(document.ErrorMessage, "RequestId: "+result.RequestID+" ")
+	text := strings.TrimPrefix(document.ErrorMessage, "RequestId: "+result.RequestID+" Error: ")
 	if len(text) > shownResponse {
 		text = text[:shownResponse] + "…"
 	}
@@ -242,11 +242,14 @@ func (c *localConsole) keepReading(ctx context.Context) {
 	}
 }
 
-// last shows the rows of the end.
+// last shows the end: rows, and what was not allowed.
 func (c *localConsole) last() {
 	c.mu.Lock()
 	if c.judge != nil {
 		c.judge.end()
+	}
+	if c.env != nil {
+		c.violations()
 	}
 	c.mu.Unlock()
 	c.readRows(context.Background())

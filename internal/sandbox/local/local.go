@@ -132,14 +132,10 @@ func (r *Rig) Close(ctx context.Context) error {
 	if env == nil {
 		return nil
 	}
-	end, err := env.Shutdown(ctx)
-	switch {
-	case errors.Is(err, lambda.ErrClosed):
-		return nil
-	case err == nil && end.Killed:
-		return errors.New("an extension was still running at the end of the SHUTDOWN phase and was killed")
+	if _, err := env.Shutdown(ctx); err != nil && !errors.Is(err, lambda.ErrClosed) {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (r *Rig) kill() {
