@@ -90,20 +90,20 @@ func layerFile(t *testing.T, machine elf.Machine, content string) string {
 		Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT), Ehsize: 64, Shentsize: 64,
 	}
 	var program, archive bytes.Buffer
-	check(t, binary.Write(&program, binary.LittleEndian, header))
+	must(t, binary.Write(&program, binary.LittleEndian, header))
 	program.WriteString(content)
 	z := zip.NewWriter(&archive)
 	w, err := z.Create("extensions/logtable")
-	check(t, err)
+	must(t, err)
 	_, err = w.Write(program.Bytes())
-	check(t, err)
-	check(t, z.Close())
+	must(t, err)
+	must(t, z.Close())
 	path := filepath.Join(t.TempDir(), "layer.zip")
-	check(t, os.WriteFile(path, archive.Bytes(), 0o600))
+	must(t, os.WriteFile(path, archive.Bytes(), 0o600))
 	return path
 }
 
-func check(t *testing.T, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -117,9 +117,9 @@ func (r *awsRig) role(name string) (arn string) {
 		`"Action":"sts:AssumeRole"}}`
 	out, err := r.cloud.iam.CreateRole(r.t.Context(), &iam.CreateRoleInput{RoleName: &name, Path: aws.String("/app/"),
 		AssumeRolePolicyDocument: &trust})
-	check(r.t, err)
+	must(r.t, err)
 	own := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}`
-	check(r.t, r.cloud.setPolicy(r.t.Context(), name, "own", own))
+	must(r.t, r.cloud.setPolicy(r.t.Context(), name, "own", own))
 	return aws.ToString(out.Role.Arn)
 }
 
@@ -127,10 +127,10 @@ func (r *awsRig) role(name string) (arn string) {
 func (r *awsRig) layer(name string) (arn string) {
 	r.t.Helper()
 	content, err := os.ReadFile(r.zips["arm64"])
-	check(r.t, err)
+	must(r.t, err)
 	out, err := r.cloud.publishLayer(r.t.Context(), layerZip{layer: resources.Layer{Name: name, Architecture: "arm64"},
 		content: content})
-	check(r.t, err)
+	must(r.t, err)
 	return out.arn
 }
 
@@ -138,7 +138,7 @@ func (r *awsRig) layer(name string) (arn string) {
 func (r *awsRig) function(name, role string, changes ...func(*lambda.CreateFunctionInput)) {
 	r.t.Helper()
 	content, err := os.ReadFile(r.zips["arm64"])
-	check(r.t, err)
+	must(r.t, err)
 	in := &lambda.CreateFunctionInput{FunctionName: &name, Role: &role, Runtime: types.RuntimePython313,
 		Handler: aws.String("h.h"), Code: &types.FunctionCode{ZipFile: content}, Timeout: aws.Int32(10),
 		MemorySize: aws.Int32(256), Architectures: []types.Architecture{types.ArchitectureArm64}}
@@ -146,7 +146,7 @@ func (r *awsRig) function(name, role string, changes ...func(*lambda.CreateFunct
 		change(in)
 	}
 	_, err = r.cloud.lambda.CreateFunction(r.t.Context(), in)
-	check(r.t, err)
+	must(r.t, err)
 }
 
 // state is all of a function and its role that attach could change.
@@ -163,14 +163,14 @@ func (r *awsRig) state(function string) state {
 	r.t.Helper()
 	ctx := context.Background()
 	t, err := r.cloud.readFunction(ctx, function)
-	check(r.t, err)
+	must(r.t, err)
 	s := state{Layers: t.layers, Variables: t.variables, Tags: t.tags, Policies: map[string]string{},
 		Memory: aws.ToInt32(t.config.MemorySize), Timeout: aws.ToInt32(t.config.Timeout)}
 	list, err := r.cloud.iam.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &t.role})
-	check(r.t, err)
+	must(r.t, err)
 	for _, name := range list.PolicyNames {
 		s.Policies[name], err = r.cloud.readPolicy(ctx, t.role, name)
-		check(r.t, err)
+		must(r.t, err)
 	}
 	return s
 }

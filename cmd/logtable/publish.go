@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/logtable/logtable/internal/resources"
+	"github.com/logtable/logtable/internal/version"
 )
 
 // publishFlags are what `logtable publish` can be told.
@@ -151,7 +152,7 @@ func readLayer(path string) (layerZip, error) {
 	if info.Size() > maxZip {
 		return layerZip{}, fmt.Errorf("%s is larger than Lambda takes: %d of %d bytes", path, info.Size(), maxZip)
 	}
-	z := layerZip{path: path, version: strings.Trim(version(), "()")}
+	z := layerZip{path: path, version: version.Number()}
 	if z.content, err = os.ReadFile(path); err != nil {
 		return layerZip{}, err
 	}
