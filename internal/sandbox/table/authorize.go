@@ -25,6 +25,11 @@ type named struct {
 	TableName    string
 	Key, Item    Item
 	RequestItems map[string][]writeRequest
+
+	// Of a Query.
+	KeyConditionExpression    *string
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues map[string]Value
 }
 
 // authorize asks the Authorizer about each table that a request concerns.
@@ -55,6 +60,9 @@ func (s *Server) authorize(op string, body []byte) *Error {
 			keys[n.TableName] = append(keys[n.TableName], s.leading(n.TableName, item))
 		}
 	}
+	if hash, ok := s.queried(&n); ok {
+		keys[n.TableName] = append(keys[n.TableName], hash)
+	}
 	for name, leading := range keys {
 		plain, err := checkTableName(name)
 		if err != nil || !s.authorizer("dynamodb:"+op, arnPrefix+plain, leading) {
@@ -62,6 +70,25 @@ func (s *Server) authorize(op string, body []byte) *Error {
 		}
 	}
 	return nil
+}
+
+// queried is the partition key that a Query asks for. One that cannot be read
+// is refused for that afterwards. mu must be held.
+func (s *Server) queried(n *named) (hash string, ok bool) {
+	if n.KeyConditionExpression == nil {
+		return "", false
+	}
+	given := newPlaceholders(n.ExpressionAttributeNames, n.ExpressionAttributeValues)
+	condition, err := parseCondition("KeyConditionExpression", n.KeyConditionExpression, given)
+	if err != nil {
+		return "", false
+	}
+	t, tableErr := s.table(n.TableName)
+	if tableErr != nil {
+		return "", false
+	}
+	value, _, err := t.splitKeyCondition(condition)
+	return value.Text, err == nil
 }
 
 // leading is the partition key of an item. mu must be held.

@@ -47,9 +47,19 @@ func TestAuthorize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = s.Client().Query(t.Context(), &dynamodb.QueryInput{
+		TableName: aws.String("errors"), KeyConditionExpression: aws.String("#d = :d AND begins_with(stamp_mod, :s)"),
+		ExpressionAttributeNames: map[string]string{"#d": "date"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":d": &types.AttributeValueMemberS{Value: "d"},
+			":s": &types.AttributeValueMemberS{Value: "s"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := []string{
 		"dynamodb:BatchWriteItem arn:aws:dynamodb:us-east-1:000000000000:table/info [a b]",
 		"dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:000000000000:table/errors [c]",
+		"dynamodb:Query arn:aws:dynamodb:us-east-1:000000000000:table/errors [d]",
 	}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q", asked)
