@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -41,19 +40,26 @@ func (a *account) priced(ctx context.Context, sh *shell, f *priceFlags) (*read.C
 	}
 	client, meter := a.metered(ctx)
 	client.Budget = &read.Budget{Meter: meter, Units: float64(f.maxReadUnits), BeforeRows: isTerminal(sh.stdout)}
-	if isTerminal(sh.stdin) && isTerminal(sh.stderr) {
-		answers := sync.OnceValue(func() *bufio.Reader { return bufio.NewReader(interruptible(ctx, sh.stdin)) })
-		client.Budget.Ask = func(units float64) bool {
-			fmt.Fprintf(sh.stderr, "\r\x1b[K%s: go on? [y/N] ", price(units))
-			answer, err := answers().ReadString('\n')
-			if err != nil {
-				fmt.Fprintln(sh.stderr)
-			}
-			answer = strings.ToLower(strings.TrimSpace(answer))
-			return answer == "y" || answer == "yes"
-		}
+	if sh.asks() {
+		client.Budget.Ask = func(units float64) bool { return sh.ask(ctx, price(units)+": go on?") }
 	}
 	return client, meter, nil
+}
+
+// asks reports whether somebody sits at a terminal who can answer a question.
+func (sh *shell) asks() bool { return isTerminal(sh.stdin) && isTerminal(sh.stderr) }
+
+// ask puts a question, and reports whether the answer is yes. All questions
+// have one reader of the answers: it may have read further than the first.
+func (sh *shell) ask(ctx context.Context, question string) bool {
+	sh.answering.Do(func() { sh.answers = bufio.NewReader(interruptible(ctx, sh.stdin)) })
+	fmt.Fprintf(sh.stderr, "\r\x1b[K%s [y/N] ", question)
+	answer, err := sh.answers.ReadString('\n')
+	if err != nil {
+		fmt.Fprintln(sh.stderr)
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
 }
 
 // price says what a command will read, and what that costs.

@@ -28,6 +28,7 @@ type sayFlags struct {
 	state       string // cause.Resolved and so on
 	note, until string
 	since       string
+	deletes     deleteFlags
 	tableFlags
 	accountFlags
 }
@@ -40,9 +41,14 @@ func newResolve(sh *shell) *cobra.Command {
 are. An error after this makes the cause "came back", unless it is of a version
 of the code that had shown it before: these are kept with the resolution.
 
+With --delete, the errors of that time are deleted, too, slowly, for functions
+write to the same table, and not any longer if DynamoDB throttles. Where it was
+stopped, the same command goes on. It counts them and asks before.
+
 Who says it is LOGTABLE_USER, or the name with which you are logged in.`,
 		Example: `  logtable resolve orders 7 --note "fixed in 41"
-  logtable resolve orders '?3fa1c2d4'`,
+  logtable resolve orders '?3fa1c2d4'
+  logtable resolve orders 7 --delete --export orders-7.jsonl.gz --since 90d`,
 	})
 	return cmd
 }
@@ -76,13 +82,23 @@ func newSay(sh *shell, state string, cmd *cobra.Command) (*cobra.Command, *sayFl
 	f := &sayFlags{state: state}
 	cmd.Args, cmd.ValidArgsFunction = causeArguments(2), cobra.NoFileCompletions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return say(cmd.Context(), sh, f, cause.Named(args[0], args[1]))
+		id := cause.Named(args[0], args[1])
+		if err := f.deletes.check(cmd, sh); err != nil {
+			return err
+		}
+		if f.deletes.on {
+			return resolveAndDelete(cmd.Context(), sh, f, id)
+		}
+		return say(cmd.Context(), sh, f, id)
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.note, "note", "", fmt.Sprintf("why, in a `TEXT` of at most %d bytes", cause.MaxNote))
 	if state != cause.Open {
 		flags.StringVar(&f.since, "since", causesSince, "look for the cause's errors in the last `LENGTH` of time")
+	}
+	if state == cause.Resolved {
+		f.deletes.register(flags)
 	}
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)

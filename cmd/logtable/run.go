@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -70,6 +72,9 @@ type shell struct {
 
 	// started is set by a command that runs: what fails before is the usage.
 	started bool
+
+	answering sync.Once
+	answers   *bufio.Reader // of stdin: see ask
 }
 
 // usageError is an error in what was asked for, found by a command itself.
