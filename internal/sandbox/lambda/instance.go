@@ -73,6 +73,7 @@ func newInstance(env *Environment, number int, phase string) (*instance, error) 
 			workers: managed{open: map[string]*invocation{}},
 		},
 	}
+	killLeftovers(in.address, false)
 	in.ctx, in.cancel = context.WithCancel(context.Background())
 	in.relay = newRelay(in.ctx, env, number)
 	base := func(net.Listener) context.Context { return in.ctx }

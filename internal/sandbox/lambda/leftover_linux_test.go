@@ -52,6 +52,26 @@ func TestNothingOutlivesAnEnvironment(t *testing.T) {
 	}
 }
 
+// A process that has the address of an instance in its environment before there
+// is one is a leftover of another one.
+func TestLeftoversOfOthersAreEnded(t *testing.T) {
+	const address = "127.0.0.1:1"
+	for variable, left := range map[string]bool{"": false, "_HANDLER=x": false, "X=AWS_LAMBDA_RUNTIME_API=": true} {
+		cmd := exec.CommandContext(t.Context(), "sleep", "60")
+		if cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + address, variable}; left {
+			cmd.Env = []string{variable + address, "AWS_LAMBDA_RUNTIME_API=" + address + "1"}
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if killLeftovers(address, variable != ""); alive(cmd.Process.Pid) != left {
+			t.Errorf("with %q: alive %v, want %v", cmd.Env, !left, left)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
+
 // alive reports whether a process is running. A zombie is not.
 func alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

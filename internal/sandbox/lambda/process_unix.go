@@ -18,8 +18,11 @@ const (
 
 const supported = true
 
+// ownProcessGroup gives a program a process group of its own. Where the system
+// can, the program ends with this process, however that ends.
 func ownProcessGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	endWithParent(cmd.SysProcAttr)
 }
 
 // signalGroup ignores errors: the only one possible is that nobody is left.
