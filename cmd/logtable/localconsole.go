@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/lambda"
@@ -173,14 +174,15 @@ func describeError(result lambda.Result) string {
 	var document struct{ ErrorType, ErrorMessage string }
 	_ = json.Unmarshal(result.Payload, &document) // what is not there is ""
 	text := strings.TrimPrefix(document.ErrorMessage, "RequestId: "+result.RequestID+" Error: ")
-	if len(text) > shownResponse {
-		text = text[:shownResponse] + "…"
-	}
+	text = clipped(text, shownResponse)
 	return visible(strings.TrimSuffix(cmp.Or(document.ErrorType, result.FunctionError)+": "+text, ": "))
 }
 
 // violations shows what Lambda would have refused. mu must be held.
 func (c *localConsole) violations() {
+	if c.env == nil {
+		return
+	}
 	all := c.env.Violations()
 	for _, v := range all[min(c.told, len(all)):] {
 		c.print(sgrYellow, "Lambda does not allow: %s", visible(v))
@@ -192,11 +194,11 @@ func (c *localConsole) violations() {
 func (c *localConsole) response(result lambda.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text := string(result.Payload)
-	if len(text) > shownResponse {
-		text = text[:shownResponse] + fmt.Sprintf("… (%s bytes)", thousands(len(text)))
+	text := visible(clipped(string(result.Payload), shownResponse))
+	if len(result.Payload) > shownResponse {
+		text += fmt.Sprintf(" (%s bytes)", thousands(len(result.Payload)))
 	}
-	c.print("", "RESPONSE %s", visible(text))
+	c.print("", "RESPONSE %s", text)
 }
 
 func (c *localConsole) reloading(path string) {
@@ -248,9 +250,7 @@ func (c *localConsole) last() {
 	if c.judge != nil {
 		c.judge.end()
 	}
-	if c.env != nil {
-		c.violations()
-	}
+	c.violations()
 	c.mu.Unlock()
 	c.readRows(context.Background())
 }
@@ -287,6 +287,17 @@ func (c *localConsole) readRows(ctx context.Context) {
 		c.print(sgrYellow, "%s", visible(text))
 	}
 	c.trouble = text
+}
+
+// clipped is the beginning of a text, at most so many bytes of it.
+func clipped(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
 }
 
 func short(requestID string) string { return requestID[:min(shortRequest, len(requestID))] }

@@ -60,11 +60,7 @@ func (j *judge) result(r explain.Result) {
 		j.plain, why = true, "ordinary text"
 	}
 	if r.Last != j.lines {
-		text := r.Text
-		if len(text) > excerpt {
-			text = text[:excerpt] + "…"
-		}
-		why += ": " + text
+		why += ": " + clipped(r.Text, excerpt)
 	}
 	j.tell(why)
 }

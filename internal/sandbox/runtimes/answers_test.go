@@ -15,6 +15,8 @@ func TestAnswers(t *testing.T) {
 		initFail = "/init/error"
 
 		callback = "exports.handler = (event, context, callback) => { setTimeout(() => callback(%), 5); };"
+		succeeds = "exports.handler = (event, context) => context.succeed(context.awsRequestId);"
+		never    = "export const handler = () => new Promise(() => {});"
 		rejects  = "export const handler = async () => { Promise.reject(new Error('no')); " +
 			"await new Promise((r) => setTimeout(r, 99999)); };"
 	)
@@ -42,10 +44,9 @@ func TestAnswers(t *testing.T) {
 		"callback": {"app.cjs", strings.Replace(callback, "%", `null, {n: 1}`, 1), "", responds, `{"n":1}`},
 		"callback's error": {"app.js", strings.Replace(callback, "%", `new RangeError("no")`, 1), "",
 			fails, "RangeError"},
-		"context.succeed": {"app.cjs", "exports.handler = (event, context) => context.succeed(context.awsRequestId);",
-			"", responds, `"` + requestID + `"`},
+		"context.succeed":           {"app.cjs", succeeds, "", responds, `"` + requestID + `"`},
 		"returns without a promise": {"app.cjs", "exports.handler = () => 5;", "", responds, "null"},
-		"never settles":             {"app.mjs", "export const handler = () => new Promise(() => {});", "", responds, "null"},
+		"never settles":             {"app.mjs", never, "", responds, "null"},
 		"undefined":                 {"app.mjs", "export const handler = async () => {};", "", responds, "null"},
 		"exports anew": {"app.cjs", "const f = async () => 1; module.exports = { ['hand' + 'ler']: f };", "",
 			responds, "1"},
