@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
@@ -272,6 +274,11 @@ func TestWhatIsSaidIsNoRow(t *testing.T) {
 	for _, item := range scanned.Items {
 		if item["state"] != nil && item["expiry"] != nil {
 			t.Error("it expires")
+		}
+		// The ancestor's readers know three attributes, and this form.
+		message, isText := item["message"].(*types.AttributeValueMemberS)
+		if !isText || !regexp.MustCompile(`^[A-Z]+: \([^)]+\) .`).MatchString(message.Value) {
+			t.Errorf("not a line for readers of rows: %v", item)
 		}
 		delete(item, "versions")
 		members := map[string]json.RawMessage{}

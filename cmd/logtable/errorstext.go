@@ -206,9 +206,10 @@ func versionsText(c *read.Cause) string {
 	return strings.Join(names, " ")
 }
 
-// causeText is what the last row says.
+// causeText is what the last row says, but for the heading of what a function
+// that died had printed.
 func causeText(c *read.Cause) string {
-	if c.Text == "" || c.Exception == "" || strings.Contains(c.Text, c.Exception) {
+	if c.Text == "" || c.Exception == "" || strings.Contains(c.Text, c.Exception) || c.Exception == "Last lines:" {
 		return cmp.Or(c.Text, c.Exception)
 	}
 	return c.Text + "  " + c.Exception

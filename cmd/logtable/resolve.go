@@ -187,7 +187,7 @@ func loginName() string {
 		return ""
 	}
 	name := u.Username[strings.LastIndexByte(u.Username, '\\')+1:] // Windows has a domain before it
-	return name[:min(len(name), cause.MaxBy)]
+	return strings.ToValidUTF8(name[:min(len(name), cause.MaxBy)], "")
 }
 
 // versions are those that have shown the error. It is an error if the cause has
