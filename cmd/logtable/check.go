@@ -28,7 +28,7 @@ type checkFlags struct {
 }
 
 func newCheck(sh *shell) *cobra.Command {
-	f := checkFlags{logFormat: "text", output: formText, color: "auto"}
+	f := checkFlags{logFormat: "Text", output: formText, color: "auto"}
 	cmd := &cobra.Command{
 		Use:   "check [FILE|-…]",
 		Short: "Say what the lines of a log would become, and why not",
@@ -50,7 +50,7 @@ rows, the exit code is 3.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.fields, "fields", "", "names of other loggers' fields, as in LOGTABLE_FIELDS: `auto`, pino, …")
-	flags.Var(newChoice(&f.logFormat, "text", "JSON"), "log-format", "the function's log format")
+	flags.Var(newChoice(&f.logFormat, "Text", "JSON"), "log-format", "the function's log format")
 	flags.StringArrayVarP(&f.settings, "env", "e", nil, "another setting of the layer, as `NAME=VALUE`")
 	flags.BoolVar(&f.missing, "missing", false, "print only lines that look like log lines and would become no rows")
 	flags.VarP(newChoice(&f.output, formText, formJSONL, formJSON), "output", "o", "text for people, the others for "+

@@ -93,7 +93,7 @@ func TestCheckTakesTheSettingsOfTheLayer(t *testing.T) {
 		{nil, []string{"--fields", "pinot"}, exitUsage, `cannot read "pinot"`},
 		{nil, []string{"-e", "LOGTABLE_FIELD=auto"}, exitUsage, "did you mean LOGTABLE_FIELDS?"},
 		{nil, []string{"-e", "auto"}, exitUsage, "is not NAME=VALUE"},
-		{nil, []string{"--log-format", "xml"}, exitUsage, "write text or JSON"},
+		{nil, []string{"--log-format", "xml"}, exitUsage, "write Text or JSON"},
 		{nil, []string{"no-such.log"}, exitError, "cannot read the log: open no-such.log"},
 	} {
 		code, stdout, stderr := checked(t, pino+"\n", tt.env, tt.args...)

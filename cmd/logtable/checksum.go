@@ -92,6 +92,17 @@ func (s *checkSum) print(w io.Writer, style textStyle) error {
 	for _, piece := range wrap(total+"; "+ordinary(s.ordinary)+".", style.width) {
 		b.WriteString(strings.Replace(piece, "Summary:", style.paint(sgrBold, "Summary:"), 1) + "\n")
 	}
+	b.WriteString(s.missed(style))
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("cannot print: %w", err)
+	}
+	return nil
+}
+
+// missed says which lines look like log lines and become no rows: "" if there
+// are none.
+func (s *checkSum) missed(style textStyle) string {
+	var b strings.Builder
 	switch s.missing {
 	case 0:
 	case 1:
@@ -114,10 +125,7 @@ func (s *checkSum) print(w io.Writer, style textStyle) error {
 			b.WriteString([]string{"  ", "    "}[min(i, 1)] + piece + "\n")
 		}
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("cannot print: %w", err)
-	}
-	return nil
+	return b.String()
 }
 
 // ordinary is what is said of lines that are no log lines.

@@ -3,15 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +18,6 @@ import (
 
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/read"
-	"github.com/logtable/logtable/internal/sandbox/lambda"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
@@ -30,6 +25,7 @@ import (
 type demoFlags struct {
 	extension string
 	examples  string
+	env       []string
 	keep      bool
 	color     string
 }
@@ -42,17 +38,23 @@ func newDemo(sh *shell) *cobra.Command {
 		Long: `Demo starts a local Lambda and a local DynamoDB, attaches the extension to
 sample functions in several languages, invokes them (one times out, one crashes),
 and prints the contents of the two tables, and the story of a request that runs
-through three functions.
+through three functions. It needs no other file than this program; languages that
+are not installed are left out.
 
 Everything runs on loopback addresses of this machine and stops with the command.`,
-		Example: `  make demo                    builds what is needed, then runs this
-  logtable demo --keep         keeps it running, to invoke functions yourself`,
+		Example: `  logtable demo
+  logtable demo --keep                   keeps it running, to invoke functions yourself
+  logtable demo -e LOGTABLE_PLATFORM=all
+  make demo                              in a checkout: builds what is needed, then runs this`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), sh, &f) },
 	}
 	cmd.Flags().StringVar(&f.extension, "extension", "",
 		"`FILE` of the extension's binary, which make build makes (default: this program)")
-	cmd.Flags().StringVar(&f.examples, "examples", "examples", "`DIRECTORY` of the sample functions")
+	cmd.Flags().StringVar(&f.examples, "examples", "", "`DIRECTORY` of the sample functions (default: those in this "+
+		"program)")
+	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "set a variable `NAME=VALUE` of all functions; may be "+
+		"repeated")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "keep everything running and print how to invoke the functions "+
 		"yourself")
 	cmd.Flags().Var(newChoice(&f.color, "auto", "always", "never"), "color", "color the output: auto, always or never")
@@ -65,20 +67,26 @@ type demonstration struct {
 	style     textStyle
 	extension []string // the command that is the extension
 	examples  string
+	embedded  bool // the examples are this program's
+	env       map[string]string
 	work      string // a directory for what is made, removed at the end
 	table     *table.Server
 	began     time.Time
 	keep      bool
 	stderrMu  sync.Mutex // guards sh.stderr while samples run
 
+	printed  demoCount
 	outcomes []*demoOutcome
 	story    *demoStory
 }
 
 func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
+	if runtime.GOOS == "windows" {
+		return errors.New("the local Lambda needs Linux or macOS: on Windows, run it in WSL")
+	}
 	d := &demonstration{sh: sh, style: styleFor(sh.stdout, f.color, sh.getenv), keep: f.keep}
 	d.style.zone = time.UTC
-	if d.examples, err = filepath.Abs(f.examples); err != nil {
+	if d.env, err = variables(f.env); err != nil {
 		return err
 	}
 	if d.work, err = os.MkdirTemp("", "logtable-demo-"); err != nil {
@@ -88,9 +96,8 @@ func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	if d.extension, err = d.findExtension(f.extension); err != nil {
 		return err
 	}
-	if _, err := os.Stat(d.examples); err != nil {
-		return fmt.Errorf("cannot find the sample functions: %w; "+
-			"run `make demo` in a checkout of Logtable, or give their directory with --examples", err)
+	if err := d.findExamples(f.examples); err != nil {
+		return err
 	}
 	if d.table, err = table.Listen("127.0.0.1:0"); err != nil {
 		return err
@@ -109,39 +116,13 @@ func demo(ctx context.Context, sh *shell, f *demoFlags) (err error) {
 	if err := d.show(ctx); err != nil {
 		return err
 	}
-	if err := d.summary(); err != nil {
+	if err := d.summary(ctx); err != nil {
 		return err
 	}
 	if d.keep {
 		return d.serve(ctx)
 	}
 	return nil
-}
-
-// findExtension returns the binary that was named, or else this program, which
-// is the extension by its command of that name. It is linked to under the file
-// name that the extension has in the layer, because it registers by it.
-func (d *demonstration) findExtension(named string) ([]string, error) {
-	if named != "" {
-		path, err := filepath.Abs(named)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("cannot find the extension: %w; "+
-				"run `make demo` in a checkout of Logtable, or name it with --extension", err)
-		}
-		return []string{path}, nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("cannot find this program's file: %w", err)
-	}
-	link := filepath.Join(d.work, "extensions", "logtable")
-	if err := os.Mkdir(filepath.Dir(link), 0o755); err != nil {
-		return nil, err
-	}
-	return []string{link, extensionCommand}, os.Symlink(self, link)
 }
 
 func (d *demonstration) say(format string, args ...any) { fmt.Fprintf(d.sh.stdout, format, args...) }
@@ -155,7 +136,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		for i := range samples {
 			o := &demoOutcome{sample: &samples[i], over: make(chan struct{})}
 			all = append(all, o)
-			prepare.Go(func() error { return d.prepare(o) })
+			prepare.Go(func() error { return d.prepare(ctx, o) })
 		}
 		return all
 	}
@@ -163,6 +144,9 @@ func (d *demonstration) play(ctx context.Context) error {
 	d.story = &demoStory{outcomes: outcomes(storySamples), over: make(chan struct{})}
 	if err := prepare.Wait(); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(d.all(), func(o *demoOutcome) bool { return o.command != nil }) {
+		return errors.New("no sample function can run here: install python3, node, go, or bash and curl")
 	}
 	invoke, ctx := errgroup.WithContext(ctx)
 	invoke.Go(func() error {
@@ -187,11 +171,15 @@ func (d *demonstration) play(ctx context.Context) error {
 	return invoke.Wait()
 }
 
+// all are the outcomes of all samples.
+func (d *demonstration) all() []*demoOutcome { return slices.Concat(d.outcomes, d.story.outcomes) }
+
 // end ends what --keep left running.
 func (d *demonstration) end() {
+	defer d.story.close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	for _, o := range slices.Concat(d.outcomes, d.story.outcomes) {
+	for _, o := range d.all() {
 		if o.running == nil {
 			continue
 		}
@@ -254,23 +242,34 @@ func byFunction(rows iter.Seq2[read.Row, error]) iter.Seq2[read.Row, error] {
 }
 
 // summary says what it was about, and fails if anything was lost.
-func (d *demonstration) summary() error {
-	info, _ := d.count(config.DefaultInfoTable)
-	errs, deaths := d.count(config.DefaultErrorsTable)
-	printed := 0
+func (d *demonstration) summary(ctx context.Context) error {
+	info, _, err := d.count(ctx, read.Options{InfoTable: config.DefaultInfoTable})
+	if err != nil {
+		return err
+	}
+	errs, deaths, err := d.count(ctx, read.Options{ErrorsTable: config.DefaultErrorsTable})
+	if err != nil {
+		return err
+	}
 	var held []time.Duration
 	var failed []string
-	for _, o := range slices.Concat(d.outcomes, d.story.outcomes) {
-		printed += o.printed.lines()
+	for _, o := range d.all() {
+		o.output.end()
 		held, failed = append(held, o.held...), append(failed, o.failed...)
 	}
+	d.printed.mu.Lock()
+	defer d.printed.mu.Unlock()
+	sum := &d.printed.sum
 	verdict := "nothing lost"
-	if lost := printed - info - errs; lost != 0 && !d.keep {
+	if lost := sum.rows - info - errs; lost != 0 && !d.keep {
 		verdict = fmt.Sprintf("%d LOST", lost)
-		failed = append(failed, fmt.Sprintf("%d lines were printed, but %d rows stored", printed, info+errs))
+		failed = append(failed, fmt.Sprintf("%d lines were printed, but %d rows stored", sum.rows, info+errs))
+	} else if sum.missing > 0 {
+		verdict = counted(sum.missing, "line") + " not stored"
 	}
 	d.say("\n%s %d lines printed, %d rows stored (%d informational, %d errors): %s.\n",
-		d.style.paint(sgrBold, "Summary:"), printed, info+errs, info, errs, verdict)
+		d.style.paint(sgrBold, "Summary:"), sum.rows+sum.missing, info+errs, info, errs, verdict)
+	d.say("%s", sum.missed(d.style))
 	if deaths > 0 {
 		d.say("%d more rows record how the failing functions ended, with the last lines they printed.\n", deaths)
 	}
@@ -286,67 +285,19 @@ func (d *demonstration) summary() error {
 }
 
 // count counts a table's rows: those of lines, and the platform's.
-func (d *demonstration) count(table string) (lines, platform int) {
-	for _, item := range d.table.Items(table) {
-		if strings.HasPrefix(item.Str("locator"), "platform.") {
+func (d *demonstration) count(ctx context.Context, o read.Options) (lines, platform int, err error) {
+	o.From, o.To, o.Now = d.began.Add(-time.Hour), time.Now().Add(time.Hour), time.Now()
+	for row, err := range read.New(d.table.Client()).Query(ctx, o) {
+		if err != nil {
+			return 0, 0, err
+		}
+		if strings.HasPrefix(row.Locator, "platform.") {
 			platform++
 		} else {
 			lines++
 		}
 	}
-	return lines, platform
+	return lines, platform, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
-
-// serve keeps the environments for invocations by hand, until the command is
-// interrupted.
-func (d *demonstration) serve(ctx context.Context) error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("cannot listen for invocations: %w", err)
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(d.invokeByHand), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		srv.Close()
-	}()
-	d.say("\nStill running. Invoke the functions from another terminal:\n")
-	for _, o := range d.outcomes {
-		if o.running != nil {
-			d.say("  curl -d '{\"name\":\"you\"}' http://%s/%s\n", ln.Addr(), o.sample.name)
-		}
-	}
-	d.say("and read the tables:\n  %s query --endpoint-url %s\nPress Ctrl-C to stop.\n", os.Args[0], d.table.URL())
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("cannot take invocations: %w", err)
-	}
-	return nil
-}
-
-// invokeByHand invokes the function that the path names.
-func (d *demonstration) invokeByHand(w http.ResponseWriter, r *http.Request) {
-	name := strings.Trim(r.URL.Path, "/")
-	i := slices.IndexFunc(d.outcomes, func(o *demoOutcome) bool { return o.sample.name == name && o.running != nil })
-	if i < 0 {
-		http.Error(w, "there is no such function", http.StatusNotFound)
-		return
-	}
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 6<<20))
-	if err == nil && len(payload) == 0 {
-		payload = []byte("{}")
-	}
-	if err != nil || !json.Valid(payload) {
-		http.Error(w, "the event must be JSON of at most 6 MB", http.StatusBadRequest)
-		return
-	}
-	caller := lambda.Caller{Trace: r.Header.Get("X-Amzn-Trace-Id"), Tenant: r.Header.Get("X-Amz-Tenant-Id")}
-	result, err := d.outcomes[i].running.InvokeAs(r.Context(), caller, payload)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	fmt.Fprintf(w, "%s\n%s in %.0f ms, and %.0f ms more after the response; request %s\n",
-		result.Payload, cmp.Or(result.FunctionError, result.Status),
-		milliseconds(result.Duration), milliseconds(result.Held), result.RequestID)
-}

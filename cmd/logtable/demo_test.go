@@ -30,13 +30,14 @@ func builtExtension(t *testing.T) string {
 	return path
 }
 
-// The real program, which is the extension, too.
+// The real program, which is the extension and has the samples, too: in an
+// empty folder.
 func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 	for _, language := range []string{"python3", "node", "curl"} {
 		testkit.Program(t, language)
 	}
-	cmd, stderr := toolCommand(t, nil, "demo", "--examples", "../../examples")
-	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	cmd, stderr := toolCommand(t, nil, "demo")
+	cmd.Env, cmd.Dir = append(os.Environ(), "TMPDIR="+t.TempDir()), t.TempDir()
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
@@ -47,7 +48,7 @@ func TestDemoShowsEveryLanguageAndLosesNothing(t *testing.T) {
 		"KeyError: 'pears'", "TypeError: ", "No such file or directory", `parsing "seven"`,
 		"the last line before the time-out", "the last line before the crash",
 		"26 lines printed, 26 rows stored (15 informational, 11 errors): nothing lost",
-		"2 more rows record how the failing functions ended",
+		"2 more rows record how the failing functions ended", "examples/python/handler.py",
 		"platform.timeout", "platform.crash", "Last lines:",
 	} {
 		if !strings.Contains(stdout.String(), want) {
@@ -95,20 +96,17 @@ func TestDemoOnAMachineWithoutTheLanguages(t *testing.T) {
 }
 
 func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
-	goTool := testkit.Program(t, "go")
-	bin := t.TempDir()
-	extension := builtExtension(t)
-	if err := os.Symlink(goTool, filepath.Join(bin, "go")); err != nil {
-		t.Fatal(err)
+	for _, language := range []string{"go", "python3", "node"} {
+		testkit.Program(t, language)
 	}
-	t.Setenv("PATH", bin) // Go alone: quicker
-	t.Setenv("CGO_ENABLED", "0")
+	extension := builtExtension(t)
+	t.Setenv("CGO_ENABLED", "0") // quicker
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
 	r, w := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		args := []string{"demo", "--keep", "--extension", extension, "--examples", "../../examples"}
+		args := []string{"demo", "--keep", "--extension", extension, "-e", "LOGTABLE_APP_VERSION=1.4"}
 		ended <- run(ctx, args, os.Getenv, nil, w, io.Discard)
 		w.Close()
 	}()
@@ -135,11 +133,19 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 	if !strings.HasPrefix(string(answer), `"hello Margaret"`) {
 		t.Errorf("answer %q", answer)
 	}
+	story := strings.TrimSuffix(invoke, "/go") + "/story-node"
+	if resp, err = http.Post(story, "", strings.NewReader(`{"order":18}`)); err != nil {
+		t.Fatal(err)
+	}
+	answer, _ = io.ReadAll(resp.Body)
+	resp.Body.Close()
 	var stdout, stderr bytes.Buffer
 	noEnv := func(string) string { return "" }
-	code := run(ctx, []string{"query", "--endpoint-url", endpoint}, noEnv, nil, &stdout, &stderr)
-	if code != 0 || !strings.Contains(stdout.String(), "hello Margaret, from Go") {
-		t.Errorf("query: %d\n%s%s", code, &stdout, &stderr)
+	code := run(ctx, []string{"query", "--endpoint-url", endpoint, "-v"}, noEnv, nil, &stdout, &stderr)
+	for _, want := range []string{"hello Margaret, from Go", "parcel packed  order=18", "version 1.4"} {
+		if code != 0 || !strings.Contains(stdout.String(), want) {
+			t.Errorf("query: %d, want %q; the story answered %s\n%s%s", code, want, answer, &stdout, &stderr)
+		}
 	}
 	for _, refused := range []struct{ path, body string }{{"/nobody", "{}"}, {"/go", "no JSON"}} {
 		resp, err := http.Post(strings.TrimSuffix(invoke, "/go")+refused.path, "", strings.NewReader(refused.body))
@@ -156,8 +162,64 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 func TestDemoSaysWhatIsMissing(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"demo", "--extension", "/nowhere"}, os.Getenv, nil, &stdout, &stderr)
-	if code != 1 || !strings.Contains(stderr.String(), "make demo") {
+	if code != 1 || !strings.Contains(stderr.String(), "name it with --extension, or leave that out") {
 		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+	stderr.Reset()
+	t.Setenv("PATH", t.TempDir())
+	code = run(t.Context(), []string{"demo"}, os.Getenv, nil, &stdout, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), "install python3, node, go, or bash and curl") {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+	code = run(t.Context(), []string{"demo", "-e", "LOGTABLE_FIELDS"}, os.Getenv, nil, &stdout, &stderr)
+	if code != 2 || !strings.Contains(stderr.String(), "is not NAME=VALUE") {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}
+
+// A function of one's own, in place of the samples: a line that looks like one
+// for the tables and becomes no row is not passed over. The Go tool, which
+// cannot build anything here, is no reason to stop.
+func TestDemoTellsOfLinesThatBecomeNoRows(t *testing.T) {
+	examples, bin := t.TempDir(), t.TempDir()
+	for _, name := range []string{"bash", "curl", "ls"} {
+		if err := os.Symlink(testkit.Program(t, name), filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	noGo := []byte("#!/bin/sh\necho no network >&2; exit 1\n")
+	if err := os.WriteFile(filepath.Join(bin, "go"), noGo, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	bootstrap, err := os.ReadFile("../../examples/bash/bootstrap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dict := regexp.MustCompile(`(?m)printf '{"locator":"2".*$`).
+		ReplaceAllString(string(bootstrap), `echo "{'level': 'ERROR'}"`)
+	for name, content := range map[string]string{"bash/bootstrap": dict, "go/main.go": "package main"} {
+		name = filepath.Join(examples, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd, _ := toolCommand(t, nil, "demo", "--examples", examples)
+	cmd.Env = []string{"PATH=" + bin, "TMPDIR=" + t.TempDir()}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	for _, want := range []string{
+		"skipped: go build: no network", "skipped: there is no folder python",
+		"4 lines printed, 2 rows stored (2 informational, 0 errors): 2 lines not stored.",
+		"2 × a Python dict: json.dumps it (lines bash:2, bash:4)",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, out)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -21,27 +22,46 @@ import (
 
 // demoSample is one function of the demo.
 type demoSample struct {
-	name    string // also of its directory
-	needs   string // the program that must be installed
-	says    string // what it shows
+	name    string     // also of its directory
+	in      []language // in which it is written: the first that is installed is taken
+	says    string     // what it shows
 	timeout time.Duration
 	repeat  int
 	status  string // how its invocations end; "" is success
-	prepare func(examples, work string) (command []string, handler string, err error)
 }
 
+// A language is how a sample is made a command.
+type language struct {
+	needs   []string // the programs that must be installed
+	prepare func(ctx context.Context, s sources, work string) (command []string, handler string, err error)
+}
+
+// sources are a sample's files: in a checkout, or embedded in this program and
+// written to a directory of the demo's.
+type sources struct {
+	dir      string
+	embedded bool
+}
+
+var (
+	inGo     = language{[]string{"go"}, goSample}
+	inPython = language{[]string{"python3"}, pythonSample}
+	inNode   = language{[]string{"node"}, nodeSample}
+	inBash   = language{[]string{"bash", "curl"}, bashSample}
+)
+
 var demoSamples = []demoSample{
-	{name: "go", needs: "go", says: "aws-lambda-go", repeat: 2, prepare: goSample},
-	{name: "python", needs: "python3", says: "print", repeat: 2, prepare: pythonSample},
-	{name: "node", needs: "node", says: "console.log", repeat: 2, prepare: nodeSample},
-	{name: "bash", needs: "curl", says: "a custom runtime", repeat: 2, prepare: bashSample},
+	{name: "go", in: []language{inGo}, says: "aws-lambda-go", repeat: 2},
+	{name: "python", in: []language{inPython}, says: "print", repeat: 2},
+	{name: "node", in: []language{inNode}, says: "console.log", repeat: 2},
+	{name: "bash", in: []language{inBash}, says: "a custom runtime", repeat: 2},
 	{
-		name: "timeout", needs: "go", says: "times out after 2 s", repeat: 1,
-		timeout: 2 * time.Second, status: lambda.StatusTimeout, prepare: goSample,
+		name: "timeout", in: []language{inPython, inGo}, says: "times out after 2 s", repeat: 1,
+		timeout: 2 * time.Second, status: lambda.StatusTimeout,
 	},
 	{
-		name: "crash", needs: "go", says: "exits mid-invocation", repeat: 1,
-		status: lambda.StatusError, prepare: goSample,
+		name: "crash", in: []language{inPython, inGo}, says: "exits mid-invocation", repeat: 1,
+		status: lambda.StatusError,
 	},
 }
 
@@ -53,28 +73,60 @@ type demoOutcome struct {
 
 	over    chan struct{} // closed when what follows is known
 	text    string        // what is said of its invocations
-	printed lineCounter
+	lacks   string        // why it is skipped
+	output  *demoOutput
 	held    []time.Duration
 	failed  []string            // what went otherwise than it should
 	running *lambda.Environment // with --keep
 }
 
 // prepare makes the sample's command, or skips the sample.
-func (d *demonstration) prepare(o *demoOutcome) error {
+func (d *demonstration) prepare(ctx context.Context, o *demoOutcome) error {
 	s := o.sample
-	if _, err := exec.LookPath(s.needs); err != nil {
-		o.text = d.style.paint(sgrYellow, "skipped: "+s.needs+" is not installed")
-		return nil
-	}
 	work := filepath.Join(d.work, s.name)
-	err := os.Mkdir(work, 0o755)
-	if err == nil {
-		o.command, o.handler, err = s.prepare(filepath.Join(d.examples, s.name), work)
-	}
-	if err != nil {
+	if err := os.Mkdir(work, 0o755); err != nil {
 		return fmt.Errorf("cannot prepare the sample %s: %w", s.name, err)
 	}
+	from := sources{filepath.Join(d.examples, s.name), d.embedded}
+	if _, err := os.Stat(from.dir); err != nil {
+		o.lacks = "there is no folder " + s.name
+		o.text = d.skipped(o.lacks)
+		return nil
+	}
+	for i := range s.in {
+		if lacks := s.in[i].lacks(); lacks != "" {
+			if o.lacks == "" {
+				o.lacks = lacks
+			}
+			continue
+		}
+		var err error
+		o.command, o.handler, err = s.in[i].prepare(ctx, from, work)
+		var cannot cannotBuild
+		switch {
+		case err == nil:
+			o.lacks = ""
+			return nil
+		case !errors.As(err, &cannot):
+			return fmt.Errorf("cannot prepare the sample %s: %w", s.name, err)
+		}
+		o.lacks = cannot.summary()
+	}
+	o.text = d.skipped(o.lacks)
 	return nil
+}
+
+// skipped is what is said of what this machine cannot run.
+func (d *demonstration) skipped(why string) string { return d.style.paint(sgrYellow, "skipped: "+why) }
+
+// lacks says what is not installed, "" for nothing.
+func (l *language) lacks() string {
+	for _, program := range l.needs {
+		if _, err := exec.LookPath(program); err != nil {
+			return program + " is not installed"
+		}
+	}
+	return ""
 }
 
 // invoke plays one sample: its environment, its invocations, its end.
@@ -121,13 +173,15 @@ func (d *demonstration) start(
 		"LOGTABLE_SPILL_DIR":        filepath.Join(d.work, name+"-spill"),
 	}
 	maps.Copy(variables, more)
+	maps.Copy(variables, d.env)
+	o.output = newDemoOutput(&d.printed, name, d.env)
 	return lambda.Start(ctx, lambda.Config{
 		Extension: d.extension[0], Extensions: lambda.Extensions{ExtensionArgs: d.extension[1:]},
 		Function: o.command, Dir: filepath.Join(d.examples, name), FunctionName: name,
 		Identity: lambda.Identity{Handler: o.handler},
 		Timeout:  o.sample.timeout, Lifecycle: lambda.Lifecycle{Freeze: true},
 		Env:    variables,
-		Output: lambda.Output{FunctionOutput: &o.printed, Stderr: &diagnostics{name, d.sh.stderr, &d.stderrMu}},
+		Output: lambda.Output{FunctionOutput: o.output, Stderr: &diagnostics{name, d.sh.stderr, &d.stderrMu}},
 	})
 }
 
@@ -169,49 +223,51 @@ func (d *diagnostics) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// lineCounter counts the lines that are meant for the tables.
-type lineCounter struct {
-	mu sync.Mutex
-	n  int
+// buildTime bounds the building of a sample, the download of what it needs
+// included.
+const buildTime = 90 * time.Second
+
+// cannotBuild is that the Go tool cannot build a sample, and what it says.
+type cannotBuild struct {
+	error
+	says string
 }
 
-// Write takes one whole line.
-func (c *lineCounter) Write(line []byte) (int, error) {
-	if bytes.Contains(line, []byte(`"locator"`)) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.n++
+// summary is the last line of that, which says what is wrong.
+func (e cannotBuild) summary() string {
+	lines := strings.Split(strings.TrimSpace(e.says), "\n")
+	if why := strings.TrimSpace(lines[len(lines)-1]); why != "" {
+		return "go build: " + visible(why)
 	}
-	return len(line), nil
+	return "go build: " + e.Error()
 }
 
-func (c *lineCounter) lines() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n
-}
-
-// goSample builds the Go function.
-func goSample(examples, work string) ([]string, string, error) {
+// goSample builds the Go function. No other version of Go is downloaded.
+func goSample(ctx context.Context, s sources, work string) ([]string, string, error) {
 	binary := filepath.Join(work, "bootstrap")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Dir = examples
+	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	defer cancel()
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+	build.Dir = s.dir
+	if s.embedded {
+		build.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off")
+	}
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, "", fmt.Errorf("cannot build it: %w: %s", err, out)
+		return nil, "", cannotBuild{fmt.Errorf("cannot build it: %w: %s", err, out), string(out)}
 	}
 	return []string{binary}, "bootstrap", nil
 }
 
-func pythonSample(_, work string) ([]string, string, error) {
+func pythonSample(_ context.Context, _ sources, work string) ([]string, string, error) {
 	command, err := runtimes.Python(work)
 	return command, "handler.handler", err
 }
 
-func nodeSample(_, work string) ([]string, string, error) {
+func nodeSample(_ context.Context, _ sources, work string) ([]string, string, error) {
 	command, err := runtimes.Node(work)
 	return command, "index.handler", err
 }
 
-func bashSample(examples, _ string) ([]string, string, error) {
-	return []string{"bash", filepath.Join(examples, "bootstrap")}, "function.handler", nil
+func bashSample(_ context.Context, s sources, _ string) ([]string, string, error) {
+	return []string{"bash", filepath.Join(s.dir, "bootstrap")}, "function.handler", nil
 }

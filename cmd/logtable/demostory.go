@@ -20,9 +20,9 @@ import (
 // storySamples are the functions of the demo that serve one request together:
 // the first invokes the second, and that queues a message for the third.
 var storySamples = []demoSample{
-	{name: "story-node", needs: "node", prepare: nodeSample},
-	{name: "story-python", needs: "python3", prepare: pythonSample},
-	{name: "story-go", needs: "go", prepare: goSample},
+	{name: "story-node", in: []language{inNode}},
+	{name: "story-python", in: []language{inPython}},
+	{name: "story-go", in: []language{inGo}},
 }
 
 // isStory reports whether a module is one of storySamples.
@@ -36,6 +36,8 @@ type demoStory struct {
 	over      chan struct{} // closed when what follows is known
 	requestID string        // of the first invocation; "" where the story was not played
 	text      string        // what is said of it
+	url       string        // of the services; "" before they are started
+	stop      func() error  // ends them
 	mu        sync.Mutex
 	queued    []string // messages for the third function; guarded by mu
 }
@@ -46,25 +48,12 @@ func (d *demonstration) playStory(ctx context.Context) error {
 	s := d.story
 	for _, o := range s.outcomes {
 		if o.command == nil {
-			s.text = d.style.paint(sgrYellow, "skipped: "+o.sample.needs+" is not installed")
+			s.text = d.skipped(o.lacks)
 			return nil
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("cannot listen for the functions of the story: %w", err)
-	}
-	services := &http.Server{Handler: s.services(), ReadHeaderTimeout: 10 * time.Second}
-	go services.Serve(ln)
-	defer services.Close()
-	url := "http://" + ln.Addr().String()
-	for _, o := range s.outcomes {
-		if o.running, err = d.start(ctx, o, map[string]string{
-			"LOGTABLE_PLATFORM": "all", "AWS_ENDPOINT_URL_LAMBDA": url, "AWS_ENDPOINT_URL_SQS": url,
-			"QUEUE_URL": url + "/parcels",
-		}); err != nil {
-			return fmt.Errorf("cannot start the sample %s: %w", o.sample.name, err)
-		}
+	if err := d.startStory(ctx); err != nil {
+		return err
 	}
 	began := time.Now()
 	first, err := s.outcomes[0].running.Invoke(ctx, []byte(`{"order":17}`))
@@ -72,18 +61,11 @@ func (d *demonstration) playStory(ctx context.Context) error {
 		return fmt.Errorf("cannot invoke the sample %s: %w", s.outcomes[0].sample.name, err)
 	}
 	s.requestID = first.RequestID
-	results := []lambda.Result{first}
-	for _, message := range s.queued {
-		event, err := json.Marshal(sqsEvent{Records: []sqsRecord{{EventSource: "aws:sqs", Body: message}}})
-		if err != nil {
-			return err
-		}
-		r, err := s.outcomes[2].running.Invoke(ctx, event)
-		if err != nil {
-			return fmt.Errorf("cannot invoke the sample %s: %w", s.outcomes[2].sample.name, err)
-		}
-		results = append(results, r)
+	results, err := s.deliver(ctx)
+	if err != nil {
+		return err
 	}
+	results = append(results, first)
 	s.text = fmt.Sprintf("%.0f ms", milliseconds(time.Since(began)))
 	for _, r := range results {
 		if r.Status != lambda.StatusSuccess {
@@ -99,6 +81,61 @@ func (d *demonstration) playStory(ctx context.Context) error {
 		o.failed = append(o.failed, env.Violations()...)
 	}
 	return nil
+}
+
+// startStory starts the functions, with services between them, if this machine
+// can run them all.
+func (d *demonstration) startStory(ctx context.Context) error {
+	s := d.story
+	if slices.ContainsFunc(s.outcomes, func(o *demoOutcome) bool { return o.command == nil }) {
+		return nil
+	}
+	if s.url == "" {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("cannot listen for the functions of the story: %w", err)
+		}
+		services := &http.Server{Handler: s.services(), ReadHeaderTimeout: 10 * time.Second}
+		go services.Serve(ln)
+		s.url, s.stop = "http://"+ln.Addr().String(), services.Close
+	}
+	for _, o := range s.outcomes {
+		var err error
+		if o.running, err = d.start(ctx, o, map[string]string{
+			"LOGTABLE_PLATFORM": "all", "AWS_ENDPOINT_URL_LAMBDA": s.url, "AWS_ENDPOINT_URL_SQS": s.url,
+			"QUEUE_URL": s.url + "/parcels",
+		}); err != nil {
+			return fmt.Errorf("cannot start the sample %s: %w", o.sample.name, err)
+		}
+	}
+	return nil
+}
+
+// close ends the services.
+func (s *demoStory) close() {
+	if s.stop != nil {
+		s.stop()
+	}
+}
+
+// deliver invokes the last function with each message that is queued.
+func (s *demoStory) deliver(ctx context.Context) (results []lambda.Result, err error) {
+	s.mu.Lock()
+	queued := s.queued
+	s.queued = nil
+	s.mu.Unlock()
+	for _, message := range queued {
+		event, err := json.Marshal(sqsEvent{Records: []sqsRecord{{EventSource: "aws:sqs", Body: message}}})
+		if err != nil {
+			return nil, err
+		}
+		r, err := s.outcomes[2].running.Invoke(ctx, event)
+		if err != nil {
+			return nil, fmt.Errorf("cannot invoke the sample %s: %w", s.outcomes[2].sample.name, err)
+		}
+		results = append(results, r)
+	}
+	return results, nil
 }
 
 // tellStory prints the story as `logtable show` does.
