@@ -402,6 +402,10 @@ func TestCommands(t *testing.T) {
 		"alert test",
 		"check",
 		"local",
+		"setup",
+		"publish",
+		"attach",
+		"doctor",
 		"demo",
 	} {
 		every += help(command)

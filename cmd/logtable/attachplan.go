@@ -99,12 +99,7 @@ func (c *cloud) planAttach(ctx context.Context, t *target, w wanted) (*change, e
 	if err := ch.setVariables(w, &done); err != nil {
 		return nil, err
 	}
-	settings, problems := config.Load(func(name string) string {
-		if name == "AWS_REGION" {
-			return t.region
-		}
-		return ch.variables[name]
-	}, assignments(ch.variables))
+	settings, problems := settingsOf(t.region, ch.variables)
 	for _, p := range problems {
 		if w.set[p.Variable] != "" || w.tables[p.Variable] != "" {
 			return nil, errors.New(p.Message + ": " + p.Advice)
@@ -258,7 +253,7 @@ func (c *cloud) planPolicy(ctx context.Context, ch *change, settings config.Conf
 		name string
 		arn  *string
 	}{{settings.InfoTable, &at.InfoTable}, {settings.ErrorsTable, &at.ErrorsTable}} {
-		state, err := c.describeTable(ctx, table.name)
+		state, err := c.findTable(ctx, table.name)
 		switch {
 		case err != nil:
 			return err

@@ -80,12 +80,7 @@ func allowed(document string) (lines []string) {
 		return []string{"what somebody else has written"}
 	}
 	for _, s := range p.Statement {
-		var on []string
-		for _, arn := range s.Resource {
-			parts := strings.SplitN(arn, ":", 6)
-			on = append(on, strings.TrimPrefix(parts[len(parts)-1], "table/"))
-		}
-		lines = append(lines, strings.Join(s.Action, ", ")+" on "+strings.Join(on, ", "))
+		lines = append(lines, s.Words())
 	}
 	return lines
 }

@@ -36,7 +36,7 @@ type awsRig struct {
 func onMoto(t *testing.T, region string) *awsRig {
 	isolate(t)
 	r := &awsRig{Front: moto.StartFront(t), t: t, region: region, zips: map[string]string{}}
-	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
+	for architecture, machine := range machines {
 		r.zips[architecture] = layerFile(t, machine, "1")
 	}
 	sh := &shell{getenv: func(string) string { return "" }}
@@ -90,20 +90,20 @@ func layerFile(t *testing.T, machine elf.Machine, content string) string {
 		Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT), Ehsize: 64, Shentsize: 64,
 	}
 	var program, archive bytes.Buffer
-	must(t, binary.Write(&program, binary.LittleEndian, header))
+	noError(t, binary.Write(&program, binary.LittleEndian, header))
 	program.WriteString(content)
 	z := zip.NewWriter(&archive)
 	w, err := z.Create("extensions/logtable")
-	must(t, err)
+	noError(t, err)
 	_, err = w.Write(program.Bytes())
-	must(t, err)
-	must(t, z.Close())
+	noError(t, err)
+	noError(t, z.Close())
 	path := filepath.Join(t.TempDir(), "layer.zip")
-	must(t, os.WriteFile(path, archive.Bytes(), 0o600))
+	noError(t, os.WriteFile(path, archive.Bytes(), 0o600))
 	return path
 }
 
-func must(t *testing.T, err error) {
+func noError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -117,9 +117,9 @@ func (r *awsRig) role(name string) (arn string) {
 		`"Action":"sts:AssumeRole"}}`
 	out, err := r.cloud.iam.CreateRole(r.t.Context(), &iam.CreateRoleInput{RoleName: &name, Path: aws.String("/app/"),
 		AssumeRolePolicyDocument: &trust})
-	must(r.t, err)
+	noError(r.t, err)
 	own := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}`
-	must(r.t, r.cloud.setPolicy(r.t.Context(), name, "own", own))
+	noError(r.t, r.cloud.setPolicy(r.t.Context(), name, "own", own))
 	return aws.ToString(out.Role.Arn)
 }
 
@@ -127,10 +127,10 @@ func (r *awsRig) role(name string) (arn string) {
 func (r *awsRig) layer(name string) (arn string) {
 	r.t.Helper()
 	content, err := os.ReadFile(r.zips["arm64"])
-	must(r.t, err)
+	noError(r.t, err)
 	out, err := r.cloud.publishLayer(r.t.Context(), layerZip{layer: resources.Layer{Name: name, Architecture: "arm64"},
 		content: content})
-	must(r.t, err)
+	noError(r.t, err)
 	return out.arn
 }
 
@@ -138,7 +138,7 @@ func (r *awsRig) layer(name string) (arn string) {
 func (r *awsRig) function(name, role string, changes ...func(*lambda.CreateFunctionInput)) {
 	r.t.Helper()
 	content, err := os.ReadFile(r.zips["arm64"])
-	must(r.t, err)
+	noError(r.t, err)
 	in := &lambda.CreateFunctionInput{FunctionName: &name, Role: &role, Runtime: types.RuntimePython313,
 		Handler: aws.String("h.h"), Code: &types.FunctionCode{ZipFile: content}, Timeout: aws.Int32(10),
 		MemorySize: aws.Int32(256), Architectures: []types.Architecture{types.ArchitectureArm64}}
@@ -146,7 +146,7 @@ func (r *awsRig) function(name, role string, changes ...func(*lambda.CreateFunct
 		change(in)
 	}
 	_, err = r.cloud.lambda.CreateFunction(r.t.Context(), in)
-	must(r.t, err)
+	noError(r.t, err)
 }
 
 // state is all of a function and its role that attach could change.
@@ -163,14 +163,33 @@ func (r *awsRig) state(function string) state {
 	r.t.Helper()
 	ctx := context.Background()
 	t, err := r.cloud.readFunction(ctx, function)
-	must(r.t, err)
+	noError(r.t, err)
 	s := state{Layers: t.layers, Variables: t.variables, Tags: t.tags, Policies: map[string]string{},
 		Memory: aws.ToInt32(t.config.MemorySize), Timeout: aws.ToInt32(t.config.Timeout)}
 	list, err := r.cloud.iam.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &t.role})
-	must(r.t, err)
+	noError(r.t, err)
 	for _, name := range list.PolicyNames {
 		s.Policies[name], err = r.cloud.readPolicy(ctx, t.role, name)
-		must(r.t, err)
+		noError(r.t, err)
 	}
 	return s
+}
+
+// machines are those of the architectures.
+var machines = map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64}
+
+// cloudRole is the ARN of a function's role.
+func (r *awsRig) cloudRole(function string) string {
+	r.t.Helper()
+	t, err := r.cloud.readFunction(r.t.Context(), function)
+	noError(r.t, err)
+	return aws.ToString(t.config.Role)
+}
+
+// configure changes a function as somebody else does.
+func (r *awsRig) configure(function string, layers []string, variables map[string]string) {
+	r.t.Helper()
+	_, err := r.cloud.lambda.UpdateFunctionConfiguration(r.t.Context(), &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: &function, Layers: layers, Environment: &types.Environment{Variables: variables}})
+	noError(r.t, err)
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"debug/buildinfo"
 	"debug/elf"
 	"encoding/base64"
 	"errors"
@@ -61,7 +60,7 @@ const maxZip = 50 << 20
 type layerZip struct {
 	path    string
 	layer   resources.Layer
-	version string // of the extension in it
+	version string // this program's: they are released together
 	content []byte
 }
 
@@ -172,9 +171,6 @@ func readLayer(path string) (layerZip, error) {
 	}
 	if z.layer.Name == "" {
 		return layerZip{}, fmt.Errorf("%s is for %s, which Lambda does not have", path, program.Machine)
-	}
-	if built, err := buildinfo.Read(bytes.NewReader(binary)); err == nil && strings.HasPrefix(built.Main.Version, "v") {
-		z.version = built.Main.Version
 	}
 	return z, nil
 }

@@ -35,7 +35,7 @@ Exit codes:
     3  done, but something needs attention: rows that replay or import did not accept,
        rows that query --exit-code found, causes that errors --exit-code found,
        a test alert that nobody receives, lines that check takes for log lines
-       and that would become no rows
+       and that would become no rows, findings of doctor
   130  interrupted
   141  the reader of the output has gone
 `
@@ -199,6 +199,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		newPublish(sh),
 		newAttach(sh),
 		newDetach(sh),
+		newDoctor(sh),
 		newCheck(sh),
 		newLocal(sh),
 		newDemo(sh),

@@ -14,10 +14,11 @@ import (
 	"github.com/logtable/logtable/internal/wait"
 )
 
-// pollEvery is how often a change that AWS is carrying out is looked at, and
-// pollFor how long.
+// A change that AWS is carrying out is looked at with growing pauses, and not
+// for ever.
 const (
-	pollEvery = time.Second
+	pollFirst = 100 * time.Millisecond
+	pollMost  = 2 * time.Second
 	pollFor   = 5 * time.Minute
 )
 
@@ -34,9 +35,8 @@ type tableState struct {
 	unknown             []error // what could not be found out, explained
 }
 
-// describeTable finds out what a table is like; nil for none. What only
-// completes the picture may fail: see unknown.
-func (c *cloud) describeTable(ctx context.Context, name string) (*tableState, error) {
+// findTable finds out where a table is and what keys it has; nil for none.
+func (c *cloud) findTable(ctx context.Context, name string) (*tableState, error) {
 	out, err := c.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 	if missing := (&types.ResourceNotFoundException{}); errors.As(err, &missing) {
 		return nil, nil
@@ -52,6 +52,16 @@ func (c *cloud) describeTable(ctx context.Context, name string) (*tableState, er
 	}
 	if t.SSEDescription != nil {
 		s.kmsKey = aws.ToString(t.SSEDescription.KMSMasterKeyArn)
+	}
+	return s, nil
+}
+
+// describeTable is findTable, and finds out the rest. That may fail: see
+// unknown.
+func (c *cloud) describeTable(ctx context.Context, name string) (*tableState, error) {
+	s, err := c.findTable(ctx, name)
+	if s == nil || err != nil {
+		return nil, err
 	}
 	ttl, err := c.client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
 	if err != nil {
@@ -129,14 +139,14 @@ func (c *cloud) enableRecovery(ctx context.Context, name string) error {
 // poll asks until it is done.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	end := time.Now().Add(pollFor)
-	for {
+	for n := 1; ; n++ {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
 		if time.Now().After(end) {
 			return fmt.Errorf("AWS has not finished within %s: look again later", pollFor)
 		}
-		if err := wait.Sleep(ctx, pollEvery); err != nil {
+		if err := wait.Sleep(ctx, wait.Backoff(pollFirst, pollMost, n)); err != nil {
 			return err
 		}
 	}

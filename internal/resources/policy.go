@@ -3,6 +3,7 @@ package resources
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/logtable/logtable/internal/row"
 )
@@ -46,6 +47,16 @@ type Statement struct {
 	Action    OneOrMore
 	Resource  OneOrMore
 	Condition map[string]map[string]OneOrMore `json:",omitempty"`
+}
+
+// Words is the statement in short, for people: actions, and names of resources.
+func (s Statement) Words() string {
+	var on []string
+	for _, arn := range s.Resource {
+		parts := strings.SplitN(arn, ":", 6)
+		on = append(on, strings.TrimPrefix(parts[len(parts)-1], "table/"))
+	}
+	return strings.Join(s.Action, ", ") + " on " + strings.Join(on, ", ")
 }
 
 // OneOrMore is written as a string where it is one.

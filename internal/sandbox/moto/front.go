@@ -69,7 +69,7 @@ func (f *Front) Before(action string, do func()) {
 }
 
 // Configure adds a member to the configuration of every function, as moto does
-// not keep it.
+// not keep it; nil takes it back.
 func (f *Front) Configure(member string, value any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -194,7 +194,9 @@ func (f *Front) changed(action, name string, query url.Values, answer []byte) []
 			configuration, _ := m["Configuration"].(map[string]any)
 			configuration["RevisionId"] = f.revision(name)
 			for member, value := range f.extra {
-				configuration[member] = value
+				if value != nil {
+					configuration[member] = value
+				}
 			}
 			if f.pending[name] > 0 {
 				f.pending[name]--
