@@ -365,3 +365,43 @@ func TestSetupComparesTables(t *testing.T) {
 	r.refused([]string{"allow dynamodb:CreateTable on logtable-errors"}, "setup", "--yes", "--info-table", "info",
 		"--kms-key", "alias/logs")
 }
+
+// TestAnotherRoleAndAKey: the policy has the key that the tables are encrypted
+// with, and leaves a role that the function has no more.
+func TestAnotherRoleAndAKey(t *testing.T) {
+	r := onMoto(t, "us-east-1")
+	key := "arn:aws:kms:us-east-1:" + motoAccount + ":key/11111111-2222-3333-4444-555555555555"
+	r.must("setup", "--yes", "--kms-key", key)
+	r.must("publish")
+	r.function("orders", r.role("first"))
+	r.must("attach", "orders", "--yes")
+	p := r.state("orders").Policies["logtable-orders"]
+	if !strings.Contains(p, `"Action":"kms:Decrypt","Resource":"`+key) {
+		t.Errorf("the policy is %s", p)
+	}
+	r.must("doctor", "orders")
+	second := r.role("second")
+	_, err := r.cloud.lambda.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: aws.String("orders"), Role: &second})
+	noError(t, err)
+	if got := r.run("doctor", "orders"); got.code != exitSeen || !strings.Contains(got.stdout, "FIX   role") {
+		t.Errorf("%+v", got)
+	}
+	r.must("attach", "orders", "--yes")
+	policyOf := func(role string) string {
+		text, err := r.cloud.readPolicy(t.Context(), role, "logtable-orders")
+		noError(t, err)
+		return text
+	}
+	if policyOf("first") != "" || policyOf("second") == "" {
+		t.Errorf("after attach, first has %q, second %q", policyOf("first"), policyOf("second"))
+	}
+	first := "arn:aws:iam::" + motoAccount + ":role/app/first"
+	_, err = r.cloud.lambda.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: aws.String("orders"), Role: &first})
+	noError(t, err)
+	r.must("detach", "orders", "--yes")
+	if policyOf("first") != "" || policyOf("second") != "" {
+		t.Errorf("after detach, first has %q, second %q", policyOf("first"), policyOf("second"))
+	}
+}
