@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"regexp"
@@ -108,6 +110,9 @@ func TestFromNothingToAttachedAndBack(t *testing.T) {
 		}
 		for _, action := range documented {
 			rare := []string{"lambda:ListTags", "dynamodb:UpdateTable", "iam:GetPolicy", "iam:GetPolicyVersion"}
+			if command == "attach" { // to undo
+				rare = append(rare, "iam:DeleteRolePolicy", "lambda:UntagResource")
+			}
 			if !slices.Contains(actions, action) && !slices.Contains(rare, action) {
 				t.Errorf("docs/attach.md says that %s calls %s, which it did not", command, action)
 			}
@@ -267,6 +272,28 @@ func TestAttachAmongOthers(t *testing.T) {
 		r.refused([]string{tc.says}, attach...)
 		unchanged(tc.action + " refused with " + tc.code)
 	}
+	r.Fail("lambda:UpdateFunctionConfiguration", 1, 500, "ServiceException", "")
+	at := append(slices.Clone(attach), "--region", r.region, "--endpoint-url", r.URL)
+	got := logtable(t, map[string]string{"AWS_MAX_ATTEMPTS": "1"}, at...)
+	if got.code != exitError || !strings.Contains(got.stderr, "whether it was changed is not known: repeat") {
+		t.Errorf("%+v", got)
+	}
+	r.must("detach", "orders", "--yes")
+	unchanged("a change of which nobody knows, and detach")
+	ctx, interrupt := context.WithCancel(t.Context())
+	r.Before("lambda:UpdateFunctionConfiguration", func() { r.Before("lambda:GetFunction", interrupt) })
+	code := run(ctx, at, func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
+	if s := r.state("orders"); code != exitInterrupted || len(s.Layers) != 1 || s.Policies["logtable-orders"] == "" {
+		t.Errorf("interrupted while Lambda changes it: exit code %d, %+v", code, s)
+	}
+	r.refused([]string{"it is being updated: try again in a minute"}, "detach", "orders", "--yes")
+	r.must("detach", "orders", "--yes")
+	unchanged("an interrupted attach, and detach")
+	r.Fail("lambda:UpdateFunctionConfiguration", 1, 403, "AccessDeniedException", "")
+	r.Fail("iam:DeleteRolePolicy", 1, 403, "AccessDenied", "")
+	r.refused([]string{"what came before it is not undone, use logtable detach", "allow iam:DeleteRolePolicy"},
+		attach...)
+	r.must("detach", "orders", "--yes")
 	for _, action := range []string{"lambda:GetFunction", "iam:PutRolePolicy", "lambda:UpdateFunctionConfiguration"} {
 		code := map[bool]string{true: "Throttling", false: "TooManyRequestsException"}[strings.HasPrefix(action, "iam")]
 		r.Fail(action, 1, 429, code, "Rate exceeded")

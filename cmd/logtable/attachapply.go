@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 )
 
 // undoTimeout bounds what is undone after a failure or Ctrl-C.
@@ -19,44 +20,56 @@ const undoTimeout = 30 * time.Second
 
 // apply makes a change. Permissions and the tag come before the layer and go
 // after it, so that a function never runs without what it needs, and so that
-// whatever is interrupted can be detached. If the function itself cannot be
-// changed, what came before is undone.
-func (c *cloud) apply(ctx context.Context, ch *change) (err error) {
-	var undo []func(context.Context)
-	defer func() {
-		if err == nil {
-			return
+// whatever is interrupted can be detached. If it is certain that the function
+// itself is not changed, what came before is undone.
+func (c *cloud) apply(ctx context.Context, ch *change) error {
+	undo, err := c.grant(ctx, ch)
+	if err == nil && ch.reconfigures() {
+		err = c.reconfigure(ctx, ch)
+	}
+	if err == nil {
+		return c.takeAway(ctx, ch)
+	}
+	if unsure := (unsureError{}); errors.As(err, &unsure) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	for _, f := range slices.Backward(undo) {
+		if left := f(ctx); left != nil {
+			err = fmt.Errorf("%w; and what came before it is not undone, use logtable detach: %w", err, left)
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		for _, f := range slices.Backward(undo) {
-			f(ctx)
-		}
-	}()
+	}
+	return err
+}
+
+// grant does what comes before the change of the function itself, and returns
+// what undoes it.
+func (c *cloud) grant(ctx context.Context, ch *change) (undo []func(context.Context) error, err error) {
 	for _, p := range ch.policies {
 		if !p.isGrant() {
 			continue
 		}
 		if err := c.setPolicy(ctx, p.role, p.name, p.after); err != nil {
-			return err
+			return undo, err
 		}
-		undo = append(undo, func(ctx context.Context) { _ = c.setPolicy(ctx, p.role, p.name, p.before) })
+		undo = append(undo, func(ctx context.Context) error { return c.setPolicy(ctx, p.role, p.name, p.before) })
 	}
 	before := ch.target.tags[attachedTag]
 	if ch.tag != "" && ch.tag != before {
 		if err := c.setTag(ctx, ch.target, ch.tag); err != nil {
-			return err
+			return undo, err
 		}
-		undo = append(undo, func(ctx context.Context) { _ = c.setTag(ctx, ch.target, before) })
+		undo = append(undo, func(ctx context.Context) error { return c.setTag(ctx, ch.target, before) })
 	}
-	if ch.reconfigures() {
-		if err := c.reconfigure(ctx, ch); err != nil {
-			return err
-		}
-	}
-	undo = nil // what is left to do takes away only
-	return c.takeAway(ctx, ch)
+	return undo, nil
 }
+
+// unsureError is one after which the function may have been changed, or will
+// be.
+type unsureError struct{ error }
+
+func (e unsureError) Unwrap() error { return e.error }
 
 // isGrant reports whether a policy is to be put.
 func (p policyChange) isGrant() bool { return p.after != "" && p.after != p.before }
@@ -148,10 +161,18 @@ func (c *cloud) reconfigure(ctx context.Context, ch *change) error {
 		case "ResourceConflictException":
 			return errors.New("it is being updated by somebody else: try again in a minute")
 		}
-		return c.explainCall(call{cannot: "change the function " + was.name,
+		explained := c.explainCall(call{cannot: "change the function " + was.name,
 			permission: "lambda:UpdateFunctionConfiguration", on: was.name}, err)
+		var api smithy.APIError
+		if errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer {
+			return explained
+		}
+		return unsureError{fmt.Errorf("%w; whether it was changed is not known: repeat the command", explained)}
 	}
-	return c.awaitUpdate(ctx, was.name)
+	if err = c.awaitUpdate(ctx, was.name); err != nil {
+		return unsureError{err}
+	}
+	return nil
 }
 
 // awaitUpdate waits until a function has its new configuration.
