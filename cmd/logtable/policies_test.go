@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/logtable/logtable/internal/sandbox/iam"
+	"github.com/logtable/logtable/internal/sandbox/sns"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
@@ -50,6 +52,7 @@ func TestCommandsUnderTheirPolicies(t *testing.T) {
 		{"query 2026-11-22 --module nobody", "ReadPolicy", "dynamodb:Query"},
 		{"show 7f3a9c12", "ReadPolicy", "dynamodb:Query"},
 		{"stats 2026-11-22", "ReadPolicy", "dynamodb:Query"},
+		{"tail --since 60h", "ReadPolicy", "dynamodb:Query"},
 		{"export DIR/new.jsonl 2026-11-22", "ReadPolicy", "dynamodb:Query"},
 		{"errors --since 7d", "ReadPolicy", "dynamodb:Query"},
 		{"errors orders 2", "ReadPolicy", "dynamodb:Query"},
@@ -99,5 +102,53 @@ func TestCommandsUnderTheirPolicies(t *testing.T) {
 				t.Errorf("under %s: %+v", tc.policy, got)
 			}
 		})
+	}
+}
+
+// The same for SNS. The policy is the function's and does not allow to look at
+// subscriptions: the command says that it could not, and is done.
+func TestAlertTestUnderItsPolicy(t *testing.T) {
+	isolate(t)
+	const topic = "arn:aws:sns:eu-central-1:123456789012:oncall"
+	text, err := os.ReadFile("../../layer/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := iam.ReadTemplate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := template.Policy("AlertPolicy", map[string]any{"AlertTopicArns": []any{topic},
+		"InfoTable.Arn":   "arn:aws:dynamodb:eu-central-1:123456789012:table/info",
+		"ErrorsTable.Arn": "arn:aws:dynamodb:eu-central-1:123456789012:table/errors"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		without        string
+		code           int
+		stdout, stderr string
+	}{
+		{"", exitOK, "that takes sns:GetTopicAttributes, for this check only", ""},
+		{"sns:Publish", exitError, "", `"Action":"sns:Publish","Resource":"` + topic},
+	} {
+		s, err := sns.Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.AddTopic(topic, 1, 0)
+		s.OnRequest(func(action string, _ int, form url.Values) (fault sns.Fault) {
+			action = "sns:" + action
+			if action == tc.without || !iam.Allowed([]iam.Policy{policy},
+				iam.Request{Action: action, Resource: form.Get("TopicArn")}) {
+				fault = sns.AccessDenied
+			}
+			return fault
+		})
+		got := logtable(t, nil, "alert", "test", "--topic", topic, "--endpoint-url", s.URL())
+		if got.code != tc.code || !strings.Contains(got.stdout, tc.stdout) || !strings.Contains(got.stderr, tc.stderr) {
+			t.Errorf("without %q: %+v", tc.without, got)
+		}
 	}
 }

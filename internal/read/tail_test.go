@@ -397,15 +397,63 @@ func TestWhatTailCosts(t *testing.T) {
 	if calls, units := g.calls.calls, meter.Units(); calls != 5040 || units != 2520 {
 		t.Errorf("an hour of nothing takes %d calls and %g read units", calls, units)
 	}
-	before := meter.Units()
-	for range 40 { // a minute of ten rows a second of 300 bytes
-		for i := range 15 {
-			g.puts("info", time.Duration(i)*100*time.Millisecond, strings.Repeat("x", 180))
-		}
-		g.steps(pollEvery)
+}
+
+// What an hour of a busy table costs, in docs/reading.md: ten rows a second of
+// 300 bytes, measured over four minutes behind a quarter of an hour that is
+// looked back at.
+func TestWhatTailOfABusyTableCosts(t *testing.T) {
+	f := newFixture(t)
+	begin := noon.Add(3 * time.Hour)
+	busy := func(at time.Time) map[string]types.AttributeValue {
+		f.n++
+		return item("date", "2026-11-22", "level", "INFO", "locator", "1",
+			"message", "INFO: (1) "+strings.Repeat("x", 220),
+			"stamp_mod", fmt.Sprintf("%d.%03d%04d+m+env", at.Unix(), at.Nanosecond()/1e6, f.n%10_000))
 	}
-	if units := meter.Units() - before; units > 200 {
-		t.Errorf("a minute of ten rows a second costs %g read units", units)
+	var before []map[string]types.AttributeValue
+	for at := begin.Add(-lookBack - settle); at.Before(begin); at = at.Add(100 * time.Millisecond) {
+		before = append(before, busy(at))
+	}
+	f.putAll("info", before)
+	size := 0
+	for name, value := range before[0] {
+		size += len(name) + len(value.(*types.AttributeValueMemberS).Value)
+	}
+	if size < 290 || size > 310 {
+		t.Errorf("a row has %d bytes", size)
+	}
+	g, _ := f.newTailing(begin.Add(-lookBack-settle), Options{})
+	for g.at.Before(begin) {
+		if _, err := g.step(begin.Sub(g.at) / 2); err != nil {
+			t.Fatal(err)
+		}
+		if begin.Sub(g.at) < time.Second {
+			g.at = begin
+		}
+	}
+	meter := NewMeter(f.api)
+	g.calls.querier = meter
+	var polls, looking float64
+	shown := 0
+	for range int(4 * time.Minute / pollEvery) {
+		var new []map[string]types.AttributeValue
+		for i := range 15 {
+			new = append(new, busy(g.at.Add(time.Duration(i)*100*time.Millisecond)))
+		}
+		f.putAll("info", new)
+		was, looked := meter.Units(), g.looked
+		shown += len(g.steps(pollEvery))
+		if g.looked.Equal(looked) {
+			polls += meter.Units() - was
+		} else {
+			looking += meter.Units() - was
+		}
+	}
+	polls, looking = 15*polls, 15*looking
+	if shown != 2400 || polls < 11_000 || polls > 12_500 || looking < 20_000 || looking > 23_000 {
+		t.Errorf("%d rows are shown; an hour takes %.0f read units, and %.0f in polls that look back", shown, polls,
+			looking)
 	}
 }
 
