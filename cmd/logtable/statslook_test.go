@@ -26,7 +26,7 @@ func manyGroups(t *testing.T, n int) *statistics {
 	}
 	padding := strings.Repeat("x", 2*maxValue)
 	for i := range n {
-		row := read.Row{Error: true, Locator: platformReport, Text: "report: 1 ms",
+		row := read.Row{Error: true, Locator: read.PlatformReport, Text: "report: 1 ms",
 			Fields: fmt.Sprintf(`{"v":"%s%d"}`, padding, i)}
 		row.Module, row.Time = fmt.Sprint("m", i), day
 		s.add(&row)

@@ -36,7 +36,7 @@ const (
 // that come when there are maxGroups are left out.
 func (s *statistics) addPlatform(row *read.Row) {
 	figures, isReport := strings.CutPrefix(row.Text, reportBegins)
-	isReport = isReport && row.Locator == platformReport
+	isReport = isReport && row.Locator == read.PlatformReport
 	if !isReport && row.Locator != platformInit {
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,88 +32,12 @@ func sinceFirst(rows []read.Row, i int) *time.Duration {
 	return &d
 }
 
-// An invocation is the rows that one has, as far as they tell.
-type invocation struct {
-	module, request string // the module is the function's, where a row tells that
-	number          int    // from 0 on; its color
-	first, last     int    // places of its rows
-	rows            int
-	death, report   int // places of what ends it; -1 if there is none
-}
-
-// Locators of the layer's rows that say how an invocation ended. platform.init
-// and platform.restore are of environments.
-const platformReport = "platform.report"
-
-var deathLocators = []string{"platform.timeout", "platform.crash", "platform.oom", "platform.error"}
-
-// retryAfter is less than the time after which Lambda tries an asynchronous
-// event again, with the same request ID and often in the same environment, and
-// more than rows of an invocation that has ended come late by.
-const retryAfter = 30 * time.Second
-
-// invocationsOf finds out which invocation each row belongs to.
-func invocationsOf(rows []read.Row) (all []*invocation, of []*invocation) {
-	type key struct{ module, request, environment string }
-	open := map[key]*invocation{}
-	of = make([]*invocation, len(rows))
-	for i := range rows {
-		row := &rows[i]
-		k := key{row.Module, row.RequestID, row.EnvironmentID}
-		if k.request != "" && k.environment != "" {
-			k.module = "" // a line may name one of its own
-		}
-		v := open[k]
-		if v == nil || v.retried(rows, i) {
-			v = &invocation{module: row.Module, request: row.RequestID, number: len(all), first: i}
-			v.death, v.report = -1, -1
-			open[k], all = v, append(all, v)
-		}
-		v.last, v.rows, of[i] = i, v.rows+1, v
-		if strings.HasPrefix(row.Locator, "platform.") {
-			v.module = row.Module
-		}
-		switch {
-		case slices.Contains(deathLocators, row.Locator):
-			v.death = i
-		case row.Locator == platformReport:
-			v.report = i
-		}
-	}
-	return all, of
-}
-
-// retried reports whether a row is of another attempt at the same request. The
-// report of the first may come after the second has begun.
-func (v *invocation) retried(rows []read.Row, i int) bool {
-	end := max(v.death, v.report)
-	return end >= 0 && !strings.HasPrefix(rows[i].Locator, "platform.") &&
-		rows[i].Time.Sub(rows[end].Time) >= retryAfter
-}
-
-// end is the place of the row that ends the invocation: nothing tells as much
-// as a death.
-func (v *invocation) end() int {
-	switch {
-	case v.death >= 0:
-		return v.death
-	case v.report >= 0:
-		return v.report
-	}
-	return v.last
-}
-
-// tellsEnd reports whether a row says how the invocation ended.
-func (v *invocation) tellsEnd(i int) bool {
-	return i == v.end() && (i == v.death || i == v.report)
-}
-
 // label names an invocation by its function and the beginning of its request.
-func (v *invocation) label() string {
-	if v.request == "" {
-		return visible(v.module) + ", no request"
+func label(v *read.Invocation) string {
+	if v.Request == "" {
+		return visible(v.Module) + ", no request"
 	}
-	return visible(v.module) + " " + visible(v.request[:min(len(v.request), shortRequest)])
+	return visible(v.Module) + " " + visible(v.Request[:min(len(v.Request), shortRequest)])
 }
 
 // storyColors tell invocations apart.
@@ -125,8 +48,8 @@ var storyColors = []string{sgrCyan, "35", "32", "34"}
 type storyPrinter struct {
 	*textPrinter
 	rows []read.Row
-	of   []*invocation
-	now  *invocation // whose rows are being printed
+	of   []*read.Invocation
+	now  *read.Invocation // whose rows are being printed
 
 	silence string // what is said of an invocation whose end is not told
 }
@@ -138,12 +61,12 @@ func printStory(w io.Writer, story *read.Story, title string, style textStyle) e
 	if p.silence = "no further rows"; story.More {
 		p.silence = "further rows were not read"
 	}
-	var all []*invocation
-	all, p.of = invocationsOf(p.rows)
+	var all []*read.Invocation
+	all, p.of = read.Invocations(p.rows)
 	p.summary(title, all)
 	for i := range p.rows {
 		row := p.shown(i)
-		if p.of[i].tellsEnd(i) {
+		if p.of[i].TellsEnd(i) {
 			row.Level, row.Locator = "", "" // they are not printed
 		}
 		p.fit(&row)
@@ -158,11 +81,11 @@ func printStory(w io.Writer, story *read.Story, title string, style textStyle) e
 }
 
 // summary says how much there is.
-func (p *storyPrinter) summary(title string, all []*invocation) {
+func (p *storyPrinter) summary(title string, all []*read.Invocation) {
 	functions, invocations, errors := map[string]bool{}, 0, 0
 	for _, v := range all {
-		functions[v.module] = true
-		if v.request != "" {
+		functions[v.Module] = true
+		if v.Request != "" {
 			invocations++
 		}
 	}
@@ -192,27 +115,27 @@ func (p *storyPrinter) event(i int) {
 	row, v := p.shown(i), p.of[i]
 	p.heading(&row)
 	switch {
-	case i == v.first:
-		text := "--> " + v.label()
-		if v.request != "" && len(v.request) > shortRequest {
-			text = "--> " + visible(v.module) + " " + visible(v.request)
+	case i == v.First:
+		text := "--> " + label(v)
+		if v.Request != "" && len(v.Request) > shortRequest {
+			text = "--> " + visible(v.Module) + " " + visible(v.Request)
 		}
 		p.mark(v, &row, text+p.coldStart(v))
-	case p.now != v && i != v.end():
-		p.mark(v, nil, "... "+v.label())
+	case p.now != v && i != v.End():
+		p.mark(v, nil, "... "+label(v))
 	}
 	p.now = v
-	if v.tellsEnd(i) {
-		p.mark(v, &row, "<-- "+v.label()+": "+visible(strings.TrimPrefix(row.Text, "report: ")))
+	if v.TellsEnd(i) {
+		p.mark(v, &row, "<-- "+label(v)+": "+visible(strings.TrimPrefix(row.Text, "report: ")))
 		p.under(&row, visibleLines(row.Exception))
 	} else {
 		p.row(&row)
 	}
-	if i != v.end() {
+	if i != v.End() {
 		return
 	}
-	if p.now = nil; !v.tellsEnd(i) && v.request != "" {
-		p.mark(v, nil, "<-- "+v.label()+": "+p.silence)
+	if p.now = nil; !v.TellsEnd(i) && v.Request != "" {
+		p.mark(v, nil, "<-- "+label(v)+": "+p.silence)
 	}
 }
 
@@ -220,19 +143,15 @@ func (p *storyPrinter) event(i int) {
 // where the line names another module, that stands before its locator.
 func (p *storyPrinter) shown(i int) shown {
 	row := shown{Row: p.rows[i], elapsed: sinceFirst(p.rows, i)}
-	if row.Module != p.of[i].module {
+	if row.Module != p.of[i].Module {
 		row.Locator = strings.TrimSpace(row.Module + ": " + row.Locator)
 	}
 	return row
 }
 
 // coldStart says what the end has about the function's initialization.
-func (p *storyPrinter) coldStart(v *invocation) string {
-	end := v.end()
-	if !v.tellsEnd(end) {
-		return ""
-	}
-	if _, figure, ok := strings.Cut(p.rows[end].Text, ", init "); ok {
+func (p *storyPrinter) coldStart(v *read.Invocation) string {
+	if figure := v.ColdStart(p.rows); figure != "" {
 		return ", cold start " + visible(figure)
 	}
 	return ""
@@ -240,8 +159,8 @@ func (p *storyPrinter) coldStart(v *invocation) string {
 
 // mark prints a line about an invocation, with the time of a row if there is
 // one.
-func (p *storyPrinter) mark(v *invocation, row *shown, text string) {
-	color := storyColors[v.number%len(storyColors)]
+func (p *storyPrinter) mark(v *read.Invocation, row *shown, text string) {
+	color := storyColors[v.Number%len(storyColors)]
 	if row != nil && row.Error {
 		color = sgrRed
 	}
