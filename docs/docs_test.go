@@ -406,6 +406,7 @@ func TestCommands(t *testing.T) {
 		"publish",
 		"attach",
 		"doctor",
+		"web",
 		"demo",
 	} {
 		every += help(command)

@@ -96,10 +96,13 @@ func (f *rowFlags) register(flags *pflag.FlagSet) {
 
 // noEmptyFilter refuses a filter that was given as "": it is an unset variable
 // of a script, and would print everything.
-func noEmptyFilter(cmd *cobra.Command) error {
+func noEmptyFilter(cmd *cobra.Command) error { return noEmptyWord(cmd.Flags()) }
+
+// noEmptyWord is noEmptyFilter for flags that no command has.
+func noEmptyWord(flags *pflag.FlagSet) error {
 	for _, name := range []string{"level", "locator", "module", "request", "trace", "tenant", "execution",
 		"grep", "match", "field", "from", "to", "since", "version"} {
-		flag := cmd.Flags().Lookup(name)
+		flag := flags.Lookup(name)
 		if flag == nil {
 			continue // another command's
 		}

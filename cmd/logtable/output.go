@@ -56,6 +56,11 @@ func (f *outputFlags) registerLook(flags *pflag.FlagSet) {
 	flags.Var(newChoice(&f.color, "auto", "always", "never"), "color",
 		"color; auto means on a terminal, without NO_COLOR")
 	flags.BoolVar(&f.noPager, "no-pager", false, "do not page the output on a terminal")
+	f.registerZone(flags)
+}
+
+// registerZone registers which zone times are shown and meant in.
+func (f *outputFlags) registerZone(flags *pflag.FlagSet) {
 	flags.StringVar(&f.timezone, "timezone", "", "time `ZONE`: Europe/Berlin, +02:00, local\n"+
 		"(default LOGTABLE_TIMEZONE, else UTC)")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/traceid"
@@ -62,12 +63,17 @@ rows below are. Rows from the errors table are marked with "!".`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.since, "since", "", "look back by this `LENGTH` of time: 12h, 30d (default 7d)")
-	flags.BoolVar(&f.onlyRequest, "only-request", false, "of a request, not the rest of its trace")
+	f.registerStory(flags)
 	f.outputFlags.register(cmd)
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)
 	return cmd
+}
+
+// registerStory registers what says which story is wanted.
+func (f *showFlags) registerStory(flags *pflag.FlagSet) {
+	flags.StringVar(&f.since, "since", "", "look back by this `LENGTH` of time: 12h, 30d (default 7d)")
+	flags.BoolVar(&f.onlyRequest, "only-request", false, "of a request, not the rest of its trace")
 }
 
 // beginsLikeTrace is how an ID of X-Ray's begins, and no request ID.

@@ -138,6 +138,9 @@ func (f *follower) rows(ctx context.Context, first []read.Row) iter.Seq2[shown, 
 	}
 }
 
+// readingAgain is said when trouble has passed.
+const readingAgain = "reading again"
+
 // trouble is a kind of error that may pass. It is told of once.
 type trouble string
 
@@ -172,7 +175,7 @@ func troubleOf(err error) trouble {
 func (f *follower) heard(ctx context.Context, err error) error {
 	if err == nil {
 		f.told = ""
-		fmt.Fprintln(f.sh.stderr, "logtable: reading again")
+		fmt.Fprintln(f.sh.stderr, "logtable: "+readingAgain)
 		return nil
 	}
 	var gap *read.GapError
