@@ -408,6 +408,7 @@ func TestCommands(t *testing.T) {
 		"doctor",
 		"web",
 		"demo",
+		"init",
 	} {
 		every += help(command)
 	}

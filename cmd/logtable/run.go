@@ -204,6 +204,7 @@ deletes them. The Logtable layer writes the rows; this command reads them.`,
 		newCheck(sh),
 		newLocal(sh),
 		newDemo(sh),
+		newInit(sh),
 		newExtension(),
 		newVersion(sh),
 	)
