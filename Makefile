@@ -8,7 +8,7 @@ include .ci/tools
 # A function's settings would be taken for ours.
 unexport AWS_CA_BUNDLE AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_DYNAMODB AWS_REGION AWS_DEFAULT_REGION
 
-.PHONY: help build demo test check unit fuzz soak layer release vulns bench clean
+.PHONY: help build demo test check unit tools fuzz soak layer release vulns bench clean
 
 help:            #: list the targets
 	@sed -n 's/^\([a-z]*\):.*#: /  make \1\t/p' Makefile | expand -t 18
@@ -29,6 +29,10 @@ check:           #: formatting, vet, staticcheck, width of lines and size of fun
 
 unit:            #: the tests without the race detector: quicker
 	$(GO) test ./...
+
+tools:           #: install what the tests of layer/ use: build/tools/venv, layer/*/node_modules
+	@sh .ci/python
+	@sh .ci/node
 
 fuzz:            #: every fuzz target for FUZZTIME (default 5s)
 	@FUZZTIME=$(FUZZTIME) sh .ci/fuzz
