@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -167,16 +166,10 @@ func (f *cloudFlags) confirmed(ctx context.Context, sh *shell, question string) 
 		return nil
 	case f.dryRun:
 		return errDryRun
-	case !isTerminal(sh.stdin) || !isTerminal(sh.stderr):
+	case !sh.asks():
 		return usagef("nobody can be asked here: look at the changes with --dry-run, then repeat with --yes")
 	}
-	fmt.Fprintf(sh.stderr, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(interruptible(ctx, sh.stdin)).ReadString('\n')
-	if err != nil {
-		fmt.Fprintln(sh.stderr)
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	if sh.ask(ctx, question) {
 		return nil
 	}
 	if ctx.Err() != nil {

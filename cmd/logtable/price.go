@@ -50,9 +50,12 @@ func (a *account) priced(ctx context.Context, sh *shell, f *priceFlags) (*read.C
 func (sh *shell) asks() bool { return isTerminal(sh.stdin) && isTerminal(sh.stderr) }
 
 // ask puts a question, and reports whether the answer is yes. All questions
-// have one reader of the answers: it may have read further than the first.
+// have one reader of the answers: it may have read further than the first. They
+// are put one after the other.
 func (sh *shell) ask(ctx context.Context, question string) bool {
-	sh.answering.Do(func() { sh.answers = bufio.NewReader(interruptible(ctx, sh.stdin)) })
+	if sh.answers == nil {
+		sh.answers = bufio.NewReader(interruptible(ctx, sh.stdin))
+	}
 	fmt.Fprintf(sh.stderr, "\r\x1b[K%s [y/N] ", question)
 	answer, err := sh.answers.ReadString('\n')
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -73,8 +72,7 @@ type shell struct {
 	// started is set by a command that runs: what fails before is the usage.
 	started bool
 
-	answering sync.Once
-	answers   *bufio.Reader // of stdin: see ask
+	answers *bufio.Reader // of stdin: see ask
 }
 
 // usageError is an error in what was asked for, found by a command itself.

@@ -112,7 +112,7 @@ func TestWebReadsAsTheCommandsDo(t *testing.T) {
 	for q, want := range map[string]string{
 		"--levle WARN": "unknown flag: --levle", "--limit 7": "unknown flag: --limit", "--info-table x": "unknown flag",
 		"--grep=": "--grep is empty", "--level": "needs an argument", "a --grep b": "is no flag",
-		"--field x": "--field",
+		"--field x":  "--field",
 		"--since 1y": "--since", "--help": "help requested", "--max-read-units 0": "unknown flag",
 	} {
 		if code, body := tab.get("rows", "since", "1h", "q", q); code != 400 || !strings.Contains(string(body), want) {
