@@ -222,7 +222,7 @@ func (r *causeReport) choose(f *errorsFlags, form string) (attention bool) {
 	r.All = nil
 	for _, c := range all {
 		r.total += c.Count
-		attention = attention || c.Standing.NeedsAttention()
+		attention = attention || c.Standing.NeedsAttention() && c.Count > 0
 		done := c.Standing == cause.IsResolved || c.Standing == cause.IsIgnored
 		if done && !f.all && r.only == (cause.ID{}) {
 			r.hidden[c.Standing]++

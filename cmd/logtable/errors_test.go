@@ -92,11 +92,14 @@ func TestErrorsAreAToDoList(t *testing.T) {
 	i.does(exitOK, `new        5         5     5h    1h  41`, "errors")
 	i.does(exitOK, `open       1         1     1d    1d  40`, "errors", "--module", "or*")
 	i.does(exitOK, "7 errors from 2026-11-17 09:00:00 to 2026-11-24 09:00:00 (UTC)", "errors")
+	i.does(exitOK, "and 2 more causes with 2 errors: -n 0 prints all", "errors", "-n", "1")
+	i.lacks("KeyError", "errors", "-n", "1")
 	i.does(exitSeen, "card declined 0", "errors", "--exit-code")
 	i.does(exitSeen, "card declined 0", "errors", "--exit-code", "--since", "2h")
 	i.does(exitOK, "no errors in errors from", "errors", "--exit-code", "--since", "10m")
 	i.does(exitSeen, "KeyError", "errors", "--exit-code", "--version", "40")
 	i.does(exitOK, "no errors", "errors", "--exit-code", "--version", "43")
+	i.does(exitOK, "no errors of this cause", "errors", "orders", "8", "--exit-code")
 	i.lacks("card", "errors", "--grep", "KeyError")
 
 	i.does(exitOK, "orders (7): resolved by ada: fixed in 42 seen before in 41",
@@ -128,6 +131,8 @@ func TestErrorsAreAToDoList(t *testing.T) {
 	i.does(exitOK, "open  7", "errors", "--since", "30d")
 	i.does(exitOK, "orders (7): reopened by bob", "reopen", "orders", "7")
 	i.does(exitOK, "orders (7) is open", "reopen", "orders", "7")
+	i.does(exitOK, "open orders (7) 2026-12-05 09:00:00 (now) reopened by bob no errors since 2026-12-04 09:00:00 "+
+		"(1d ago) said before", "errors", "orders", "7", "--since", "1d", "--exit-code")
 	i.does(exitOK, "said before 2026-11-27 09:00:00 (8d ago) ignored by bob until 2026-12-04 09:00:00: the bank "+
 		"2026-11-24 09:00:00 (11d ago) resolved by ada: fixed in 42", "errors", "orders", "7", "--since", "30d")
 }

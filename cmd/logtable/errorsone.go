@@ -30,31 +30,39 @@ func (r *causeReport) printOne(w io.Writer) error {
 	if c.Said.Rev > 0 {
 		line(r.change(&c.Said.Change))
 	}
-	line(fmt.Sprintf("%s of %s", counted(c.Count, "error"), requestsOf(c)))
-	line("first seen " + r.when(c.First) + ", last seen " + r.when(c.Last))
-	fmt.Fprintln(out)
-	if len(c.Versions) > 0 {
-		r.versions(c).print(out)
+	if c.Count == 0 {
+		line("no errors since " + r.when(r.From))
+	} else {
+		line(fmt.Sprintf("%s of %s", counted(c.Count, "error"), requestsOf(c)))
+		line("first seen " + r.when(c.First) + ", last seen " + r.when(c.Last))
 		fmt.Fprintln(out)
+		r.development(out, c)
 	}
-	r.timeline(c).print(out)
 	if len(c.Said.History) > 0 {
 		fmt.Fprintln(out, "\n"+r.style.paint(sgrDim, "said before"))
 		for i := range c.Said.History {
 			line(r.change(&c.Said.History[i]))
 		}
 	}
-	fmt.Fprintln(out, "\n"+r.style.paint(sgrDim, "the last one"))
-	if err := out.Flush(); err != nil {
-		return err
+	if c.LastRow != nil {
+		fmt.Fprintln(out, "\n"+r.style.paint(sgrDim, "the last one"))
+		style := r.style
+		style.verbose = true
+		if _, err := printText(out, oneRow(c.LastRow), style); err != nil {
+			return err
+		}
 	}
-	style := r.style
-	style.verbose = true
-	if _, err := printText(w, oneRow(c.LastRow), style); err != nil {
-		return err
+	fmt.Fprintln(out, "\n"+r.style.paint(sgrDim, r.advice(c)))
+	return out.Flush()
+}
+
+// development is in which versions a cause was seen, and when.
+func (r *causeReport) development(out *bufio.Writer, c *read.Cause) {
+	if len(c.Versions) > 0 {
+		r.versions(c).print(out)
+		fmt.Fprintln(out)
 	}
-	_, err := fmt.Fprintln(w, "\n"+r.style.paint(sgrDim, r.advice(c)))
-	return err
+	r.timeline(c).print(out)
 }
 
 func oneRow(r *read.Row) iter.Seq2[shown, error] {

@@ -70,7 +70,8 @@ func Of(module, locator, exception, text string) ID {
 // those of an ID, or those of a row. Who names the locator ? does not say which
 // cause he means.
 func Named(module, locator string) ID {
-	return ID{Module: row.Module(module), Locator: short(locator)}
+	const head = 4 * MaxModule // in bytes, of which a character takes at most four
+	return ID{Module: row.Module(module[:min(len(module), head)]), Locator: short(locator)}
 }
 
 // short is the locator as an ID has it. What is long, or cannot be typed,

@@ -18,6 +18,8 @@ func TestErrorsWithALocatorHaveItAsTheirCause(t *testing.T) {
 		{"shop", "zahlung-größe", "shop", "zahlung-größe"},
 		{"my shop+x", "7+", "my_shop_x", "7+"},
 		{"", "7", "", "7"},
+		{strings.Repeat("\U0001f600", 200), "7", strings.Repeat("_", 128), "7"},
+		{"a" + strings.Repeat("\x80", 900), "7", "a" + strings.Repeat("_", 127), "7"},
 		{"shop", strings.Repeat("a", 256), "shop", strings.Repeat("a", 256)},
 		{"shop", long, "shop", long[:200] + "~e8d95cc2b4bc198c"},
 		{"shop", "a\x1b[31mb", "shop", "a_[31mb~ba3c30e7e130bf58"},

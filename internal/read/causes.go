@@ -38,7 +38,8 @@ type CauseOptions struct {
 	// NewestFirst are not heeded.
 	Options
 	// Only is the one cause that is wanted, with its last row and its history;
-	// the zero ID is for all.
+	// the zero ID is for all. It is there without rows, too, if something was
+	// said of it.
 	Only cause.ID
 	// Seen is told of each row that is read; nil for nobody. It is called from
 	// the goroutine of Causes.
@@ -83,7 +84,7 @@ type Cause struct {
 	// each.
 	Text, Exception string
 	LastKey         Key
-	LastRow         *Row // with CauseOptions.Only
+	LastRow         *Row // with CauseOptions.Only; nil if there were no errors
 
 	recent
 }
@@ -124,10 +125,16 @@ func (c *Client) Causes(ctx context.Context, o CauseOptions) (*Causes, error) {
 		}
 		g.add(&row)
 	}
+	if o.Only != (cause.ID{}) && len(g.known) == 0 { // something may have been said of it
+		g.begin(o.Only, &Row{}).LastRow = nil
+	}
 	if err := c.judge(ctx, g); err != nil {
 		return nil, err
 	}
 	for _, found := range g.known {
+		if found.Count == 0 && found.Said.Rev == 0 {
+			continue
+		}
 		found.Requests = found.requests.count()
 		g.causes.All = append(g.causes.All, *found)
 	}

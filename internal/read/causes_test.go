@@ -227,8 +227,8 @@ func TestHostileLocatorsAreBounded(t *testing.T) {
 	before := heap()
 	for i := range 30_000 {
 		large := large
-		if i >= 200 {
-			large = large[:4<<10]
+		if i >= 20 {
+			large = large[:1<<10]
 		}
 		r := Row{Error: true, Locator: fmt.Sprint(i) + large, Text: large, Exception: large, RequestID: fmt.Sprint(i),
 			Key: Key{Module: "m" + large, Time: o.To.Add(-time.Duration(i) * time.Second)}}
