@@ -34,7 +34,7 @@ type sayFlags struct {
 }
 
 func newResolve(sh *shell) *cobra.Command {
-	cmd, _ := newSay(sh, cause.Resolved, &cobra.Command{
+	return newSay(sh, cause.Resolved, &cobra.Command{
 		Use:   "resolve MODULE LOCATOR",
 		Short: "Say that the cause of an error is found and mended",
 		Long: `Say that a cause, as logtable errors lists it, is resolved. Rows stay as they
@@ -50,11 +50,10 @@ Who says it is LOGTABLE_USER, or the name with which you are logged in.`,
   logtable resolve orders '?3fa1c2d4'
   logtable resolve orders 7 --delete --export orders-7.jsonl.gz --since 90d`,
 	})
-	return cmd
 }
 
 func newIgnore(sh *shell) *cobra.Command {
-	cmd, f := newSay(sh, cause.Ignored, &cobra.Command{
+	return newSay(sh, cause.Ignored, &cobra.Command{
 		Use:   "ignore MODULE LOCATOR",
 		Short: "Say that nobody needs to hear of a cause for a while",
 		Long: `Say that a cause, as logtable errors lists it, is known and can wait: until then
@@ -62,23 +61,20 @@ it is not listed and raises no alert. After that it is open again.`,
 		Example: `  logtable ignore orders 7 --until 7d --note "the bank is moving"
   logtable ignore orders 7 --until 2026-12-24`,
 	})
-	cmd.Flags().StringVar(&f.until, "until", "", "for this `LENGTH` of time (12h, 7d, 2w), or to a date or time")
-	return cmd
 }
 
 func newReopen(sh *shell) *cobra.Command {
-	cmd, _ := newSay(sh, cause.Open, &cobra.Command{
+	return newSay(sh, cause.Open, &cobra.Command{
 		Use:   "reopen MODULE LOCATOR",
 		Short: "Say that a cause is not resolved, or to be ignored no longer",
 		Long: `Say that a cause that somebody has resolved or ignored is open again. What was
 said of it before stays in its history (logtable errors MODULE LOCATOR).`,
 		Example: `  logtable reopen orders 7 --note "41 was rolled back"`,
 	})
-	return cmd
 }
 
 // newSay completes a command that says something of a cause.
-func newSay(sh *shell, state string, cmd *cobra.Command) (*cobra.Command, *sayFlags) {
+func newSay(sh *shell, state string, cmd *cobra.Command) *cobra.Command {
 	f := &sayFlags{state: state}
 	cmd.Args, cmd.ValidArgsFunction = causeArguments(2), cobra.NoFileCompletions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -94,6 +90,9 @@ func newSay(sh *shell, state string, cmd *cobra.Command) (*cobra.Command, *sayFl
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.note, "note", "", fmt.Sprintf("why, in a `TEXT` of at most %d bytes", cause.MaxNote))
+	if state == cause.Ignored {
+		flags.StringVar(&f.until, "until", "", "for this `LENGTH` of time (12h, 7d, 2w), or to a date or time")
+	}
 	if state != cause.Open {
 		flags.StringVar(&f.since, "since", causesSince, "look for the cause's errors in the last `LENGTH` of time")
 	}
@@ -102,7 +101,7 @@ func newSay(sh *shell, state string, cmd *cobra.Command) (*cobra.Command, *sayFl
 	}
 	f.tableFlags.register(flags)
 	f.accountFlags.register(flags)
-	return cmd, f
+	return cmd
 }
 
 // say writes what somebody says of a cause, and prints how it stands then.
