@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,9 +43,22 @@ func files(t *testing.T, content map[string]string) (dir string) {
 	return dir
 }
 
-// startLocal starts the program in dir on free ports and waits until it is
-// ready.
+// startLocal is launchLocal, and waits until it is ready.
 func startLocal(t *testing.T, dir string, env map[string]string, args ...string) *localProcess {
+	t.Helper()
+	p := launchLocal(t, dir, env, args...)
+	p.await("Ctrl-C stops it.")
+	for _, url := range regexp.MustCompile(`http://127\.0\.0\.1:(\d+)`).FindAllStringSubmatch(p.said.String(), -1) {
+		if p.api == "" {
+			p.api, p.apiLn = url[0], url[1]
+		}
+		p.tables, p.dynamos = url[0], url[1]
+	}
+	return p
+}
+
+// launchLocal starts the program in dir on free ports.
+func launchLocal(t *testing.T, dir string, env map[string]string, args ...string) *localProcess {
 	t.Helper()
 	args = append([]string{"local", "--port", "0", "--tables-port", "0"}, args...)
 	cmd, stderr := toolCommand(t, env, args...)
@@ -70,13 +84,6 @@ func startLocal(t *testing.T, dir string, env map[string]string, args ...string)
 			p.lines <- in.Text()
 		}
 	}()
-	p.await("Ctrl-C stops it.")
-	for _, url := range regexp.MustCompile(`http://127\.0\.0\.1:(\d+)`).FindAllStringSubmatch(p.said.String(), -1) {
-		if p.api == "" {
-			p.api, p.apiLn = url[0], url[1]
-		}
-		p.tables, p.dynamos = url[0], url[1]
-	}
 	return p
 }
 
@@ -139,8 +146,7 @@ func (p *localProcess) end(signals ...syscall.Signal) {
 	p.nothingLeft()
 }
 
-// nothingLeft holds that neither a file nor a process is left of it. Each has
-// the function's directory or the temporary one in its environment.
+// nothingLeft holds that neither a file nor a process is left of it.
 func (p *localProcess) nothingLeft() {
 	p.t.Helper()
 	left, err := os.ReadDir(p.tmp)
@@ -150,12 +156,23 @@ func (p *localProcess) nothingLeft() {
 	for _, file := range left {
 		p.t.Errorf("%s is left in the directory for temporary files", file.Name())
 	}
-	environs, _ := filepath.Glob("/proc/[0-9]*/environ") // none on macOS
+	for _, file := range p.processes() {
+		p.t.Errorf("the process of %s is left", file)
+	}
+}
+
+// processes are the files of those that the program has started, as far as
+// there are such files. The function's have its directory in their
+// environment, the extension's that for temporary files.
+func (p *localProcess) processes() (all []string) {
+	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range environs {
-		if text, err := os.ReadFile(file); err == nil && bytes.Contains(text, []byte("="+p.cmd.Dir+"\x00")) {
-			p.t.Errorf("the process of %s is left", file)
+		text, _ := os.ReadFile(file) // nothing of what has ended since
+		if bytes.Contains(text, []byte("="+p.cmd.Dir+"\x00")) || bytes.Contains(text, []byte("="+p.tmp+"/")) {
+			all = append(all, file)
 		}
 	}
+	return all
 }
 
 const greeter = `import json, os
@@ -166,10 +183,12 @@ def handler(event, context):
     return [context.function_name, context.memory_limit_in_mb, context.get_remaining_time_in_millis() > 3000]
 `
 
+const dotenv = "LEFT=over\nAWS_REGION=x\nSTAGE=of the file\nLOGTABLE_INFO_TABLE=info\n"
+
 // A function is run, invoked, changed and ended, and its rows are read.
 func TestLocal(t *testing.T) {
 	testkit.Program(t, "python3")
-	dir := files(t, map[string]string{"handler.py": greeter, ".env": "LEFT=over\nAWS_REGION=x\nSTAGE=of the file\n"})
+	dir := files(t, map[string]string{"handler.py": greeter, ".env": dotenv})
 	p := startLocal(t, dir, map[string]string{
 		"SECRET": "s", "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_SECRET_ACCESS_KEY": "real", "LOGTABLE_FIELDS": "pino",
 	}, "--python", "handler.handler", "--reload", "--name", "greeter", "--timeout", "30", "--memory", "256",
@@ -186,7 +205,8 @@ func TestLocal(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, said)
 		}
 	}
-	if got := logtable(t, nil, "query", "--since", "1h", "--endpoint-url", p.tables); got.code != exitOK ||
+	if got := logtable(t, nil, "query", "--since", "1h", "--info-table", "info",
+		"--endpoint-url", p.tables); got.code != exitOK ||
 		strings.Count(got.stdout, "hello Ada test") != 1 {
 		t.Errorf("%+v", got)
 	}
@@ -276,6 +296,33 @@ func TestLocalVillains(t *testing.T) {
 	p.end(syscall.SIGHUP)
 	if said := p.said.String(); !regexp.MustCompile(`\(1\) +hang\b`).MatchString(said) {
 		t.Errorf("the row of the last line is not seen:\n%s", lastOf(said))
+	}
+}
+
+// It can be ended while the function starts, and killed with no process left.
+func TestLocalEndsAtAnyTime(t *testing.T) {
+	testkit.Program(t, "python3")
+	dir := files(t, map[string]string{
+		"slow.py":    "import time\nprint('loading', flush=True)\ntime.sleep(60)\n",
+		"handler.py": "def handler(event, context):\n    pass\n",
+	})
+	p := launchLocal(t, dir, nil, "--python", "slow.handler")
+	p.await("  | loading")
+	p.end(syscall.SIGINT)
+
+	if runtime.GOOS != "linux" {
+		return
+	}
+	p = startLocal(t, dir, nil, "--python", "handler.handler", "--event", "/dev/stdin")
+	p.await("REPORT") // everything is frozen
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Wait()
+	for deadline := time.Now().Add(30 * time.Second); len(p.processes()) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("what was started by a killed program is left: %v", p.processes())
+		}
 	}
 }
 

@@ -92,8 +92,11 @@ func (r *localRun) check() error {
 // named, and the console read them from there.
 func (r *localRun) openTables(ctx context.Context) (closeTables func(), err error) {
 	f := r.flags
-	names := tableFlags{infoTable: f.setting("LOGTABLE_INFO_TABLE"), errorsTable: f.setting("LOGTABLE_ERRORS_TABLE")}
-	info, ofErrors := names.names(&shell{getenv: func(string) string { return "" }})
+	var cfg lambda.Config
+	if err := r.setVariables(&cfg); err != nil {
+		return nil, err
+	}
+	info, ofErrors := (&tableFlags{}).names(&shell{getenv: func(name string) string { return cfg.Env[name] }})
 	o := read.Options{InfoTable: info, ErrorsTable: ofErrors}
 	if f.endpointURL != "" {
 		account, err := connect(ctx, r.sh, &accountFlags{endpointURL: f.endpointURL})
@@ -118,17 +121,6 @@ func (r *localRun) openTables(ctx context.Context) (closeTables func(), err erro
 	return tables.Close, nil
 }
 
-// setting is a variable of the function's, as far as -e says; "" if it does
-// not.
-func (f *localFlags) setting(name string) string {
-	for i := len(f.variables.Set) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(f.variables.Set[i], name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 // run runs the function until it was interrupted or, with --once, invoked.
 func (r *localRun) run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -138,18 +130,22 @@ func (r *localRun) run(ctx context.Context) error {
 	defer onSignals(func() { stop(errInterrupted) }, kill)()
 
 	r.rig = local.New(r.console.started, r.console.ended)
-	failed := make(chan error, 3)
-	go func() { failed <- r.rig.Serve(ctx, r.ln, r.flags.function.name) }()
 	go r.console.keepReading(ctx)
-	err := r.start()
-	if err == nil {
-		r.console.banner(r)
-		go func() { failed <- r.serveEvents(ctx) }()
-		select {
-		case err = <-failed:
-		case <-ctx.Done():
-			err = context.Cause(ctx)
+	failed := make(chan error, 2)
+	go func() {
+		if err := r.start(); err != nil {
+			failed <- err
+			return
 		}
+		r.console.banner(r)
+		go func() { failed <- r.rig.Serve(ctx, r.ln, r.flags.function.name) }()
+		failed <- r.serveEvents(ctx)
+	}()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
 	}
 	stop(nil)
 	if closing := r.rig.Close(now); err == nil {
@@ -210,15 +206,8 @@ func (r *localRun) config() (lambda.Config, error) {
 			FunctionOutput: writerFunc(r.console.line), Stderr: writerFunc(r.console.extensionLine), Forget: true,
 		},
 	}
-	f.variables.Dotenv = filepath.Join(f.handler.dir, ".env")
-	left, err := f.variables.Put(&cfg, os.LookupEnv)
-	if err != nil {
+	if err := r.setVariables(&cfg); err != nil {
 		return cfg, err
-	}
-	if len(left) > 0 && !f.toldLeft {
-		f.toldLeft = true
-		fmt.Fprintf(r.sh.stderr, "logtable: .env: %s left out, because Lambda lets nobody set a variable of this "+
-			"name; --pass-env passes on those of this shell\n", strings.Join(left, ", "))
 	}
 	cfg.ExtensionEnv["AWS_ENDPOINT_URL_DYNAMODB"] = r.tables
 	if cfg.Env["LOGTABLE_SPILL_DIR"] == "" {
@@ -231,6 +220,19 @@ func (r *localRun) config() (lambda.Config, error) {
 		r.console.judgeBy(&cfg)
 	}
 	return cfg, r.attach(&cfg)
+}
+
+// setVariables sets the function's variables as the flags and .env have them.
+func (r *localRun) setVariables(cfg *lambda.Config) error {
+	f := r.flags
+	f.variables.Dotenv = filepath.Join(f.handler.dir, ".env")
+	left, err := f.variables.Put(cfg, os.LookupEnv)
+	if len(left) > 0 && !f.toldLeft {
+		f.toldLeft = true
+		fmt.Fprintf(r.sh.stderr, "logtable: .env: %s left out, because Lambda lets nobody set a variable of this "+
+			"name; --pass-env passes on those of this shell\n", strings.Join(left, ", "))
+	}
+	return err
 }
 
 // attach attaches Logtable and the extensions that were named.
