@@ -7,7 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/logtable/logtable/internal/jsonscan"
 	"github.com/logtable/logtable/internal/row"
 )
 
@@ -58,6 +60,14 @@ func FieldsText(fields string) string {
 	if fields == "" {
 		return ""
 	}
+	if text, ok := plainFields(fields); ok {
+		return text
+	}
+	return anyFields(fields)
+}
+
+// anyFields is FieldsText of any text.
+func anyFields(fields string) string {
 	d := json.NewDecoder(strings.NewReader(fields))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || !json.Valid([]byte(fields)) {
 		return fields
@@ -75,6 +85,34 @@ func FieldsText(fields string) string {
 		parts = append(parts, fmt.Sprint(name)+"="+valueText(value))
 	}
 	return strings.Join(parts, " ")
+}
+
+// plainFields is FieldsText for what nearly all lines have: valid JSON without
+// an escape. It takes a tenth of the time, and there may be millions of rows.
+func plainFields(fields string) (text string, ok bool) {
+	if fields[0] != '{' || strings.IndexByte(fields, '\\') >= 0 || !utf8.ValidString(fields) {
+		return "", false
+	}
+	object := jsonscan.Whole([]byte(fields))
+	if len(object) == 0 {
+		return "", false
+	}
+	out := make([]byte, 0, len(fields))
+	for name, value := range object.Members {
+		if len(out) > 0 {
+			out = append(out, ' ')
+		}
+		out = append(append(out, name[1:len(name)-1]...), '=')
+		switch {
+		case value[0] == '"' && len(value) > 2 && !bytes.ContainsAny(value[1:len(value)-1], " \t\r\n="):
+			out = append(out, value[1:len(value)-1]...)
+		case value[0] == '"' || !bytes.ContainsAny(value, " \t\r\n"):
+			out = append(out, value...)
+		default:
+			out = append(out, valueText(value)...)
+		}
+	}
+	return string(out), true
 }
 
 func valueText(value json.RawMessage) string {
