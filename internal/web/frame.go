@@ -34,7 +34,7 @@ const (
 	flagCut   = 1 << 2 // the text goes on
 
 	// The texts of the first rows are longer: most searches have no more.
-	longRows, longText, shortText = 50_000, 320, 88 // rows, bytes, bytes
+	longRows, longText, shortText = 50_000, 320, 64 // rows, bytes, bytes
 	// maxNames bounds the names, whose indexes are 16 bits; the last stands for
 	// all further ones. maxName is how much of one is sent, in bytes.
 	maxNames, maxName = 1<<16 - 1, 64

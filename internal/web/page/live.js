@@ -13,6 +13,8 @@ export const SPANS = [['15m', '15 minutes'], ['1h', 'hour'], ['6h', '6 hours'], 
   ['30d', '30 days']]
 const MOST_FRESH = 100_000 // rows that a tail may bring
 const MOST = 1_000_000 // rows; the command sends no more
+const SCREEN = 500 // rows, more than are seen at once
+const DRAW = 250 // milliseconds from one drawing of what comes to the next
 const LEAVE = 60_000 // after so many milliseconds nobody looks at, nothing is read
 
 export class Live {
@@ -167,6 +169,7 @@ export class Live {
   async read(more) {
     const reading = this.reading = new AbortController()
     const begun = performance.now()
+    let told = begun
     this.tell('Reading …')
     let last = {}
     try {
@@ -179,7 +182,10 @@ export class Live {
         }
         if (more.before) this.drop(frame)
         this.take(this.old, frame)
-        if (!last.done) this.tell(`Reading … ${counted(this.old.length, 'row')}, ${number(last.units)} read units`)
+        if (!last.done && performance.now() - told > DRAW) {
+          told = performance.now()
+          this.tell(`Reading … ${counted(this.old.length, 'row')}, ${number(last.units)} read units`)
+        }
       })
       this.ended(last, performance.now() - begun)
     } catch (e) {
@@ -216,8 +222,9 @@ export class Live {
       this.due = null
       this.histogram.draw()
       this.histogram.hover(-1)
-    }, 100)
-    this.list.refresh()
+      this.list.refresh()
+    }, DRAW)
+    if (rows.length < SCREEN || rows === this.fresh) this.list.refresh() // what comes behind can wait
   }
 
   tell(...children) {
