@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,10 +175,10 @@ func TestWhatIsDeletedIsExportedBefore(t *testing.T) {
 		s := deletable(t)
 		before := s.items()["errors"]
 		file := filepath.Join(t.TempDir(), name)
-		whole := false
+		var whole atomic.Bool
 		s.server.OnRequest(func(op string, _ int, _ []byte) table.Fault {
 			if _, err := os.Stat(file); op == "DeleteItem" && err == nil {
-				whole = true
+				whole.Store(true)
 			}
 			return table.Fault{}
 		})
@@ -185,8 +186,8 @@ func TestWhatIsDeletedIsExportedBefore(t *testing.T) {
 		if want := "30 rows are in " + file + "\n" + found7 + "30 rows deleted\n"; got != (result{exitOK, want, ""}) {
 			t.Errorf("%+v", got)
 		}
-		if !whole || len(s.items()["errors"]) != len(before)+1-30 {
-			t.Errorf("whole before the first is deleted: %v; %d rows are left", whole, len(s.items()["errors"]))
+		if !whole.Load() || len(s.items()["errors"]) != len(before)+1-30 {
+			t.Errorf("whole before the first is deleted: %v; %d rows are left", whole.Load(), len(s.items()["errors"]))
 		}
 		s.server.OnRequest(nil)
 		if got := s.run("import", file); got.stdout != "30 rows written\n" {
@@ -364,8 +365,11 @@ func TestDeletionsArePaced(t *testing.T) {
 	for i := range 6 {
 		s.put("errors", anError("2026-11-22", 1795345200+i, "orders", "7", "ERROR: (7) "+strings.Repeat("x", 2_000)))
 	}
+	var mu sync.Mutex
 	var first, last time.Time
 	s.server.OnRequest(func(op string, _ int, _ []byte) table.Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		if op == "DeleteItem" {
 			if last = time.Now(); first.IsZero() {
 				first = last

@@ -239,7 +239,9 @@ func testLastCauseTime(t *testing.T) {
 		p.sender.Hurry()
 		p.happen(severe("1", "x"))
 		synctest.Wait()
-		if time.Sleep(101 * time.Millisecond); len(c.took) != 1 || len(p.sent()) != 1 {
+		time.Sleep(101 * time.Millisecond)
+		synctest.Wait()
+		if len(c.took) != 1 || len(p.sent()) != 1 {
 			t.Errorf("%v, %q", c.took, p.sent())
 		}
 	})
