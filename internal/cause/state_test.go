@@ -115,3 +115,16 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What is far behind what may be shown is not even looked at: an item of 400 KB
+// must not cost a small function its processor.
+func TestAHostileNoteIsCutBeforeItIsCleaned(t *testing.T) {
+	for _, filler := range []string{" ", "\x01", "\u202e"} {
+		s := cause.State{}
+		s.Note = strings.Repeat(filler, 10*cause.MaxNote) + "x"
+		s.By = strings.Repeat(filler, 10*cause.MaxBy) + "x"
+		if s = s.Bounded(); s.Note != "" || s.By != "" {
+			t.Errorf("%q: %q by %q", filler, s.Note, s.By)
+		}
+	}
+}
