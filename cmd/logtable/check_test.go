@@ -197,3 +197,22 @@ func TestCheckPrintsAtOnce(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// A summary has a bounded number of kinds and places.
+func TestCheckSumIsBounded(t *testing.T) {
+	var sum checkSum
+	for i := range 1000 {
+		why := explain.Why{Seen: fmt.Sprint("kind ", i%(maxKinds+5)), Log: true}
+		sum.add("", &explain.Result{First: i + 1, Last: i + 1, Why: why})
+	}
+	all := 0
+	for _, kind := range sum.kinds {
+		if all += kind.count; len(kind.places) > maxPlaces {
+			t.Errorf("%s has %d places", kind.why, len(kind.places))
+		}
+	}
+	text := sum.missed(textStyle{})
+	if all != 1000 || len(sum.kinds) != maxKinds || !strings.Contains(text, "× others") {
+		t.Errorf("%d of 1000 lines, %d kinds:\n%s", all, len(sum.kinds), text)
+	}
+}

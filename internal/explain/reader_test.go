@@ -234,16 +234,31 @@ func fewest(t *testing.T, o Options, lines []string) (few []string, diff string)
 	return lines, diff
 }
 
-// Lines that once made a difference.
+// pretty is a pretty-printed line with so many members more.
+func pretty(members int, member string) []string {
+	lines := []string{"{", `  "level": "ERROR",`}
+	for range members {
+		lines = append(lines, member)
+	}
+	return append(lines, `  "text": "x"`, "}")
+}
+
+// Lines that once made a difference, and those at the bounds on what waits.
 func TestAReaderSaysWhatTheLayerStoresOf(t *testing.T) {
+	long := `  "a": "` + strings.Repeat("x", 4<<10) + `",`
+	traced := append([]string{`{"level":"ERROR","text":"x"}`}, slices.Repeat([]string{"  at a.B.c(B.java:7)"}, 70)...)
 	for _, lines := range [][]string{
 		// Together they are below the level, and one by itself is not.
 		{"{", envelope + `"level":"INFO","message":"{\"level\":\"ERROR\",\"text\":\"in\"}"}`, "}"},
+		pretty(maxHeld-4, "  \"a\": 1,"), pretty(maxHeld-3, "  \"a\": 1,"), pretty(12, long), pretty(18, long), traced,
+		{strings.Repeat("x", MaxLine) + `{"level":"ERROR","text":"` + strings.Repeat("y", 1000), `y"}`, `z"}`},
 	} {
 		set := map[string]string{config.Fields: "winston", config.Level: "WARN"}
 		cfg, _ := config.Load(func(name string) string { return set[name] }, nil)
-		if _, diff := compare(t, Options{Rows: rowsOf(&cfg.Lines), JSON: true}, lines); diff != "" {
-			t.Errorf("%q: the layer's - and the Reader's +\n%s", lines, diff)
+		for _, isJSON := range []bool{false, true} {
+			if _, diff := compare(t, Options{Rows: rowsOf(&cfg.Lines), JSON: isJSON}, lines); diff != "" {
+				t.Errorf("%.2000q, JSON %v: the layer's - and the Reader's +\n%s", lines, isJSON, diff)
+			}
 		}
 	}
 }
