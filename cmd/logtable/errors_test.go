@@ -177,6 +177,19 @@ func TestCausesAreNamedAsTheyArePrinted(t *testing.T) {
 	i.does(exitOK, "see [redacted", "resolve", "orders", "it's here", "--note", "see AKIA"+"IOSFODNN7EXAMPLE")
 }
 
+func TestAHundredCausesArePrinted(t *testing.T) {
+	i := newInbox(t)
+	for n := range 103 {
+		i.fail(time.Hour, fmt.Sprint("place", n), "x", "")
+	}
+	i.does(exitOK, "and 4 more causes with 4 errors", "errors") // one is that of tables
+	for _, args := range [][]string{{"-n", "0"}, {"-o", "jsonl"}} {
+		if got := i.run(append([]string{"errors"}, args...)...); strings.Count(got.stdout, "place") != 103 {
+			t.Errorf("%q prints %d", args, strings.Count(got.stdout, "place"))
+		}
+	}
+}
+
 // What programs read has all that people see.
 func TestErrorsForPrograms(t *testing.T) {
 	i := newInbox(t)

@@ -79,6 +79,10 @@ func TestErrorsWithoutALocatorAreToldApartByWhatDoesNotVary(t *testing.T) {
 		}
 		seen[of(what)] = what
 	}
+	long := strings.Repeat("long ", 205) // a KB, about
+	if of(long+"head") != of(long+"tail") {
+		t.Error("all of a line tells causes apart, however long it is")
+	}
 	python := "Traceback (most recent call last):\n  File \"a.py\", line %d\n    f()\nKeyError: %d\n\n" +
 		"During handling of the above exception, another exception occurred:\n\n" +
 		"Traceback (most recent call last):\n  File \"b.py\", line %d\n    g()\nValueError: no order %d\n"

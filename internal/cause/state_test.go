@@ -106,11 +106,19 @@ func TestTheItemIsReadFromDynamoDBsJSON(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(item)
+	long := strings.NewReplacer("resolved", strings.Repeat("resolved", 9), "40", strings.Repeat("4", 99))
+	f.Add(long.Replace(item))
 	f.Add(`{"date":{"S":"cause#"},"rev":{"N":"1"},"versions":{"L":[null,{"S":7},[]]},"at":7}`)
 	f.Fuzz(func(t *testing.T, item string) {
 		s, _ := cause.Decode([]byte(item))
-		if len(s.By) > cause.MaxBy || len(s.Note) > cause.MaxNote || len(s.Versions) > cause.MaxVersions ||
-			s.By != cause.Line(s.By) || cause.Named(s.Module, s.Locator) != s.ID && s.Locator != "" {
+		for _, v := range s.Versions {
+			if len(v) > cause.MaxVersion {
+				t.Errorf("a version of %d bytes", len(v))
+			}
+		}
+		if len(s.State) > 32 || len(s.By) > cause.MaxBy || len(s.Note) > cause.MaxNote ||
+			len(s.Versions) > cause.MaxVersions || s.By != cause.Line(s.By) ||
+			cause.Named(s.Module, s.Locator) != s.ID && s.Locator != "" {
 			t.Errorf("not bounded: %+v", s)
 		}
 	})

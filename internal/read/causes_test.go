@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +236,10 @@ func TestHostileLocatorsAreBounded(t *testing.T) {
 		r.Version, r.Execution = fmt.Sprint(i), fmt.Sprint(i)
 		g.add(&r)
 	}
+	if buckets := len(g.known[cause.Of("m"+large, "0"+large, "", "")].Buckets); g.causes.Bucket != 6*time.Hour ||
+		buckets != 160 {
+		t.Errorf("%d buckets of %v", buckets, g.causes.Bucket)
+	}
 	if len(g.known) != MaxCauses || g.causes.Others != 30_000-MaxCauses {
 		t.Errorf("%d causes, %d others", len(g.known), g.causes.Others)
 	}
@@ -267,6 +272,36 @@ func TestDurableExecutionsAndVersionsAreBounded(t *testing.T) {
 	about := c.requests.count()
 	if len(c.requests.smallest) != maxDistinct || !about.About || about.N < rows*8/10 || about.N > rows*12/10 {
 		t.Errorf("about %d requests, want %d", about.N, rows)
+	}
+}
+
+// counting counts who asks, and has nothing.
+type counting struct{ asked atomic.Int64 }
+
+func (c *counting) Query(
+	context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
+	c.asked.Add(1)
+	return &dynamodb.QueryOutput{}, nil
+}
+
+func TestNotEveryModuleIsAskedFor(t *testing.T) {
+	api := &counting{}
+	client := New(api)
+	o := &CauseOptions{Options: Options{From: day, To: day.AddDate(0, 0, 1), Now: day, ErrorsTable: "errors"}}
+	g, s := newGrouping(o), client.newSaid("errors")
+	for i := range maxModules + 100 {
+		id := cause.Named(fmt.Sprint("m", i), "7")
+		g.known[id] = &Cause{ID: id}
+		if _, err := s.of(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := api.asked.Load(); n != maxModules {
+		t.Errorf("one after the other, %d are asked for", n)
+	}
+	if err := client.judge(ctx, g); err != nil || api.asked.Load() != 2*maxModules {
+		t.Errorf("together, %d are asked for: %v", api.asked.Load()-maxModules, err)
 	}
 }
 

@@ -144,3 +144,28 @@ func TestAForeignItemIsNotOverwritten(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// contested is a table in which somebody else is always faster.
+type contested struct {
+	causeitem.API
+	rev int64
+}
+
+func (c *contested) PutItem(
+	_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
+	c.rev++
+	s := cause.State{ID: id, Change: cause.Change{State: cause.Open, Rev: c.rev, By: "bob", At: time.Now()}}
+	return nil, &types.ConditionalCheckFailedException{Item: causeitem.Of(&s)}
+}
+
+func TestNobodyTriesForEver(t *testing.T) {
+	tab := newTable(t)
+	api := &contested{API: tab.API}
+	tab.API = api
+	_, meanwhile, err := tab.Say(ctx, id, causeitem.AnyRev, cause.Change{State: cause.Resolved, At: time.Now()}, nil)
+	var raced *causeitem.RacedError
+	if !errors.As(err, &raced) || raced.Now.By != "bob" || api.rev != 20 || len(meanwhile) != 20 {
+		t.Errorf("after %d tries: %v", api.rev, err)
+	}
+}
