@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/logtable/logtable/internal/resources"
 )
 
 // attachFlags are what `logtable attach` can be told.
@@ -18,6 +20,8 @@ type attachFlags struct {
 	set    []string
 	topics []string
 	force  bool
+
+	detaching bool
 }
 
 func newAttach(sh *shell) *cobra.Command {
@@ -56,7 +60,7 @@ It changes $LATEST. Versions are immutable, so aliases stay as they are.`,
 }
 
 func newDetach(sh *shell) *cobra.Command {
-	f := &attachFlags{}
+	f := &attachFlags{detaching: true}
 	cmd := &cobra.Command{
 		Use:   "detach FUNCTION...",
 		Short: "Undo what attach did to functions",
@@ -115,6 +119,7 @@ func (f *attachFlags) each(ctx context.Context, sh *shell, names []string, verb 
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
+			f.hint(ctx, sh, c, err)
 			s.failed(name, err)
 		case ch.isNothing():
 			fmt.Fprintf(sh.stdout, "%s: there is nothing to %s\n", name, verb)
@@ -146,6 +151,27 @@ func (f *attachFlags) each(ctx context.Context, sh *shell, names []string, verb 
 			changes[0].target.name, visible(c.flags))
 	}
 	return s.result()
+}
+
+// hint prints what belongs into the template of a function that attach leaves
+// alone because a stack has it.
+func (f *attachFlags) hint(ctx context.Context, sh *shell, c *cloud, err error) {
+	var e *stackError
+	if !errors.As(err, &e) || f.detaching {
+		return
+	}
+	info, errorsTable := f.tables.names(sh)
+	s := &snippet{Form: "sam", Function: e.target.name, Architecture: e.target.architecture(), InfoTable: info,
+		ErrorsTable: errorsTable, Layer: f.layer, Topics: f.topics}
+	if layer, known := resources.LayerFor(s.Architecture); known && s.Layer == "" {
+		if newest, err := c.newestLayer(ctx, layer.Name); err == nil && newest != nil {
+			s.Layer = newest.arn
+		}
+	}
+	var text strings.Builder
+	if s.write(&text) == nil {
+		fmt.Fprintln(sh.stdout, strings.Join(visibleLines(text.String()), "\n"))
+	}
 }
 
 // A summary counts what did not work.
@@ -206,7 +232,7 @@ func (c *cloud) functionNames(args []string) (names []string, err error) {
 			return nil, usagef("%q names a version or alias, which cannot be changed: write %s, and move the alias "+
 				"afterwards", arg, name)
 		}
-		if !isFunctionName(name) {
+		if !functionName.MatchString(name) {
 			return nil, usagef("%q is not a function's name: letters, digits, - and _", arg)
 		}
 		if !slices.Contains(names, name) {
@@ -214,10 +240,4 @@ func (c *cloud) functionNames(args []string) (names []string, err error) {
 		}
 	}
 	return names, nil
-}
-
-func isFunctionName(s string) bool {
-	return s != "" && len(s) <= 140 && strings.IndexFunc(s, func(r rune) bool {
-		return (r|0x20 < 'a' || r|0x20 > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}) < 0
 }

@@ -216,6 +216,10 @@ func TestAttachRefuses(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	r.must("detach", "orders", "--yes")
+	if got := r.run("attach", "stack"); !strings.Contains(got.stdout, "AWS::Serverless::Function") ||
+		!strings.Contains(got.stdout, "layer:logtable-arm64:1") {
+		t.Errorf("attach prints no snippet: %+v", got)
+	}
 	r.must("attach", "stack", "--yes", "--force")
 	r.must("detach", "stack", "--yes", "--force")
 	for member, c := range map[string]struct {
@@ -251,6 +255,14 @@ func TestAttachAmongOthers(t *testing.T) {
 	r.Before("lambda:UpdateFunctionConfiguration", func() { r.Touch("orders") })
 	r.refused([]string{"somebody else has changed it meanwhile"}, attach...)
 	unchanged("a change between reading and writing")
+	other := map[string]string{"OTHER": "1"}
+	r.Before("iam:PutRolePolicy", func() { r.configure("orders", nil, other) })
+	r.refused([]string{"somebody else has changed it meanwhile"}, attach...)
+	if s := r.state("orders"); !maps.Equal(s.Variables, other) || len(s.Layers)+len(s.Tags) > 0 ||
+		len(s.Policies) != 1 {
+		t.Errorf("a change while the plan was read leaves %+v", s)
+	}
+	r.configure("orders", nil, map[string]string{})
 	for _, tc := range []struct {
 		action, code string
 		status       int

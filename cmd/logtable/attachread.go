@@ -92,10 +92,20 @@ func (t *target) refusal(force bool) error {
 	case t.noTags != nil && !force:
 		return fmt.Errorf("%w; --force goes on without", t.noTags)
 	case managed && !force:
-		return fmt.Errorf("it belongs to the CloudFormation stack %s, whose next deployment would undo this: write it "+
-			"into the template (logtable init sam, cdk or serverless prints what); --force does it all the same", stack)
+		return &stackError{t, stack}
 	}
 	return nil
+}
+
+// A stackError is that a function belongs to a CloudFormation stack.
+type stackError struct {
+	target *target
+	stack  string
+}
+
+func (e *stackError) Error() string {
+	return "it belongs to the CloudFormation stack " + e.stack + ", whose next deployment would undo this: write it " +
+		"into the template (logtable init prints what, for SAM, the CDK and Serverless); --force does it all the same"
 }
 
 // policyName is the inline policy of a function. It has the function's name, so

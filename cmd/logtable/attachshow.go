@@ -32,8 +32,8 @@ func (ch *change) String() string {
 		fmt.Fprintf(&b, "  ! %s\n", note)
 	}
 	if ch.reconfigures() && len(t.aliases) > 0 {
-		fmt.Fprintf(&b, "  $LATEST changes. As they are stay the aliases %s: publish a\n"+
-			"  version and move them when you are content.\n", strings.Join(t.aliases, ", "))
+		fmt.Fprintf(&b, "  $LATEST changes. Aliases stay as they are: %s.\n"+
+			"  Publish a version and move them when you are content.\n", strings.Join(t.aliases, ", "))
 	}
 	return b.String()
 }

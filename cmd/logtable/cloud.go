@@ -168,11 +168,9 @@ func (f *cloudFlags) confirmed(ctx context.Context, sh *shell, question string) 
 		return errDryRun
 	case !sh.asks():
 		return usagef("nobody can be asked here: look at the changes with --dry-run, then repeat with --yes")
-	}
-	if sh.ask(ctx, question) {
+	case sh.ask(ctx, question):
 		return nil
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return errors.New("nothing was changed")

@@ -77,7 +77,7 @@ func setup(ctx context.Context, sh *shell, f *setupFlags) error {
 		changes += len(p.steps)
 	}
 	if changes > 0 {
-		if err := f.confirmed(ctx, sh, "\nDo this?"); err != nil {
+		if err := f.confirmed(ctx, sh, "Do this?"); err != nil {
 			return err
 		}
 		fmt.Fprintln(sh.stdout)
