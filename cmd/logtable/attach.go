@@ -52,7 +52,7 @@ It changes $LATEST. Versions are immutable, so aliases stay as they are.`,
 	flags.StringArrayVarP(&f.set, "env", "e", nil, "a setting of Logtable's, `NAME=VALUE`; may be repeated")
 	flags.StringSliceVar(&f.topics, "alert-topic", nil, "`ARN` of an SNS topic for alerts; may be repeated")
 	flags.StringVar(&f.layer, "layer", "", "`ARN` of the layer's version\n"+
-		"(default: the newest that logtable publish has published)")
+		"(default the newest that is published)")
 	flags.BoolVar(&f.force, "force", false, "even a function that CloudFormation manages")
 	f.tables.registerNames(flags)
 	f.cloudFlags.register(flags, "what would be changed")
@@ -124,7 +124,7 @@ func (f *attachFlags) each(ctx context.Context, sh *shell, names []string, verb 
 		case ch.isNothing():
 			fmt.Fprintf(sh.stdout, "%s: there is nothing to %s\n", name, verb)
 		default:
-			fmt.Fprintln(sh.stdout, strings.Join(visibleLines(ch.String()), "\n"))
+			fmt.Fprintln(sh.stdout, strings.Join(visibleLines(ch.String()), "\n")+"\n")
 			changes = append(changes, ch)
 		}
 	}

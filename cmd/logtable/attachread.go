@@ -34,12 +34,17 @@ func (t *target) architecture() string {
 	return string(types.ArchitectureX8664)
 }
 
+var errNoFunction = errors.New("there is no such function")
+
 // readFunction reads all of a function that attach and doctor look at.
 func (c *cloud) readFunction(ctx context.Context, name string) (*target, error) {
 	out, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
+	if missing := (&types.ResourceNotFoundException{}); errors.As(err, &missing) {
+		return nil, fmt.Errorf("%w %s: check its name, --region and --profile", errNoFunction, c.where())
+	}
 	if err != nil {
 		return nil, c.explainCall(call{cannot: "look at the function " + name, permission: "lambda:GetFunction",
-			on: name, missing: "there is no such function: check its name, --region and --profile"}, err)
+			on: name}, err)
 	}
 	t := &target{name: name, region: c.region, config: *out.Configuration, tags: out.Tags,
 		variables: map[string]string{}}

@@ -44,7 +44,8 @@ func (f *cloudFlags) register(flags *pflag.FlagSet, changes string) {
 
 func (f *cloudFlags) registerAccount(flags *pflag.FlagSet) {
 	f.accountFlags.register(flags)
-	flags.Lookup("endpoint-url").Usage = "`URL` of another endpoint of all services, such as a local one"
+	flags.Lookup("endpoint-url").Usage = "`URL` of another endpoint, for all services"
+	flags.Lookup("local").Hidden = true // logtable local plays DynamoDB only
 }
 
 // connectCloud makes the clients. It does not call AWS yet.

@@ -49,6 +49,7 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 			"logtable setup"},
 		[4]string{"note", "protection", "logtable-errors can be deleted with all its rows", "logtable setup"},
 		[4]string{"note", "protection", "logtable-errors has no point-in-time recovery", "logtable setup"})
+	found(t, expect(exitSeen, "nobody"), [4]string{"FIX", "function", "there is no such function at " + r.URL, ""})
 	r.must("setup", "--yes")
 	r.must("publish")
 	role := r.role("orders-role")

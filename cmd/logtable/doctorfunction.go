@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,6 +19,10 @@ import (
 func (d *doctor) checkFunction(ctx context.Context, name string) {
 	fmt.Fprintf(d.sh.stdout, "\n%s\n", name)
 	t, err := d.readFunction(ctx, name)
+	if errors.Is(err, errNoFunction) {
+		d.say(finding, "function", err.Error(), "")
+		return
+	}
 	if err != nil {
 		d.say(unclear, "function", err.Error(), "")
 		return

@@ -26,9 +26,9 @@ func newSetup(sh *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Create the two tables in your AWS account",
-		Long: `Create the two tables in your AWS account, or complete those that are there. What
-will be done is shown first, and nothing is done without your consent. Run it
-again whenever you like: what is as it should be is left alone.
+		Long: `Create the two tables in your AWS account, or complete those that are there.
+What will be done is shown first, and nothing is done without your consent. Run
+it again whenever you like: what is as it should be is left alone.
 
 This is for a start without a template. Tables that CloudFormation, the CDK or
 Terraform manages are better changed there.`,
@@ -42,8 +42,8 @@ Terraform manages are better changed there.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.kmsKey, "kms-key", "", "encrypt new tables with a `KEY` of your own: its ID, ARN or alias\n"+
-		"(default: one that AWS owns)")
+	flags.StringVar(&f.kmsKey, "kms-key", "", "ID, ARN or alias of a `KEY` of yours that encrypts new\n"+
+		"tables (default one that AWS owns)")
 	f.tables.registerNames(flags)
 	f.cloudFlags.register(flags, "what would be created")
 	return cmd
@@ -77,6 +77,7 @@ func setup(ctx context.Context, sh *shell, f *setupFlags) error {
 		changes += len(p.steps)
 	}
 	if changes > 0 {
+		fmt.Fprintln(sh.stdout)
 		if err := f.confirmed(ctx, sh, "Do this?"); err != nil {
 			return err
 		}
