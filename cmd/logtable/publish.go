@@ -60,7 +60,7 @@ const maxZip = 50 << 20
 type layerZip struct {
 	path    string
 	layer   resources.Layer
-	version string // this program's: they are released together
+	version string // of the extension in it
 	content []byte
 }
 
@@ -151,7 +151,7 @@ func readLayer(path string) (layerZip, error) {
 	if info.Size() > maxZip {
 		return layerZip{}, fmt.Errorf("%s is larger than Lambda takes: %d of %d bytes", path, info.Size(), maxZip)
 	}
-	z := layerZip{path: path, version: version.Number()}
+	z := layerZip{path: path}
 	if z.content, err = os.ReadFile(path); err != nil {
 		return layerZip{}, err
 	}
@@ -159,6 +159,7 @@ func readLayer(path string) (layerZip, error) {
 	if err != nil {
 		return layerZip{}, fmt.Errorf("%s is not Logtable's layer: %w", path, err)
 	}
+	z.version = version.Find(binary)
 	program, err := elf.NewFile(bytes.NewReader(binary))
 	if err != nil {
 		return layerZip{}, fmt.Errorf("%s is not Logtable's layer: %w", path, err)

@@ -40,6 +40,19 @@ func TestPublishReadsItsZips(t *testing.T) {
 	}
 }
 
+// TestPublishKnowsTheVersion of what is in the zip file, which may be another
+// than the tool's.
+func TestPublishKnowsTheVersion(t *testing.T) {
+	for content, want := range map[string]string{
+		"…logtable=v0.3.1-rc.1;…": "v0.3.1-rc.1", "1": "devel", "logtable=v0.1": "devel", "logtable=v?;logtable=v2;": "v2",
+	} {
+		z, err := readLayer(layerFile(t, elf.EM_AARCH64, content))
+		if err != nil || z.version != want {
+			t.Errorf("of %q: %q, %v, want %q", content, z.version, err, want)
+		}
+	}
+}
+
 // TestPublishFindsItsZips, in the current directory and in layer/dist, and says
 // of the layers what they are.
 func TestPublishFindsItsZips(t *testing.T) {

@@ -26,7 +26,11 @@ type Version struct {
 // linked are the linker's flags that write the version into a binary.
 func (v Version) linked() (flags string) {
 	const variables = "github.com/logtable/logtable/internal/version."
-	for _, set := range [][2]string{{"number", v.Number}, {"commit", v.Commit}, {"date", v.Date}} {
+	number := v.Number
+	if number != "" {
+		number = "logtable=" + number + ";" // see internal/version
+	}
+	for _, set := range [][2]string{{"number", number}, {"commit", v.Commit}, {"date", v.Date}} {
 		if set[1] != "" {
 			flags += " -X " + variables + set[0] + "=" + set[1]
 		}
