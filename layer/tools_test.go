@@ -161,6 +161,10 @@ func testServerless(t *testing.T) {
 	got := stack(t, moto.Start(t), template)
 	want{topics: []string{topic}, keys: []string{key}}.same(t, got)
 	exported(t, got.Outputs, "logtable-")
+	if state := read(t, filepath.Join(root, "serverless", ".serverless", "serverless-state.json")); !regexp.MustCompile(
+		`"stackName": *"logtable"`).MatchString(state) {
+		t.Error("the stack's name, with which its exports begin, is not the template's: logtable")
+	}
 
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "index.js"), "exports.handler = async () => {}")
@@ -185,6 +189,7 @@ func testServerless(t *testing.T) {
 
 func testTerraform(t *testing.T) {
 	terraform := testkit.Program(t, "terraform")
+	t.Setenv("CHECKPOINT_DISABLE", "1") // it would ask whether it is the newest
 	run(t, command{}, terraform, "fmt", "-check", "-diff", "-recursive", "terraform")
 
 	// What the policies say is Terraform's own word: they are in a file without
@@ -333,20 +338,20 @@ func testCLI(t *testing.T) {
 	}
 	same()
 
-	// A function that has a layer and a variable of its own, which stay.
+	// A function that has a layer and a variable of its own, which stay, and an
+	// older Logtable.
 	write(t, filepath.Join(root, "function.sh"), `set -eu
 role=$(aws iam create-role --role-name orders --assume-role-policy-document '{}' --query Role.Arn --output text)
 other=$(aws lambda publish-layer-version --layer-name other --zip-file fileb://`+root+`/dist/logtable-layer-arm64.zip \
 	--query LayerVersionArn --output text)
 aws lambda create-function --function-name orders-api --role "$role" --runtime python3.13 --handler a.b \
-	--architectures arm64 --layers "$other" --environment 'Variables={OWN=1}' \
+	--architectures arm64 --layers "${other%other:*}logtable-arm64:1" "$other" --environment 'Variables={OWN=1}' \
 	--zip-file fileb://`+root+`/dist/logtable-layer-arm64.zip >/dev/null
 `)
 	sh(filepath.Join(root, "function.sh"))
 	snippet := filepath.Join(root, "init.sh")
 	write(t, snippet, initialized(t, "cli", "--topic", topic, "--region", region))
 	sh(snippet)
-	sh(snippet) // once more changes nothing
 	var function struct {
 		Layers      []struct{ Arn string }
 		Environment struct{ Variables map[string]string }

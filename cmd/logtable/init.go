@@ -131,7 +131,12 @@ func (s *snippet) write(w io.Writer) error {
 	file := forms[s.Form].file
 	t, err := template.New(file).Funcs(template.FuncMap{
 		"yaml": yaml, "json": func(v any) string { text, _ := json.Marshal(v); return string(text) },
-		"join": strings.Join,
+		"width": func(names map[string]string) (n int) {
+			for name := range names {
+				n = max(n, len(name))
+			}
+			return n
+		},
 	}).ParseFS(snippets, "snippets/"+file)
 	if err != nil {
 		return fmt.Errorf("cannot read the snippet %s: %w", file, err)
@@ -233,6 +238,11 @@ func (s *snippet) PolicyYAML(indent int) (string, error) {
 // it stands between backquotes.
 func (s *snippet) PolicyTS(prefix string) string {
 	return regexp.MustCompile(`"([^"\n]*\$\{[^"\n]*)"`).ReplaceAllString(s.Policy().Indented(prefix), "`$1`")
+}
+
+// PolicyHCL is the document for Terraform, as `terraform fmt` writes it.
+func (s *snippet) PolicyHCL(prefix string) string {
+	return regexp.MustCompile(`(?m)^( *"[^"]*"):`).ReplaceAllString(s.Policy().Indented(prefix), "$1 :")
 }
 
 // yaml is a value of JSON in YAML's block form, on lines of its own. A text

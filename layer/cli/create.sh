@@ -14,19 +14,19 @@ dist=$(dirname "$0")/../dist
 
 # tables
 
-table() { # table NAME WRITE-UNITS [OPTION…]: keys are the same in both
+table() { # table NAME WRITE-UNITS [OPTION…]: keys are the same in both; sets arn
 	name=$1 units=$2
 	shift 2
-	if aws dynamodb describe-table --table-name "$name" >/dev/null 2>&1; then
+	if arn=$(aws dynamodb describe-table --table-name "$name" --query Table.TableArn --output text 2>/dev/null); then
 		echo "table $name is there"
 		return
 	fi
-	aws dynamodb create-table --table-name "$name" --billing-mode PAY_PER_REQUEST \
+	arn=$(aws dynamodb create-table --table-name "$name" --billing-mode PAY_PER_REQUEST \
 		--on-demand-throughput "MaxWriteRequestUnits=$units" \
 		--attribute-definitions AttributeName=date,AttributeType=S AttributeName=stamp_mod,AttributeType=S \
 		--key-schema AttributeName=date,KeyType=HASH AttributeName=stamp_mod,KeyType=RANGE \
 		${KMS_KEY_ARN:+--sse-specification "Enabled=true,SSEType=KMS,KMSMasterKeyId=$KMS_KEY_ARN"} \
-		"$@" >/dev/null
+		--query TableDescription.TableArn --output text "$@")
 	aws dynamodb wait table-exists --table-name "$name"
 	echo "table $name created"
 }
@@ -34,6 +34,7 @@ table() { # table NAME WRITE-UNITS [OPTION…]: keys are the same in both
 # The caps keep a runaway loop from running up a bill. Rows of the first table
 # expire; those of the second stay until somebody deletes them.
 table "$info" 1000
+infoArn=$arn
 ttl=$(aws dynamodb describe-time-to-live --table-name "$info" \
 	--query TimeToLiveDescription.TimeToLiveStatus --output text)
 case $ttl in
@@ -42,6 +43,7 @@ ENABL*) ;;
 	--time-to-live-specification Enabled=true,AttributeName=expiry >/dev/null ;;
 esac
 table "$errors" 200 --deletion-protection-enabled
+errorsArn=$arn
 aws dynamodb update-continuous-backups --table-name "$errors" \
 	--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true >/dev/null
 
@@ -58,8 +60,7 @@ done
 
 # policies, one for each duty
 
-infoArn=$(aws dynamodb describe-table --table-name "$info" --query Table.TableArn --output text)
-errorsArn=$(aws dynamodb describe-table --table-name "$errors" --query Table.TableArn --output text)
+existing=" $(aws iam list-policies --scope Local --query 'Policies[].PolicyName' --output text | tr '\t\n' '  ') "
 both="\"$infoArn\", \"$errorsArn\""
 
 policy() { # policy NAME: statements on standard input, each ending with a comma but the last
@@ -68,11 +69,12 @@ policy() { # policy NAME: statements on standard input, each ending with a comma
 		statements="$statements,
   {\"Effect\": \"Allow\", \"Action\": \"kms:Decrypt\", \"Resource\": \"$KMS_KEY_ARN\"}"
 	fi
-	arn=$(aws iam list-policies --scope Local --query "Policies[?PolicyName=='$1'].Arn" --output text)
-	if [ -n "$arn" ]; then
-		echo "policy $arn is there"
+	case $existing in
+	*" $1 "*)
+		echo "policy $1 is there"
 		return
-	fi
+		;;
+	esac
 	arn=$(aws iam create-policy --policy-name "$1" --query Policy.Arn --output text \
 		--policy-document "{\"Version\": \"2012-10-17\", \"Statement\": [
 $statements

@@ -21,7 +21,7 @@ def snake(name):
 
 def arguments(interfaces, name):
     out = {}
-    for member, optional, kind in re.findall(r"(?m)^    readonly (\w+)(\??): ([^;{]+)[;{]", interfaces[name]):
+    for member, optional, kind in re.findall(r"(?m)^    readonly (\w+)(\??): ([^;{]*)[;{]", interfaces[name]):
         kind = kind.replace("| cdktf.IResolvable", "").strip().removesuffix("[]")
         required = "" if optional else ", required"
         out[snake(member)] = arguments(interfaces, kind) if kind in interfaces else (kind or "map") + required

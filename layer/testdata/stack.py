@@ -66,7 +66,7 @@ def create(path, parameters):
     for resource in template["Resources"].values():
         if resource["Type"] in ("AWS::Lambda::LayerVersion", "AWS::Lambda::Function"):
             content = resource["Properties"].get("Content") or resource["Properties"]["Code"]
-            if not isinstance(content["S3Bucket"], str):  # of CDK's and Serverless's own
+            if isinstance(content.get("S3Bucket"), dict):  # of CDK's and Serverless's own
                 content["S3Bucket"], content["S3Key"] = "packaged", "layer.zip"
     if "BootstrapVersion" in template.get("Parameters", {}):
         client("ssm").put_parameter(Name=template["Parameters"]["BootstrapVersion"]["Default"], Value="30",

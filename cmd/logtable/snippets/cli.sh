@@ -39,7 +39,7 @@ aws iam put-role-policy --role-name "${role##*/}" --policy-name "logtable-$funct
 END
 )"
 
-others=$(get "Layers[?!contains(Arn, ':layer:logtable-')].Arn")
+others=$(get "Layers[?!contains(Arn, ':layer:logtable-$arch:')].Arn")
 [ "$others" != None ] || others=
 # Unquoted: one argument for each layer.
 aws lambda update-function-configuration --function-name "$function" --layers $others "$layer"

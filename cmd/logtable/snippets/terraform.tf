@@ -16,9 +16,9 @@ data "aws_dynamodb_table" "logtable_errors" {
 }
 {{end}}
 resource "aws_iam_role_policy" "logtable_{{.Label}}" {
-  name   = "logtable-{{.Function}}"
-  role   = aws_iam_role.{{.Label}}.name
-  policy = jsonencode({{.Policy.Indented "  "}})
+  name = "logtable-{{.Function}}"
+  role = aws_iam_role.{{.Label}}.name
+  policy = jsonencode({{.PolicyHCL "  "}})
 }
 
 resource "aws_lambda_function" "{{.Label}}" {
@@ -33,8 +33,9 @@ resource "aws_lambda_function" "{{.Label}}" {
 
   environment {
     variables = {
+      {{- $width := width .}}
       {{- range $name, $value := .}}
-      {{$name}} = {{json $value}}
+      {{printf "%-*s" $width $name}} = {{json $value}}
       {{- end}}
     }
   }
