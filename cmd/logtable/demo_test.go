@@ -124,6 +124,10 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 	if invoke == "" || endpoint == "" {
 		t.Fatalf("invoke at %q, tables at %q", invoke, endpoint)
 	}
+	// It has shown the last rows: what comes next is new to it.
+	tail := follow(t, nil, "-o", "jsonl", "--endpoint-url", endpoint)
+	tail.want("{")
+	begin := time.Now()
 	resp, err := http.Post(invoke, "application/json", strings.NewReader(`{"name":"Margaret"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +137,9 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 	if !strings.HasPrefix(string(answer), `"hello Margaret"`) {
 		t.Errorf("answer %q", answer)
 	}
+	tail.want("hello Margaret, from Go")
+	t.Logf("tail -f shows it %v after the request", time.Since(begin).Round(time.Millisecond))
+	tail.stop()
 	story := strings.TrimSuffix(invoke, "/go") + "/story-node"
 	if resp, err = http.Post(story, "", strings.NewReader(`{"order":18}`)); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,8 +23,12 @@ import (
 // maxResident is what the tool may have in memory, in KB.
 const maxResident = 150 << 10
 
+// inPack is how many lines a pack has here. The layer ends one at 128 KiB,
+// which is some 400 of these.
+const inPack = 250
+
 // A read of everything, of 8 shards of both tables, has a bounded part of it in
-// memory.
+// memory. Half of the rows are in packs.
 func TestAReadOfEverythingTakesLittleMemory(t *testing.T) {
 	rows := 120_000
 	if text := os.Getenv("LOGTABLE_TEST_ROWS"); text != "" {
@@ -40,16 +48,28 @@ func TestAReadOfEverythingTakesLittleMemory(t *testing.T) {
 	began, client := time.Now(), server.Client()
 	var puts errgroup.Group
 	puts.SetLimit(4)
-	for first := 0; first < rows; first += 25 {
+	for first := 0; first < rows; first += inPack {
 		puts.Go(func() error {
-			name := []string{"info", "errors"}[first/25%2]
-			var batch []types.WriteRequest
-			for i := first; i < min(first+25, rows); i++ {
-				batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: orderRow(i, rows)}})
+			var all []attributes
+			for i := first; i < min(first+inPack, rows); i++ {
+				all = append(all, orderRow(i, rows))
 			}
-			_, err := client.BatchWriteItem(t.Context(),
-				&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{name: batch}})
-			return err
+			if first/inPack%2 == 0 {
+				all = []attributes{ordersPack(t, all)}
+			}
+			for i, some := range slices.Collect(slices.Chunk(all, 25)) {
+				name := []string{"info", "errors"}[i%2] // packs are informational
+				var batch []types.WriteRequest
+				for _, item := range some {
+					batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
+				}
+				_, err := client.BatchWriteItem(t.Context(),
+					&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{name: batch}})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
 	if err := puts.Wait(); err != nil {
@@ -86,15 +106,49 @@ func TestAReadOfEverythingTakesLittleMemory(t *testing.T) {
 	}
 }
 
-// orderRow is one of so many rows of two days in shards 1 to 8.
+// orderRow is one of so many rows of two days in shards 1 to 8. They come in
+// bursts of a pack's size, in one shard each.
 func orderRow(i, rows int) attributes {
-	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * (48 * time.Hour / time.Duration(rows)))
+	burst := time.Duration(i/inPack*inPack) * (48 * time.Hour / time.Duration(rows))
+	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC).Add(burst + time.Duration(i%inPack)*time.Millisecond)
 	return attributes{
-		"date":      text(fmt.Sprintf("%s#%d", at.Format(time.DateOnly), 1+i/50%8)),
+		"date":      text(fmt.Sprintf("%s#%d", at.Format(time.DateOnly), 1+i/inPack%8)),
 		"stamp_mod": text(fmt.Sprintf("%d.%03d%04d+orders+2p4thtomb9", at.Unix(), at.Nanosecond()/1e6, i%10_000)),
 		"message":   text(fmt.Sprintf("INFO: (handler.py:17) order %d is received and paid", i)), "level": text("INFO"),
 		"locator": text("handler.py:17"), "request_id": text("7f3a9c12-1111-4222-8333-444455556666"),
 		"fields": text(fmt.Sprintf(`{"order":%d}`, i)),
+	}
+}
+
+// ordersPack is a pack of rows, as the layer makes it.
+func ordersPack(t *testing.T, rows []attributes) attributes {
+	t.Helper()
+	var lines bytes.Buffer
+	w, err := flate.NewWriter(&lines, flate.DefaultCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		line := map[string]any{}
+		for name, value := range r {
+			line[name] = map[string]string{"S": value.(*types.AttributeValueMemberS).Value}
+		}
+		encoded, err := json.Marshal(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(encoded); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return attributes{
+		"date": rows[0]["date"], "stamp_mod": rows[0]["stamp_mod"],
+		"message": text(fmt.Sprintf("%d lines: INFO", len(rows))),
+		"packed":  &types.AttributeValueMemberB{Value: lines.Bytes()},
+		"lines":   &types.AttributeValueMemberN{Value: fmt.Sprint(len(rows))},
 	}
 }
 
