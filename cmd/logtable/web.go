@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,7 @@ func serveWeb(ctx context.Context, sh *shell, f *webFlags) error {
 	config := web.Config{Tables: tables, Causes: webCauses{tables}, About: tables.about(), Now: sh.now}
 	server := web.New(listener.Addr().String(), config)
 	fmt.Fprintln(sh.stdout, server.Link())
-	fmt.Fprintln(sh.stderr, "The link works once, within an hour. "+tables.invitation())
+	fmt.Fprintln(sh.stderr, strings.TrimSpace("The link works once, within an hour. "+tables.invitation()))
 	if isTerminal(sh.stdin) {
 		go func() { // it ends with ctx
 			for lines := bufio.NewScanner(interruptible(ctx, sh.stdin)); lines.Scan(); {

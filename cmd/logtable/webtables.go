@@ -67,7 +67,7 @@ func (t *webTables) invitation() string {
 	if !t.flags.allowResolve {
 		text += "The page is read-only: --allow-resolve lets it resolve causes."
 	}
-	return strings.TrimSpace(text)
+	return text
 }
 
 // connected is the account. What is in files was read when it was made, so that

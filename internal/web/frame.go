@@ -6,8 +6,8 @@ import (
 	"hash/fnv"
 	"io"
 	"math"
-	"strings"
 
+	"github.com/logtable/logtable/internal/cause"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/row"
 )
@@ -96,8 +96,8 @@ func (f *framer) add(r *read.Row, late bool) {
 	f.ends = append(f.ends, uint32(len(f.texts)))
 }
 
-// listText is what a list shows of a row: the text, the fields, and the first
-// line of the exception, in at most n bytes.
+// listText is what a list shows of a row: the text, the fields, and the line of
+// the exception that says what went wrong, in at most n bytes.
 func listText(r *read.Row, n int) (text string, cut bool) {
 	text = row.Cut(r.Text, n)
 	add := func(before, more string) {
@@ -111,8 +111,7 @@ func listText(r *read.Row, n int) (text string, cut bool) {
 	}
 	cut = len(text) < len(r.Text)
 	add("  ", read.FieldsText(r.Fields))
-	first, _, _ := strings.Cut(r.Exception, "\n")
-	add(" ▸ ", first)
+	add(" ▸ ", cause.Headline(r.Exception))
 	return text, cut
 }
 

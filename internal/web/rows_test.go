@@ -149,8 +149,10 @@ func get(t *testing.T, s *Server, path string) (int, []byte) {
 func TestRowsComeAsColumns(t *testing.T) {
 	hostile := "<img src=x onerror=alert(1)>\u202e\x1b[2J\x00"
 	last := item(3, "orders", "7", hostile)
-	last["exception"] = &types.AttributeValueMemberS{Value: "x"}
-	last["exception_at"] = &types.AttributeValueMemberN{Value: "14"}
+	message := "INFO: (7) " + hostile
+	const trace = "Traceback (most recent call last):\n  File \"x.py\", line 1\nKeyError: 'pears'"
+	last["message"] = &types.AttributeValueMemberS{Value: message + " " + trace}
+	last["exception_at"] = &types.AttributeValueMemberN{Value: strconv.Itoa(len(message) + 1)}
 	last["fields"] = &types.AttributeValueMemberS{Value: `{"order":17}`}
 	f := &fakeTables{units: 2.5, items: []map[string]types.AttributeValue{
 		last, item(2, "bill", "", "ok"), item(1, "orders", "8", strings.Repeat("é", 200_000)),
@@ -160,6 +162,10 @@ func TestRowsComeAsColumns(t *testing.T) {
 	rows, heads := frameRows(t, body)
 	if code != 200 || len(rows) != 3 {
 		t.Fatalf("%d: %q", code, rows)
+	}
+	shown := hostile + "  order=17 ▸ KeyError: 'pears'"
+	if want := fmt.Sprintf("12:00:03.007 INFO orders 7 %q 0", shown); rows[0] != want {
+		t.Errorf("got %s, want %s", rows[0], want)
 	}
 	if want := "12:00:02.007 INFO bill  \"ok\" 0"; rows[1] != want {
 		t.Errorf("got %s, want %s", rows[1], want)

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/logtable/logtable/internal/cause"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/row"
 	"github.com/logtable/logtable/internal/traceid"
 )
 
-// storyText is how much of a text, or of an exception, a story has, in bytes.
-// All of it is in the row.
+// storyText is how much of a text a story has, in bytes. All of it is in the
+// row.
 const storyText = 4 << 10
 
 // storyRow is a row of a story.
@@ -22,11 +23,10 @@ type storyRow struct {
 	Module    string `json:"module"`
 	Locator   string `json:"locator"`
 	Text      string `json:"text"`
-	Fields    string `json:"fields,omitempty"` // as the command shows them
-	Exception string `json:"exception,omitempty"`
-	Cut       bool   `json:"cut,omitempty"`
-	Of        int    `json:"of"`             // whose it is, an index of invocations
-	Ends      bool   `json:"ends,omitempty"` // it says how the invocation ended
+	Fields    string `json:"fields,omitempty"`    // as the command shows them
+	Exception string `json:"exception,omitempty"` // the line that says what went wrong
+	Of        int    `json:"of"`                  // whose it is, an index of invocations
+	Ends      bool   `json:"ends,omitempty"`      // it says how the invocation ended
 }
 
 // storyInvocation is an invocation of a story.
@@ -97,13 +97,11 @@ func (s *Server) story(w http.ResponseWriter, r *http.Request) {
 }
 
 func storyRowOf(r *read.Row, v *read.Invocation, i int) storyRow {
-	out := storyRow{
+	return storyRow{
 		Time: r.Time.UnixMilli(), Key: keyOf(r), Error: r.Error,
 		Level: r.Level, Module: r.Module, Locator: r.Locator,
 		Text: row.Cut(r.Text, storyText), Fields: row.Cut(read.FieldsText(r.Fields), storyText),
-		Exception: row.Cut(r.Exception, storyText),
+		Exception: row.Cut(cause.Headline(r.Exception), storyText),
 		Of:        v.Number, Ends: v.TellsEnd(i),
 	}
-	out.Cut = len(out.Text) < len(r.Text) || len(out.Exception) < len(r.Exception) || len(out.Fields) == storyText
-	return out
 }

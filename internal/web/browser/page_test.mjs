@@ -156,6 +156,7 @@ await shows(rows(page), /resolved.*pears/)
 await put('pears')
 await keys(page, 'r')
 await shows(rows(page), /came back.*pears/)
+await shows(page.locator('.details .state'), 'came back')
 
 // A link sent to oneself shows the same.
 step('a link')

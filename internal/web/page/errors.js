@@ -58,7 +58,7 @@ export class Errors {
     ['o', 'reopen', () => this.judge('open')],
     ['t', 'the story of the last request', () => this.story()],
     ['l', 'its rows in Live', () => this.live()],
-    ['r', 'read again', () => this.read()],
+    ['r', 'read again', () => this.again()],
   ]
 
   show(params, again) {
@@ -112,6 +112,11 @@ export class Errors {
       swap(this.note, visible(e.message), ' ',
         e.price ? again('Read on', { units: Math.ceil(1.5 * e.price.estimate) }) : e.usage ? null : again('Try again', {}))
     }
+  }
+
+  async again() {
+    await this.read()
+    if (this.params?.cause) this.open(true)
   }
 
   // choose takes the causes that are shown.
@@ -231,9 +236,7 @@ export class Errors {
     } catch (e) {
       say(visible(e.message))
     }
-    await this.read()
-    if (this.params.cause) this.open(true)
-    return undefined
+    return this.again()
   }
 
   pinned() {

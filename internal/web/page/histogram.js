@@ -119,7 +119,7 @@ export class Histogram {
     const errors = sums[0] ? `, ${counted(sums[0], 'error')}` : ''
     const show = (ms) => moment(Math.round(ms), this.from, this.to).slice(0, -4)
     this.note.textContent = `${show(this.edge(a))} – ${show(this.edge(b + 1))}: ` +
-      `${counted(sums.reduce((x, y) => x + y), 'row')}${errors}`
+      `${counted(sums.reduce((x, y) => x + y), 'row')}${errors}${bar < 0 ? ' (Esc: all)' : ''}`
   }
 
   barAt(e) {

@@ -104,7 +104,7 @@ export class Live {
   }
 
   follows() {
-    return Boolean(this.params.since) && this.params.follow !== '0'
+    return Boolean(this.params.since) && this.params.follow !== '0' && !/(^|\s)--(from|to)\b/.test(this.params.q ?? '')
   }
 
   submit() {
