@@ -44,7 +44,10 @@ func TestPublishReadsItsZips(t *testing.T) {
 // than the tool's.
 func TestPublishKnowsTheVersion(t *testing.T) {
 	for content, want := range map[string]string{
-		"…logtable=v0.3.1-rc.1;…": "v0.3.1-rc.1", "1": "devel", "logtable=v0.1": "devel", "logtable=v?;logtable=v2;": "v2",
+		"…logtable=v0.3.1-rc.1;…":  "v0.3.1-rc.1",
+		"1":                        "devel",
+		"logtable=v0.1":            "devel",
+		"logtable=v?;logtable=v2;": "v2",
 	} {
 		z, err := readLayer(layerFile(t, elf.EM_AARCH64, content))
 		if err != nil || z.version != want {

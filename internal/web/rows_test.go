@@ -27,11 +27,10 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 // fakeTables answer every query for the informational table's day with the
 // same items, and count what that costs.
 type fakeTables struct {
-	items   []map[string]types.AttributeValue
-	units   float64 // a page's, which is an item
-	err     error
-	printed string
-	tail    iter.Seq2[read.TailedRow, error]
+	items []map[string]types.AttributeValue
+	units float64 // a page's, which is an item
+	err   error
+	tail  iter.Seq2[read.TailedRow, error]
 }
 
 func (f *fakeTables) Query(
