@@ -381,7 +381,7 @@ func testTemplates(t *testing.T) {
 	run(t, command{}, lint, append(args, templates...)...)
 	wrong := keep(t, "wrong.yaml", strings.Replace(read(t, "template.yaml"), "KeyType: RANGE", "KeyType: RANG", 1))
 	out := string(run(t, command{fails: true}, lint, append(args, wrong)...))
-	if !strings.Contains(out, "'RANG' is not one of") {
+	if !strings.Contains(out, "'RANG'") || !strings.Contains(out, "wrong.yaml") {
 		t.Error(out)
 	}
 }
