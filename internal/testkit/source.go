@@ -12,7 +12,7 @@ import (
 // repository into another directory, so that a test can build it there.
 func CopySource(t testing.TB, from, to string) {
 	t.Helper()
-	for _, name := range []string{"go.mod", "go.sum", "LICENSE", "cmd", "internal", "layer"} {
+	for _, name := range []string{"go.mod", "go.sum", "LICENSE", "cmd", "examples", "internal", "layer"} {
 		err := filepath.WalkDir(filepath.Join(from, name), func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
