@@ -160,6 +160,15 @@ func TestDemoKeptRunningIsInvokedByHand(t *testing.T) {
 			t.Errorf("%v: %v, %v", refused, resp, err)
 		}
 	}
+	// A web page may not run functions.
+	page, err := http.NewRequestWithContext(ctx, http.MethodPost, invoke, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page.Header.Set("Origin", "https://example.com")
+	if resp, err := http.DefaultClient.Do(page); err != nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a page: %v, %v", resp, err)
+	}
 	stop()
 	if code := <-ended; code > 1 {
 		t.Errorf("exit code %d", code)

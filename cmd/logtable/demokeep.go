@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 // serve keeps the environments for invocations by hand, until the command is
@@ -24,7 +25,8 @@ func (d *demonstration) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen for invocations: %w", err)
 	}
-	srv := &http.Server{Handler: http.HandlerFunc(d.invokeByHand), ReadHeaderTimeout: 10 * time.Second}
+	byHand := wire.OwnMachine(http.HandlerFunc(d.invokeByHand))
+	srv := &http.Server{Handler: byHand, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
 		srv.Close()

@@ -15,6 +15,7 @@ import (
 	"github.com/logtable/logtable/internal/config"
 	"github.com/logtable/logtable/internal/read"
 	"github.com/logtable/logtable/internal/sandbox/lambda"
+	"github.com/logtable/logtable/internal/sandbox/wire"
 )
 
 // storySamples are the functions of the demo that serve one request together:
@@ -95,7 +96,7 @@ func (d *demonstration) startStory(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("cannot listen for the functions of the story: %w", err)
 		}
-		services := &http.Server{Handler: s.services(), ReadHeaderTimeout: 10 * time.Second}
+		services := &http.Server{Handler: wire.OwnMachine(s.services()), ReadHeaderTimeout: 10 * time.Second}
 		go services.Serve(ln)
 		s.url, s.stop = "http://"+ln.Addr().String(), services.Close
 	}
