@@ -12,6 +12,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Logtable, LogtableProps } from '../lib/logtable';
 
 const layerDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'logtable-cdk-'));
+process.on('exit', () => fs.rmSync(layerDirectory, { recursive: true, force: true }));
 for (const architecture of ['arm64', 'x86_64']) {
   // Files are told apart by their content.
   fs.writeFileSync(path.join(layerDirectory, `logtable-layer-${architecture}.zip`), architecture);
