@@ -47,6 +47,24 @@ func (s *Server) failed(err error) Failure {
 	return Failure{Error: s.Tables.Explain(err).Error()}
 }
 
+// reads makes a handler of what returns an error instead of an answer.
+func (s *Server) reads(handle func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := handle(w, r); err != nil {
+			s.refuse(w, err)
+		}
+	}
+}
+
+// options are those of a search that the page's words ask for.
+func (s *Server) options(r *http.Request) (read.Options, error) {
+	words, err := words(r.URL.Query())
+	if err != nil {
+		return read.Options{}, err
+	}
+	return s.Tables.Options(words)
+}
+
 // refuse answers an error.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
 	f, status := s.failed(err), http.StatusBadGateway

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/logtable/logtable/internal/cause"
@@ -100,32 +99,20 @@ func causeOf(c *read.Cause) causeOut {
 	return out
 }
 
-// causeOptions are what a request asks for.
-func (s *Server) causeOptions(values url.Values) (o read.CauseOptions, err error) {
-	words, err := words(values)
-	if err == nil {
-		o.Options, err = s.Tables.Options(words)
-	}
-	return o, err
-}
-
 // causes sends the causes of a span, what needs attention first.
-func (s *Server) causes(w http.ResponseWriter, r *http.Request) {
-	o, err := s.causeOptions(r.URL.Query())
+func (s *Server) causes(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.options(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	client, meter, err := s.reader(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
-	found, err := client.Causes(r.Context(), o)
+	found, err := client.Causes(r.Context(), read.CauseOptions{Options: o})
 	spent := s.spend(meter.Units())
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	out := struct {
 		Causes []causeOut `json:"causes"`
@@ -142,31 +129,29 @@ func (s *Server) causes(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer(w, out)
+	return nil
 }
 
 // cause sends one cause, with its history and its last row.
-func (s *Server) cause(w http.ResponseWriter, r *http.Request) {
+func (s *Server) cause(w http.ResponseWriter, r *http.Request) error {
 	values := r.URL.Query()
-	o, err := s.causeOptions(values)
+	o, err := s.options(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
-	o.Only = cause.Named(values.Get("module"), values.Get("locator"))
+	only := cause.Named(values.Get("module"), values.Get("locator"))
 	client, meter, err := s.reader(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
-	found, err := client.Causes(r.Context(), o)
+	found, err := client.Causes(r.Context(), read.CauseOptions{Options: o, Only: only})
 	spent := s.spend(meter.Units())
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	if len(found.All) == 0 {
 		fail(w, http.StatusNotFound, Failure{Error: "no error of this cause in that time: choose a longer span"})
-		return
+		return nil
 	}
 	out := struct {
 		Cause causeOut        `json:"cause"`
@@ -175,11 +160,11 @@ func (s *Server) cause(w http.ResponseWriter, r *http.Request) {
 	}{Cause: causeOf(&found.All[0]), Spent: spent}
 	if last := found.All[0].LastRow; last != nil {
 		if out.Row, err = s.jsonOf(*last); err != nil {
-			s.refuse(w, err)
-			return
+			return err
 		}
 	}
 	answer(w, out)
+	return nil
 }
 
 // judge says something of a cause.

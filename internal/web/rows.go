@@ -22,21 +22,14 @@ const (
 )
 
 // rows sends the rows that are asked for, newest first.
-func (s *Server) rows(w http.ResponseWriter, r *http.Request) {
-	words, err := words(r.URL.Query())
+func (s *Server) rows(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.options(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
-	}
-	o, err := s.Tables.Options(words)
-	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	client, meter, err := s.reader(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	o.NewestFirst = true
 	if o.Limit == 0 || o.Limit > maxRows {
@@ -49,7 +42,7 @@ func (s *Server) rows(w http.ResponseWriter, r *http.Request) {
 	st := newStream(w)
 	defer func() { s.spend(meter.Units()) }()
 	if st.flush(head{From: o.From.UnixMilli(), To: o.To.UnixMilli()}) != nil {
-		return
+		return nil
 	}
 	rows := func(yield func(read.TailedRow, error) bool) {
 		for row, err := range client.Query(r.Context(), o) {
@@ -65,17 +58,17 @@ func (s *Server) rows(w http.ResponseWriter, r *http.Request) {
 		last.Failure = &f
 	}
 	_ = st.flush(last) // or nobody listens
+	return nil
 }
 
 // total is what all requests have read, with this one.
 func (s *Server) total(meter *read.Meter) float64 { return s.spend(0) + meter.Units() }
 
 // tail sends new rows until nobody listens any more.
-func (s *Server) tail(w http.ResponseWriter, r *http.Request) {
+func (s *Server) tail(w http.ResponseWriter, r *http.Request) error {
 	words, err := words(r.URL.Query())
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	st := newStream(w)
 	troubles := make(chan string, 1)
@@ -87,17 +80,17 @@ func (s *Server) tail(w http.ResponseWriter, r *http.Request) {
 		troubles <- text
 	})
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	st.troubles = troubles
 	if st.flush(head{}) != nil {
-		return
+		return nil
 	}
 	if err := st.send(r.Context(), rows, func() float64 { return 0 }); err != nil && r.Context().Err() == nil {
 		f := s.failed(err)
 		_ = st.flush(head{Done: true, Failure: &f}) // or nobody listens
 	}
+	return nil
 }
 
 // A stream is frames on their way to the page.
@@ -193,23 +186,21 @@ func (st *stream) gather(
 }
 
 // row sends one row in full, as jsonl has it: that of a time and a key.
-func (s *Server) row(w http.ResponseWriter, r *http.Request) {
+func (s *Server) row(w http.ResponseWriter, r *http.Request) error {
 	values := r.URL.Query()
 	ms, err := strconv.ParseInt(values.Get("t"), 10, 64)
 	key, kerr := strconv.ParseUint(values.Get("k"), 10, 32)
 	if errors.Join(err, kerr) != nil {
 		fail(w, http.StatusBadRequest, Failure{Error: "this request is not valid: t and k name a row"})
-		return
+		return nil
 	}
 	o, err := s.Tables.Options(nil)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	client, meter, err := s.reader(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	defer func() { s.spend(meter.Units()) }()
 	o.From = time.UnixMilli(ms)
@@ -219,26 +210,25 @@ func (s *Server) row(w http.ResponseWriter, r *http.Request) {
 	}
 	for row, err := range client.Query(r.Context(), o) {
 		if err != nil {
-			s.refuse(w, err)
-			return
+			return err
 		}
 		if keyOf(&row) != uint32(key) {
 			continue
 		}
 		text, err := s.jsonOf(row)
 		if err != nil {
-			s.refuse(w, err)
-			return
+			return err
 		}
 		answer(w, struct {
 			Row   json.RawMessage `json:"row"`
 			Spent float64         `json:"spent"`
 		}{text, s.total(meter)})
-		return
+		return nil
 	}
 	fail(w, http.StatusNotFound, Failure{
 		Error: "this row is not there any more: it has expired, or somebody deleted it",
 	})
+	return nil
 }
 
 // jsonOf is a row as jsonl has it.
@@ -250,26 +240,19 @@ func (s *Server) jsonOf(row read.Row) (json.RawMessage, error) {
 
 // export sends the rows of a search as the command prints them, oldest first.
 // Behind the last NUL, which no form has, it says how it ended.
-func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	form := r.URL.Query().Get("form")
 	if form != "jsonl" && form != "csv" {
 		fail(w, http.StatusBadRequest, Failure{Error: "form is jsonl or csv", Usage: true})
-		return
+		return nil
 	}
-	words, err := words(r.URL.Query())
+	o, err := s.options(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
-	}
-	o, err := s.Tables.Options(words)
-	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	client, meter, err := s.reader(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	err = s.Tables.Print(w, form, client.Query(r.Context(), o))
@@ -280,4 +263,5 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	}
 	text, _ := json.Marshal(last) // which has nothing that cannot be
 	_, _ = w.Write(append([]byte{0}, text...))
+	return nil
 }

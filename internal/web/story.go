@@ -40,7 +40,7 @@ type storyInvocation struct {
 }
 
 // story sends what became of a request, a trace or an execution.
-func (s *Server) story(w http.ResponseWriter, r *http.Request) {
+func (s *Server) story(w http.ResponseWriter, r *http.Request) error {
 	values := r.URL.Query()
 	var words []string
 	if values.Get("only") == "1" {
@@ -51,13 +51,11 @@ func (s *Server) story(w http.ResponseWriter, r *http.Request) {
 	}
 	o, err := s.Tables.StoryOptions(values.Get("id"), words)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	client, meter, err := s.reader(r)
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	defer func() { s.spend(meter.Units()) }()
 	story, err := client.Story(r.Context(), o)
@@ -66,8 +64,7 @@ func (s *Server) story(w http.ResponseWriter, r *http.Request) {
 		err = Usage(ambiguous)
 	}
 	if err != nil {
-		s.refuse(w, err)
-		return
+		return err
 	}
 	all, of := read.Invocations(story.Rows)
 	out := struct {
@@ -94,6 +91,7 @@ func (s *Server) story(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	answer(w, out)
+	return nil
 }
 
 func storyRowOf(r *read.Row, v *read.Invocation, i int) storyRow {
