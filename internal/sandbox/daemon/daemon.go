@@ -38,7 +38,7 @@ func start(command func(port string) *exec.Cmd) (*exec.Cmd, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	var output lockedBuffer
+	var output Buffer
 	cmd := command(port)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	exited, err := startBound(cmd)
@@ -84,19 +84,21 @@ func await(endpoint string, exited <-chan struct{}) error {
 	}
 }
 
-// lockedBuffer takes a process's output while it may be read.
-type lockedBuffer struct {
+// A Buffer takes what one or several streams write, while it may be read.
+type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (b *lockedBuffer) Write(p []byte) (int, error) {
+// Write takes all of p.
+func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
-func (b *lockedBuffer) String() string {
+// String is what was written so far.
+func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/logtable/logtable/internal/testkit"
 )
 
 // A function that starts a daemon, which leaves its process group, and holds
 // its output, is gone with all of it.
 func TestNothingOutlivesAnEnvironment(t *testing.T) {
 	for _, program := range []string{"setsid", "curl"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed", program)
-		}
+		testkit.Program(t, program)
 	}
 	note := filepath.Join(t.TempDir(), "pid")
 	env, err := Start(t.Context(), Config{

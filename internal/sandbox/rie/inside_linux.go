@@ -17,6 +17,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/logtable/logtable/internal/sandbox/daemon"
 	"github.com/logtable/logtable/internal/sandbox/table"
 )
 
@@ -153,7 +154,7 @@ func loopback() error {
 // running is an emulator at work.
 type running struct {
 	cmd    *exec.Cmd
-	output lockedBuffer
+	output daemon.Buffer
 	exited chan struct{}
 }
 
@@ -259,22 +260,4 @@ func rows(server *table.Server, name string) (all []map[string]string) {
 		all = append(all, row)
 	}
 	return all
-}
-
-// lockedBuffer takes what several streams write.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
