@@ -78,6 +78,6 @@ func (w *world) asked(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// isState reports whether an item of the errors table is no row but what
+// isState reports whether an item of the errors table is not a row but what
 // somebody has said of a cause.
 func isState(item table.Item) bool { return strings.HasPrefix(item.Str("date"), "cause#") }

@@ -85,7 +85,7 @@ func TestTheAncestorsReadersAreNotDisturbedByCauses(t *testing.T) {
 		}
 		match := ancestorLine.FindStringSubmatch(it["message"])
 		if match == nil || item["expiry"] != nil {
-			t.Errorf("%v is no line of an error", item)
+			t.Errorf("%v is not a line of an error", item)
 			continue
 		}
 		if match[1] == "CAUSE" {

@@ -42,7 +42,7 @@ const (
 	checkNumber = 5        // columns
 	noRow       = "no row" // in place of a level, the longest
 	checkIndent = 5 + 2 + 6 + 2
-	// maxShown is how much of a line that is no row is shown, in columns.
+	// maxShown is how much of a line that is not a row is shown, in columns.
 	maxShown = 200
 )
 

@@ -18,7 +18,7 @@ const (
 // A checkSum is what the lines of a log have become, in numbers.
 type checkSum struct {
 	lines, rows, errors, issues, ordinary int
-	missing                               int // lines that look like log lines and are no rows
+	missing                               int // lines that look like log lines but are not rows
 	kinds                                 []checkKind
 }
 
@@ -46,7 +46,7 @@ func (s *checkSum) add(label string, r *explain.Result) {
 	}
 }
 
-// miss counts what is no row.
+// miss counts what is not a row.
 func (s *checkSum) miss(label string, r *explain.Result) {
 	if !r.Why.Log {
 		s.ordinary += r.Last - r.First + 1

@@ -277,7 +277,7 @@ func TestWhoWasSlowerIsTold(t *testing.T) {
 	i.does(exitOK, "ignored by bob", "errors", "orders", "7")
 }
 
-// What was said of causes is no row, for no command, and never expires.
+// What was said of causes is not a row to any command, and never expires.
 func TestWhatIsSaidIsNoRow(t *testing.T) {
 	i := newInbox(t)
 	i.fail(time.Hour, "7", "x", "41")

@@ -105,7 +105,7 @@ func (c *localConsole) line(line []byte) {
 	}
 }
 
-// verdict shows why what was printed is no row. mu must be held.
+// verdict shows why what was printed is not a row. mu must be held.
 func (c *localConsole) verdict(why string) { c.print(sgrYellow, "    no row: %s", visible(why)) }
 
 // extensionLine shows what an extension says, but for Logtable's first line.

@@ -63,7 +63,7 @@ REPORT  killed
 	c.line([]byte("no\n"))
 	c.ended(lambda.Result{}, nil)
 	if got := out.String(); !strings.HasPrefix(got, "  | {\n  | no\n    no row: ordinary text: {\n") {
-		t.Errorf("it is not said which line is no row:\n%s", got)
+		t.Errorf("it does not say which line is not a row:\n%s", got)
 	}
 	j := newJudge(&lambda.Config{}, func(why string) { out.WriteString(why) })
 	j.lines = 2

@@ -11,16 +11,16 @@ import (
 // what is said of it, in bytes.
 const excerpt = 60
 
-// A judge says why lines are no rows, by a function's settings. It is guarded
+// A judge says why lines are not rows, by a function's settings. It is guarded
 // by the console's mu.
 type judge struct {
 	reader *explain.Reader
 	lines  int  // that it was given
-	plain  bool // that ordinary text is no row has been said of this invocation
+	plain  bool // this invocation was told that ordinary text is not a row
 	tell   func(why string)
 }
 
-// newJudge makes a judge, which tells why a line is no row.
+// newJudge makes a judge, which tells why a line is not a row.
 func newJudge(cfg *lambda.Config, tell func(why string)) *judge {
 	getenv := func(name string) string { return cfg.Env[name] }
 	var environ []string

@@ -286,7 +286,7 @@ func TestARowThatChangedIsNotDeleted(t *testing.T) {
 }
 
 // Rows that others have written are deleted, too: without a message, with a
-// long one of characters of several bytes. A pack is no row of an error, and
+// long one of characters of several bytes. A pack is not a row of an error, and
 // stays whatever it holds.
 func TestOddRowsAreDeleted(t *testing.T) {
 	s := newRowStore(t)

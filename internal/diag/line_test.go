@@ -40,7 +40,7 @@ func tokens(t *testing.T, line []byte) (all []json.Token) {
 	t.Helper()
 	var when struct{ Time time.Time }
 	if err := json.Unmarshal(line, &when); err != nil || when.Time.IsZero() || line[len(line)-1] != '\n' {
-		t.Fatalf("%q is no line with a time: %v", line, err)
+		t.Fatalf("%q is not a line with a time: %v", line, err)
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	for {

@@ -230,7 +230,7 @@ func TestAFunctionThatEmptiesTmpIsNoticed(t *testing.T) {
 		found = found || strings.Contains(m, "logtable.lost") && strings.Contains(m, "100")
 	}
 	if !found {
-		t.Errorf("the loss is no row: %q", f.messages())
+		t.Errorf("the loss is not a row: %q", f.messages())
 	}
 }
 

@@ -10,7 +10,7 @@ import "bytes"
 // ReportAt is where people report what should never happen.
 const ReportAt = "https://github.com/logtable/logtable/issues"
 
-// Unreleased is the Number of what is no release.
+// Unreleased is the Number of what is not a release.
 const Unreleased = "devel"
 
 // The linker's: layer/build names them. Only the tool has commit and date. The
